@@ -1,0 +1,53 @@
+"""The limits of sockets, sessions and rooms; all of them are told to clients in `hello`."""
+
+from msgspec import Struct
+
+
+class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sockets.
+
+    frame_bytes: the largest frame a client may send.
+    commands_per_second: a person's steady command rate per socket.
+    commands_burst: how many commands may come at once.
+    sockets_per_person: sockets one person may hold on a node.
+    sockets_per_address: sockets one address may hold on a node.
+    auth_seconds: how long a new socket may stay silent before it signs in.
+    heartbeat_ms: how often a client must ping.
+    resume_window_ms: how long a lost session can be resumed.
+    outbox_bytes: what may wait for one socket before it is closed as slow.
+    transport_bytes: what may lie in the transport before deltas are merged.
+    slow_seconds: how long a socket may stay undrained.
+    delta_ms: the least time between two log appends of one reply.
+    """
+
+    frame_bytes: int = 65_536
+    commands_per_second: float = 10.0
+    commands_burst: int = 40
+    sockets_per_person: int = 20
+    sockets_per_address: int = 1000
+    auth_seconds: float = 10.0
+    heartbeat_ms: int = 25_000
+    resume_window_ms: int = 120_000
+    outbox_bytes: int = 262_144
+    transport_bytes: int = 32_768
+    slow_seconds: float = 20.0
+    delta_ms: int = 40
+
+
+class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rooms and turns.
+
+    message_characters: the longest message a person may write.
+    reply_tokens: the longest reply, whatever the provider allows.
+    prompt_tokens: the budget of a compiled prompt.
+    turn_seconds: the longest a turn may take.
+    live_rooms: rooms kept in memory per node; the idlest leave first.
+    hold_seconds: life of a hold; it is renewed every third of it while a turn runs.
+    """
+
+    message_characters: int = 8_000
+    reply_tokens: int = 512
+    prompt_tokens: int = 4_096
+    turn_seconds: float = 180.0
+    live_rooms: int = 10_000
+    hold_seconds: int = 90

@@ -1,0 +1,29 @@
+"""Which database and bus are used: ours, started as children, or the operator's by URL."""
+
+from msgspec import Struct
+
+
+class DatabaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PostgreSQL.
+
+    url: a postgresql:// address; empty starts the embedded server in the data folder.
+    pool_size: connections per gateway process at most.
+    statement_timeout_seconds: a statement running longer is cancelled.
+    """
+
+    url: str = ""
+    pool_size: int = 20
+    statement_timeout_seconds: float = 15.0
+
+
+class BusSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Valkey or Redis.
+
+    url: a redis:// address; empty starts the embedded server in the data folder.
+    log_entries: how many entries a room's log keeps.
+    log_seconds: how long a log outlives its last entry.
+    """
+
+    url: str = ""
+    log_entries: int = 4096
+    log_seconds: int = 1800

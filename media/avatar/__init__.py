@@ -1,0 +1,3 @@
+"""The drawn face of a companion: the appearance document and what is rendered from it.
+
+The same document is what the moving rig will animate."""

@@ -1,0 +1,3 @@
+"""What crosses a socket: frames, sessions, actors, outboxes, fan-out, resume.
+
+The rules are pure (session.py); the shells around them await."""

@@ -1,0 +1,167 @@
+"""What a client may ask for over a socket: every command, typed and bounded.
+
+`id` names the question and comes back in the ack. `key` makes a repeat harmless, also
+after a reconnect and on another node; without one the session and id stand in for it.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Key = Annotated[str, Meta(min_length=1, max_length=128)]
+Text = Annotated[str, Meta(min_length=1, max_length=16_000)]
+Token = Annotated[str, Meta(min_length=1, max_length=4_096)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=True):
+    """The base of all commands; `type` on the wire is the tag."""
+
+
+class Auth(Command, tag="auth"):
+    id: Id
+    token: Token
+    device: Annotated[str, Meta(max_length=128)] = ""
+
+
+class Resume(Command, tag="resume"):
+    """Carry a session on after frame `seq`, here or on another node."""
+
+    id: Id
+    token: Token
+    session: Id
+    epoch: Id
+    seq: Count
+    device: Annotated[str, Meta(max_length=128)] = ""
+
+
+class Ping(Command, tag="ping"):
+    """The heartbeat; `seq` acknowledges every frame up to it."""
+
+    seq: Count = 0
+    id: Id | None = None
+
+
+class AuthRefresh(Command, tag="auth.refresh"):
+    """A new access token for this socket, before the old one ends."""
+
+    id: Id
+    token: Token
+
+
+class RoomJoin(Command, tag="room.join"):
+    id: Id
+    room: Id
+
+
+class RoomLeave(Command, tag="room.leave"):
+    id: Id
+    room: Id
+
+
+class MessageSend(Command, tag="message.send"):
+    """Say something. During a reply it interrupts it, and the next reply answers both."""
+
+    id: Id
+    room: Id
+    text: Text
+    key: Key | None = None
+    parent: Id | None = None
+
+
+class MessageEdit(Command, tag="message.edit"):
+    """Say one's own message otherwise: a new branch, answered anew; the old one is kept."""
+
+    id: Id
+    room: Id
+    message: Id
+    text: Text
+    key: Key | None = None
+
+
+class MessageReact(Command, tag="message.react"):
+    """React to a message; null takes the reaction back."""
+
+    id: Id
+    room: Id
+    message: Id
+    reaction: Annotated[str, Meta(max_length=16)] | None = None
+    key: Key | None = None
+
+
+class ReplyCreate(Command, tag="reply.create"):
+    """`again`: another answer beside `message`. `continue`: carry the interrupted `message` on."""
+
+    id: Id
+    room: Id
+    message: Id
+    mode: Literal["again", "continue"] = "again"
+    key: Key | None = None
+
+
+class ReplyCancel(Command, tag="reply.cancel"):
+    id: Id
+    reply: Id
+
+
+class BranchSelect(Command, tag="branch.select"):
+    """Walk to another alternative: the room goes on from `message`'s newest descendant."""
+
+    id: Id
+    room: Id
+    message: Id
+    key: Key | None = None
+
+
+class TypingSet(Command, tag="typing"):
+    room: Id
+    on: bool = True
+    id: Id | None = None
+
+
+class ReadSet(Command, tag="read"):
+    room: Id
+    n: Count
+    id: Id | None = None
+
+
+class PresenceSet(Command, tag="presence"):
+    status: Literal["online", "away"]
+    id: Id | None = None
+
+
+RoomCommand = (
+    MessageSend
+    | MessageEdit
+    | MessageReact
+    | ReplyCreate
+    | ReplyCancel
+    | BranchSelect
+    | TypingSet
+    | ReadSet
+)
+AnyCommand = (
+    Auth
+    | Resume
+    | Ping
+    | AuthRefresh
+    | RoomJoin
+    | RoomLeave
+    | PresenceSet
+    | MessageSend
+    | MessageEdit
+    | MessageReact
+    | ReplyCreate
+    | ReplyCancel
+    | BranchSelect
+    | TypingSet
+    | ReadSet
+)
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What an accepted command is answered with; goes out as `ack`. Stored with its key."""
+
+    message: str | None = None
+    reply: str | None = None

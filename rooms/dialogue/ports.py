@@ -1,0 +1,97 @@
+"""The language-model port: what every provider promises, and how one may fail.
+
+A provider streams words and nothing else: no retries, no routing, no money. The router
+(rooms/dialogue/router.py) decides who is asked; the turn (rooms/turn.py) decides when to stop.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+
+class Line(Struct, frozen=True):
+    """One line of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class Prompt(Struct, frozen=True, kw_only=True):
+    """What a model is asked. Lines that rarely change come first: providers cache by prefix.
+
+    prefill: the beginning of the reply, already spoken; the model carries it on.
+    """
+
+    lines: tuple[Line, ...]
+    max_output_tokens: int
+    temperature: float = 0.8
+    stop: tuple[str, ...] = ()
+    prefill: str = ""
+
+
+class Words(Struct, frozen=True):
+    """A piece of a reply. `tokens` is the provider's own count for it, else our estimate."""
+
+    text: str
+    tokens: int = 1
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """The last item of a stream. Token counts are the provider's, or None where it gave none."""
+
+    reason: Literal["stop", "length", "filtered"]
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+class ModelError(Exception):
+    """A provider failed. `retry_after_seconds` is its own wish, where it had one."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ModelBusy(ModelError):
+    """429 or 529: asked too much."""
+
+
+class ModelTimeout(ModelError):
+    """No first token, or silence in mid-stream, for longer than allowed."""
+
+
+class ModelBroken(ModelError):
+    """Cut stream, malformed chunk, 5xx, connection refused."""
+
+
+class ModelRefused(ModelError):
+    """Wrong key, unknown model, bad request: asking again cannot help."""
+
+    retryable = False
+
+
+class LanguageModel(Protocol):
+    """One provider with one model."""
+
+    name: str
+    model: str
+    context_tokens: int
+    max_output_tokens: int
+
+    def stream(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Words | Ended]]:
+        """Ask, and read the answer as it comes.
+
+        Entering sends the request (raises ModelError); iterating raises ModelError when the
+        stream breaks. Leaving the context, for whatever reason, closes the upstream stream at
+        once, so that the provider stops working. The last item is `Ended`.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text`: exact where the provider lets us, else a fair estimate. Pure, fast."""
+
+    async def aclose(self) -> None:
+        """Give connections back."""

@@ -1,0 +1,145 @@
+"""What rooms and accounts tell people: every server event that is not about the connection itself.
+
+An event is told once, logged, and only then shown (docs/why/logged-before-shown.md).
+`seq` is not here: each device's session numbers what leaves its own outbox.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from rooms.shapes import Link, Lot, Message, ReplyStatus, Room, Usage
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """The base of all events; `type` on the wire is the tag."""
+
+
+class MessageCreated(Event, tag="message.created"):
+    room: str
+    message: Message
+
+
+class MessageUpdated(Event, tag="message.updated"):
+    """An edit, a reaction, a deletion, or a change of status."""
+
+    room: str
+    message: Message
+
+
+class ReplyStarted(Event, tag="reply.started"):
+    """A companion begins to answer; it can cost at most `ceiling_microcredits`."""
+
+    room: str
+    reply: str
+    companion: str
+    ceiling_microcredits: int
+    parent: str | None = None
+    continues: str | None = None
+
+
+class ReplyDelta(Event, tag="reply.delta"):
+    """More of a reply. `offset` counts the code points before `text`; deltas always join."""
+
+    room: str
+    reply: str
+    offset: int
+    text: str
+    cost_microcredits: int | UnsetType = UNSET
+
+
+class ReplyDone(Event, tag="reply.done"):
+    """A reply's one ending. `text` equals the deltas joined, unless it was moderated."""
+
+    room: str
+    reply: str
+    status: ReplyStatus
+    text: str
+    cost_microcredits: int
+    message: Message | None = None
+    usage: Usage | None = None
+    receipt: str | None = None
+    continuable: bool = False
+    code: str | None = None
+
+
+class Typing(Event, tag="typing"):
+    """Someone is writing; holds for 6 s. Ephemeral."""
+
+    room: str
+    person: str
+    on: bool
+
+
+class Read(Event, tag="read"):
+    """A member has read up to message `n`. Ephemeral."""
+
+    room: str
+    person: str
+    n: int
+
+
+class Presence(Event, tag="presence"):
+    """A member came or went. Ephemeral."""
+
+    person: str
+    status: Literal["online", "away", "offline"]
+
+
+class RoomUpdated(Event, tag="room.updated"):
+    """The room's title, status, members or branch changed; on a person's own log: a room is new."""
+
+    room: Room
+
+
+class WalletUpdated(Event, tag="wallet.updated"):
+    available_microcredits: int
+    held_microcredits: int
+    lots: list[Lot]
+
+
+class WalletLow(Event, tag="wallet.low"):
+    available_microcredits: int
+    text: str
+
+
+class Notice(Event, tag="notice"):
+    """The AI disclosure, a break reminder, or help in a crisis."""
+
+    kind: Literal["disclosure", "break", "crisis", "safety", "account"]
+    text: str
+    room: str | None = None
+    links: list[Link] = []
+
+
+class AuthExpiring(Event, tag="auth.expiring"):
+    """The access token ends in `in_ms`; answer with `auth.refresh`. Ephemeral."""
+
+    in_ms: int
+
+
+class Reconnect(Event, tag="reconnect"):
+    """Come back after a random wait of up to `jitter_ms`. Ephemeral."""
+
+    jitter_ms: int
+    reason: str
+
+
+RoomEvent = (
+    MessageCreated
+    | MessageUpdated
+    | ReplyStarted
+    | ReplyDelta
+    | ReplyDone
+    | Typing
+    | Read
+    | Presence
+    | RoomUpdated
+    | WalletUpdated
+    | WalletLow
+    | Notice
+    | AuthExpiring
+    | Reconnect
+)
+EPHEMERAL = (Typing, Read, Presence, AuthExpiring, Reconnect)
+DURABLE = (MessageCreated, MessageUpdated, ReplyDone, RoomUpdated, WalletUpdated, WalletLow, Notice)

@@ -1,0 +1,3 @@
+"""What a companion recalls: the port, and a first honest recall over earlier messages.
+
+Strictly one namespace per person."""

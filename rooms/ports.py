@@ -1,0 +1,91 @@
+"""What a turn needs from outside, as Protocols: the room's log, recall, and the screen.
+
+The language-model port is in rooms/dialogue/ports.py. Implementations are handed in by
+server/wiring.py, so that tests pass simple twins and never patch anything.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from rooms.events import RoomEvent
+
+
+class Metered(Struct, frozen=True):
+    """How far an open reply has come, logged with its words: what a crash leaves to charge."""
+
+    reply: str
+    person: str
+    hold: str
+    offset: int
+    microcredits: int
+
+
+class Telling(Struct, frozen=True):
+    """One event on its way into a log. `to` makes it private to one person."""
+
+    event: RoomEvent
+    to: str | None = None
+    metered: Metered | None = None
+
+
+class LogStale(Exception):
+    """Another node holds this room now: stop at once, change nothing more."""
+
+
+class LogStalled(Exception):
+    """The log has not taken an entry for too long; end the turn as interrupted."""
+
+
+class RoomLog(Protocol):
+    """The pen of a room's holder. What `append` returns from is logged, hence may be shown."""
+
+    room: str
+    fence: int
+
+    async def append(self, tellings: Sequence[Telling]) -> None:
+        """Log `tellings` in order, atomically. Raises LogStale or LogStalled."""
+
+    def mention(self, event: RoomEvent) -> None:
+        """Send an ephemeral event (typing, read) to whoever is there; never logged."""
+
+
+class AccountLog(Protocol):
+    """A person's own log: account events for all their devices, on whatever node."""
+
+    async def tell(self, person: str, event: RoomEvent) -> None:
+        """Log an event for one person."""
+
+    async def kick(self, person: str, session: str | None, code: int, reason: str) -> None:
+        """Close a person's sockets (one sign-in's, or all) on every node, at once."""
+
+
+class Memory(Struct, frozen=True):
+    """Something recalled, with where it came from."""
+
+    id: str
+    text: str
+    score: float
+
+
+class Recall(Protocol):
+    """What a companion remembers that bears on what was just said."""
+
+    async def recall(self, person: str, room: str, text: str, limit: int) -> list[Memory]:
+        """At most `limit` memories, best first; strictly this person's."""
+
+
+class Verdict(Struct, frozen=True):
+    """What the screen says of a text. `crisis` means: answer with care, count, never charge."""
+
+    action: Literal["allow", "block", "crisis"]
+    category: str | None = None
+    severity: Literal["low", "medium", "high", "critical"] = "low"
+
+
+class Screen(Protocol):
+    """Reads text before, during and after a reply."""
+
+    def screen(self, text: str, *, minor: bool, from_person: bool) -> Verdict:
+        """Judge `text`. Pure and fast: it runs while words stream."""

@@ -1,0 +1,3 @@
+"""REST routes, one module a resource.
+
+Only the route lives here; what it does lives where both a turn and a request can reach it."""

@@ -1,0 +1,3 @@
+"""Money at rest: wallets, lots, holds and the hash-chained entries.
+
+Every statement here is conditional and idempotent; integers only, in microcredits."""
