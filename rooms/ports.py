@@ -9,7 +9,9 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from rooms.commands import Answer, RoomCommand
 from rooms.events import RoomEvent
+from rooms.shapes import Person
 
 
 class Metered(Struct, frozen=True):
@@ -30,6 +32,16 @@ class Telling(Struct, frozen=True):
     metered: Metered | None = None
 
 
+class Unfinished(Struct, frozen=True):
+    """What the log knows of a reply whose holder died: enough to settle it exactly."""
+
+    metered: Metered
+    companion: str
+    parent: str | None
+    continues: str | None
+    text: str
+
+
 class LogStale(Exception):
     """Another node holds this room now: stop at once, change nothing more."""
 
@@ -46,6 +58,9 @@ class RoomLog(Protocol):
 
     async def append(self, tellings: Sequence[Telling]) -> None:
         """Log `tellings` in order, atomically. Raises LogStale or LogStalled."""
+
+    async def unfinished(self) -> "list[Unfinished]":
+        """Replies an earlier holder began in this log and never ended."""
 
     def mention(self, event: RoomEvent) -> None:
         """Send an ephemeral event (typing, read) to whoever is there; never logged."""
@@ -89,3 +104,39 @@ class Screen(Protocol):
 
     def screen(self, text: str, *, minor: bool, from_person: bool) -> Verdict:
         """Judge `text`. Pure and fast: it runs while words stream."""
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """Who is asking: a signed-in person, on one sign-in or API key, until `expires_at_ms`."""
+
+    person: Person
+    sign_in: str
+    scopes: frozenset[str] = frozenset({"*"})
+    expires_at_ms: int | None = None
+    minor: bool = False
+
+
+class Authenticate(Protocol):
+    """Turns an access token or API key into a Principal; raises Unauthorized."""
+
+    async def __call__(self, token: str) -> Principal: ...
+
+
+class LiveRoom(Protocol):
+    """A room in memory on the node that holds its lease. Owns its turns' tasks."""
+
+    @property
+    def idle(self) -> bool:
+        """No turn runs here, so the room may leave memory."""
+
+    async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
+        """Carry a command out; returns after commit and append. Raises ProductError."""
+
+    async def close(self, *, interrupt: bool) -> None:
+        """Let turns finish, or end them as interrupted; every turn is settled on return."""
+
+
+class OpenRoom(Protocol):
+    """Brings a room into memory, ending what a dead holder left open. Raises NotFound."""
+
+    async def __call__(self, room: str, log: RoomLog) -> LiveRoom: ...
