@@ -1,3 +1,3 @@
-"""What a turn of conversation reaches: events, commands, errors, the turn itself, credits, companions.
+"""What a turn of conversation reaches: events, commands, errors, the turn, credits, companions.
 
 Rooms push what happens through `tell`; they never touch a socket."""

@@ -40,7 +40,7 @@ class Sender(Shape):
 
 
 class Alternatives(Shape):
-    """This message's place among its siblings: `index` counts from 1; `ids` in order of creation."""
+    """This message's place among its siblings: `index` counts from 1; `ids` are in order of age."""
 
     index: int
     ids: list[str]

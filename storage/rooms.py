@@ -63,14 +63,18 @@ CREATE_ROOM = sql(
         INSERT INTO members (home, room, kind, member)
         SELECT $1, $2, 'companion', unnest($5::text[])
     )
-    INSERT INTO messages (home, room, message, n, changed, parent, sender_kind, sender, parts, words)
+    INSERT INTO messages (home, room, message, n, changed, parent,
+                          sender_kind, sender, parts, words)
     SELECT $1, $2, g.message, g.i, g.i, ($6::text[])[g.i - 1], 'companion', g.companion,
            jsonb_build_array(jsonb_build_object('type', 'text', 'text', g.words)), g.words
     FROM unnest($6::text[], $7::text[], $8::text[]) WITH ORDINALITY AS g(message, companion, words, i)
     """,
 )
 
-FIND_ROOM = sql("find_room", f"SELECT {_COLUMNS}, 0 AS unread FROM rooms r WHERE r.room = $1")  # noqa: S608
+FIND_ROOM = sql(
+    "find_room",
+    f"SELECT {_COLUMNS}, 0 AS unread FROM rooms r WHERE r.room = $1",  # noqa: S608
+)
 
 LIST_ROOMS = sql(
     "list_rooms",

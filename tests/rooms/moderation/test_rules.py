@@ -63,7 +63,9 @@ def test_a_companion_never_claims_to_be_human() -> None:
     claim = "Silly, I'm not an AI, I'm right here"
     assert screen.screen(claim, minor=False, from_person=False).category == "claims_human"
     assert screen.screen(claim, minor=False, from_person=True).action == "allow"
-    assert screen.screen("I'm an AI, and glad of it", minor=False, from_person=False).action == "allow"
+    assert (
+        screen.screen("I'm an AI, and glad of it", minor=False, from_person=False).action == "allow"
+    )
 
 
 def test_romance_with_a_known_minor_is_blocked() -> None:

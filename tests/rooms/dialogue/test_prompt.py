@@ -1,0 +1,83 @@
+"""A compiled prompt keeps what matters, drops the oldest first, and accounts for every token."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rooms.dialogue.prompt import Budget, Persona, Said, Scene, compile_prompt
+from rooms.ports import Memory
+
+PERSONA = Persona(name="Mira", sheet="A marine biologist.", brief="You are Mira, a biologist.")
+
+
+def count(text: str) -> int:
+    return (len(text) + 3) // 4
+
+
+def scene(*said: Said, **more: object) -> Scene:
+    return Scene(
+        persona=PERSONA,
+        person_name="Sam",
+        language="en",
+        local_time="Friday, 21:14",
+        said=said,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_the_free_window_is_the_last_ten_messages() -> None:
+    said = [Said("person" if i % 2 == 0 else "companion", f"message {i}") for i in range(30)]
+    compiled = compile_prompt(scene(*said), Budget(prompt_tokens=4000, reply_tokens=100), count)
+    text = "\n".join(line.text for line in compiled.prompt.lines)
+    assert "message 20" in text
+    assert "message 19" not in text
+    assert compiled.dropped == 20
+
+
+def test_the_persona_and_the_bounds_come_first_and_memories_are_told_apart() -> None:
+    compiled = compile_prompt(
+        scene(Said("person", "hi"), memories=(Memory("m_1", "Sam keeps bees", 0.9),)),
+        Budget(prompt_tokens=4000, reply_tokens=100),
+        count,
+    )
+    names = [section.name for section in compiled.sections]
+    assert names == ["persona", "bounds", "manner", "memories", "moment", "message.person"]
+    assert "Sam keeps bees" in compiled.prompt.lines[0].text
+
+
+def test_a_message_longer_than_the_budget_is_clipped_not_dropped() -> None:
+    long = "start " + "x" * 100_000 + " end"
+    compiled = compile_prompt(
+        scene(Said("person", long)), Budget(prompt_tokens=600, reply_tokens=100), count
+    )
+    last = compiled.prompt.lines[-1].text
+    assert last.startswith("start")
+    assert last.endswith("end")
+    assert len(last) < 2000
+
+
+def test_a_continued_reply_is_prefilled() -> None:
+    compiled = compile_prompt(
+        scene(Said("person", "tell me"), begun="Once upon"),
+        Budget(prompt_tokens=4000, reply_tokens=100),
+        count,
+    )
+    assert compiled.prompt.prefill == "Once upon"
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.text(min_size=1, max_size=400)), max_size=40),
+    st.integers(400, 3000),
+)
+def test_a_prompt_never_exceeds_its_budget_and_always_alternates(
+    turns: list[tuple[bool, str]], budget: int
+) -> None:
+    said = [Said("person" if mine else "companion", text) for mine, text in turns]
+    compiled = compile_prompt(
+        scene(*said), Budget(prompt_tokens=budget, reply_tokens=50, messages=0), count
+    )
+    roles = [line.role for line in compiled.prompt.lines[1:]]
+    assert all(a != b for a, b in itertools.pairwise(roles))
+    assert not roles or roles[0] == "user"
+    assert compiled.input_tokens <= budget + 40
