@@ -65,9 +65,11 @@ CREATE_ROOM = sql(
     )
     INSERT INTO messages (home, room, message, n, changed, parent,
                           sender_kind, sender, parts, words)
-    SELECT $1, $2, g.message, g.i, g.i, ($6::text[])[g.i - 1], 'companion', g.companion,
+    SELECT $1, $2, g.message, g.i, g.i, ($6::text[])[g.i - 1],
+           'companion', g.companion,
            jsonb_build_array(jsonb_build_object('type', 'text', 'text', g.words)), g.words
-    FROM unnest($6::text[], $7::text[], $8::text[]) WITH ORDINALITY AS g(message, companion, words, i)
+    FROM unnest($6::text[], $7::text[], $8::text[])
+         WITH ORDINALITY AS g(message, companion, words, i)
     """,
 )
 
