@@ -19,13 +19,13 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknow
     """The base of all commands; `type` on the wire is the tag."""
 
 
-class Auth(Command, tag="auth"):
+class Auth(Command, frozen=True, kw_only=True, tag="auth"):
     id: Id
     token: Token
     device: Annotated[str, Meta(max_length=128)] = ""
 
 
-class Resume(Command, tag="resume"):
+class Resume(Command, frozen=True, kw_only=True, tag="resume"):
     """Carry a session on after frame `seq`, here or on another node."""
 
     id: Id
@@ -36,31 +36,31 @@ class Resume(Command, tag="resume"):
     device: Annotated[str, Meta(max_length=128)] = ""
 
 
-class Ping(Command, tag="ping"):
+class Ping(Command, frozen=True, kw_only=True, tag="ping"):
     """The heartbeat; `seq` acknowledges every frame up to it."""
 
     seq: Count = 0
     id: Id | None = None
 
 
-class AuthRefresh(Command, tag="auth.refresh"):
+class AuthRefresh(Command, frozen=True, kw_only=True, tag="auth.refresh"):
     """A new access token for this socket, before the old one ends."""
 
     id: Id
     token: Token
 
 
-class RoomJoin(Command, tag="room.join"):
+class RoomJoin(Command, frozen=True, kw_only=True, tag="room.join"):
     id: Id
     room: Id
 
 
-class RoomLeave(Command, tag="room.leave"):
+class RoomLeave(Command, frozen=True, kw_only=True, tag="room.leave"):
     id: Id
     room: Id
 
 
-class MessageSend(Command, tag="message.send"):
+class MessageSend(Command, frozen=True, kw_only=True, tag="message.send"):
     """Say something. During a reply it interrupts it, and the next reply answers both."""
 
     id: Id
@@ -70,7 +70,7 @@ class MessageSend(Command, tag="message.send"):
     parent: Id | None = None
 
 
-class MessageEdit(Command, tag="message.edit"):
+class MessageEdit(Command, frozen=True, kw_only=True, tag="message.edit"):
     """Say one's own message otherwise: a new branch, answered anew; the old one is kept."""
 
     id: Id
@@ -80,7 +80,7 @@ class MessageEdit(Command, tag="message.edit"):
     key: Key | None = None
 
 
-class MessageReact(Command, tag="message.react"):
+class MessageReact(Command, frozen=True, kw_only=True, tag="message.react"):
     """React to a message; null takes the reaction back."""
 
     id: Id
@@ -90,7 +90,7 @@ class MessageReact(Command, tag="message.react"):
     key: Key | None = None
 
 
-class ReplyCreate(Command, tag="reply.create"):
+class ReplyCreate(Command, frozen=True, kw_only=True, tag="reply.create"):
     """`again`: another answer beside `message`. `continue`: carry the interrupted `message` on."""
 
     id: Id
@@ -100,12 +100,12 @@ class ReplyCreate(Command, tag="reply.create"):
     key: Key | None = None
 
 
-class ReplyCancel(Command, tag="reply.cancel"):
+class ReplyCancel(Command, frozen=True, kw_only=True, tag="reply.cancel"):
     id: Id
     reply: Id
 
 
-class BranchSelect(Command, tag="branch.select"):
+class BranchSelect(Command, frozen=True, kw_only=True, tag="branch.select"):
     """Walk to another alternative: the room goes on from `message`'s newest descendant."""
 
     id: Id
@@ -114,19 +114,19 @@ class BranchSelect(Command, tag="branch.select"):
     key: Key | None = None
 
 
-class TypingSet(Command, tag="typing"):
+class TypingSet(Command, frozen=True, kw_only=True, tag="typing"):
     room: Id
     on: bool = True
     id: Id | None = None
 
 
-class ReadSet(Command, tag="read"):
+class ReadSet(Command, frozen=True, kw_only=True, tag="read"):
     room: Id
     n: Count
     id: Id | None = None
 
 
-class PresenceSet(Command, tag="presence"):
+class PresenceSet(Command, frozen=True, kw_only=True, tag="presence"):
     status: Literal["online", "away"]
     id: Id | None = None
 

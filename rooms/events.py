@@ -15,19 +15,19 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
     """The base of all events; `type` on the wire is the tag."""
 
 
-class MessageCreated(Event, tag="message.created"):
+class MessageCreated(Event, frozen=True, kw_only=True, tag="message.created"):
     room: str
     message: Message
 
 
-class MessageUpdated(Event, tag="message.updated"):
+class MessageUpdated(Event, frozen=True, kw_only=True, tag="message.updated"):
     """An edit, a reaction, a deletion, or a change of status."""
 
     room: str
     message: Message
 
 
-class ReplyStarted(Event, tag="reply.started"):
+class ReplyStarted(Event, frozen=True, kw_only=True, tag="reply.started"):
     """A companion begins to answer; it can cost at most `ceiling_microcredits`."""
 
     room: str
@@ -38,7 +38,7 @@ class ReplyStarted(Event, tag="reply.started"):
     continues: str | None = None
 
 
-class ReplyDelta(Event, tag="reply.delta"):
+class ReplyDelta(Event, frozen=True, kw_only=True, tag="reply.delta"):
     """More of a reply. `offset` counts the code points before `text`; deltas always join."""
 
     room: str
@@ -48,7 +48,7 @@ class ReplyDelta(Event, tag="reply.delta"):
     cost_microcredits: int | UnsetType = UNSET
 
 
-class ReplyDone(Event, tag="reply.done"):
+class ReplyDone(Event, frozen=True, kw_only=True, tag="reply.done"):
     """A reply's one ending. `text` equals the deltas joined, unless it was moderated."""
 
     room: str
@@ -63,7 +63,7 @@ class ReplyDone(Event, tag="reply.done"):
     code: str | None = None
 
 
-class Typing(Event, tag="typing"):
+class Typing(Event, frozen=True, kw_only=True, tag="typing"):
     """Someone is writing; holds for 6 s. Ephemeral."""
 
     room: str
@@ -71,7 +71,7 @@ class Typing(Event, tag="typing"):
     on: bool
 
 
-class Read(Event, tag="read"):
+class Read(Event, frozen=True, kw_only=True, tag="read"):
     """A member has read up to message `n`. Ephemeral."""
 
     room: str
@@ -79,31 +79,31 @@ class Read(Event, tag="read"):
     n: int
 
 
-class Presence(Event, tag="presence"):
+class Presence(Event, frozen=True, kw_only=True, tag="presence"):
     """A member came or went. Ephemeral."""
 
     person: str
     status: Literal["online", "away", "offline"]
 
 
-class RoomUpdated(Event, tag="room.updated"):
+class RoomUpdated(Event, frozen=True, kw_only=True, tag="room.updated"):
     """The room's title, status, members or branch changed; on a person's own log: a room is new."""
 
     room: Room
 
 
-class WalletUpdated(Event, tag="wallet.updated"):
+class WalletUpdated(Event, frozen=True, kw_only=True, tag="wallet.updated"):
     available_microcredits: int
     held_microcredits: int
     lots: list[Lot]
 
 
-class WalletLow(Event, tag="wallet.low"):
+class WalletLow(Event, frozen=True, kw_only=True, tag="wallet.low"):
     available_microcredits: int
     text: str
 
 
-class Notice(Event, tag="notice"):
+class Notice(Event, frozen=True, kw_only=True, tag="notice"):
     """The AI disclosure, a break reminder, or help in a crisis."""
 
     kind: Literal["disclosure", "break", "crisis", "safety", "account"]
@@ -112,13 +112,13 @@ class Notice(Event, tag="notice"):
     links: list[Link] = []
 
 
-class AuthExpiring(Event, tag="auth.expiring"):
+class AuthExpiring(Event, frozen=True, kw_only=True, tag="auth.expiring"):
     """The access token ends in `in_ms`; answer with `auth.refresh`. Ephemeral."""
 
     in_ms: int
 
 
-class Reconnect(Event, tag="reconnect"):
+class Reconnect(Event, frozen=True, kw_only=True, tag="reconnect"):
     """Come back after a random wait of up to `jitter_ms`. Ephemeral."""
 
     jitter_ms: int

@@ -20,7 +20,7 @@ class Shape(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """The base of what is shown: immutable, keyword-only."""
 
 
-class TextPart(Shape, tag="text"):
+class TextPart(Shape, frozen=True, kw_only=True, tag="text"):
     """Words. `heard_until` counts the code points that were heard in a call; absent in writing."""
 
     text: str
@@ -31,7 +31,7 @@ class TextPart(Shape, tag="text"):
 Part = TextPart
 
 
-class Sender(Shape):
+class Sender(Shape, frozen=True, kw_only=True):
     """Who wrote a message."""
 
     kind: Literal["person", "companion", "system"]
@@ -39,14 +39,14 @@ class Sender(Shape):
     name: str
 
 
-class Alternatives(Shape):
+class Alternatives(Shape, frozen=True, kw_only=True):
     """This message's place among its siblings: `index` counts from 1; `ids` are in order of age."""
 
     index: int
     ids: list[str]
 
 
-class Usage(Shape):
+class Usage(Shape, frozen=True, kw_only=True):
     """Tokens of one reply, as the provider counted them, else as our tokenizer did."""
 
     input_tokens: int
@@ -54,7 +54,7 @@ class Usage(Shape):
     source: Literal["provider", "kindred"]
 
 
-class Message(Shape):
+class Message(Shape, frozen=True, kw_only=True):
     """One node of a room's message tree.
 
     `n` is dense per room. `parent` is the message it answers or follows. `continues`
@@ -81,7 +81,7 @@ class Message(Shape):
     key: str | None = None
 
 
-class Lot(Shape):
+class Lot(Shape, frozen=True, kw_only=True):
     """Credits of one origin. `expires_at` is unix milliseconds, or null for never."""
 
     kind: Literal["daily", "subscription", "bonus", "purchased"]
@@ -89,7 +89,7 @@ class Lot(Shape):
     expires_at: int | None = None
 
 
-class Wallet(Shape):
+class Wallet(Shape, frozen=True, kw_only=True):
     """What a person can spend now (`available`), what replies under way hold, and the lots."""
 
     available_microcredits: int
@@ -97,7 +97,7 @@ class Wallet(Shape):
     lots: list[Lot]
 
 
-class Person(Shape):
+class Person(Shape, frozen=True, kw_only=True):
     """A signed-in person, as shown to themselves."""
 
     id: str
@@ -110,7 +110,7 @@ class Person(Shape):
     country: str
 
 
-class CompanionCard(Shape):
+class CompanionCard(Shape, frozen=True, kw_only=True):
     """A companion as lists show it. `portrait` is a path under the server's root."""
 
     id: str
@@ -127,7 +127,7 @@ class CompanionCard(Shape):
     languages: list[str]
 
 
-class Member(Shape):
+class Member(Shape, frozen=True, kw_only=True):
     """One person or companion in a room, with the person's read cursor (`n`)."""
 
     kind: Literal["person", "companion"]
@@ -138,7 +138,7 @@ class Member(Shape):
     hue: int | None = None
 
 
-class Room(Shape):
+class Room(Shape, frozen=True, kw_only=True):
     """A room as its members see it. `head` is the last message of the branch in use."""
 
     id: str
@@ -156,14 +156,14 @@ class Room(Shape):
     spent_microcredits: int = 0
 
 
-class Link(Shape):
+class Link(Shape, frozen=True, kw_only=True):
     """A place to go, named for people."""
 
     label: str
     href: str
 
 
-class ReceiptLine(Shape):
+class ReceiptLine(Shape, frozen=True, kw_only=True):
     """One line of a receipt: `quantity` units at `unit_microcredits` per 1,000."""
 
     what: str
@@ -172,7 +172,7 @@ class ReceiptLine(Shape):
     microcredits: int
 
 
-class Receipt(Shape):
+class Receipt(Shape, frozen=True, kw_only=True):
     """What a reply cost and why. `prompt` names each part of the prompt and its tokens."""
 
     id: str
