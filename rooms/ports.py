@@ -87,8 +87,11 @@ class Memory(Struct, frozen=True):
 class Recall(Protocol):
     """What a companion remembers that bears on what was just said."""
 
-    async def recall(self, person: str, room: str, text: str, limit: int) -> list[Memory]:
-        """At most `limit` memories, best first; strictly this person's."""
+    async def recall(self, person: str, companion: str, text: str, limit: int) -> list[Memory]:
+        """At most `limit` memories, best first; strictly what this person told this companion."""
+
+    def remember(self, person: str, message: str, room: str, companion: str, words: str) -> None:
+        """Keep what was said for later; never slows a turn."""
 
 
 class Verdict(Struct, frozen=True):
