@@ -1,0 +1,85 @@
+"""Opening the database: one pool per process, with the house's codecs and limits.
+
+jsonb travels as Python values through orjson; every statement has a time limit.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+CONNECT_SECONDS = 10.0
+
+
+class DatabaseUnreachable(Exception):
+    """Nothing answers at the database's address, or it refuses us."""
+
+
+async def prepare_connection(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Teach a fresh connection our jsonb codec."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda value: orjson.loads(value[1:]),
+        format="binary",
+    )
+
+
+async def open_pool(
+    url: str,
+    *,
+    size: int = 20,
+    least: int = 0,
+    statement_timeout_seconds: float = 15.0,
+    name: str = "kindred",
+    setup: Callable[[Any], Awaitable[None]] | None = None,
+) -> "asyncpg.Pool[asyncpg.Record]":
+    """A pool of at most `size` connections. Raises DatabaseUnreachable."""
+    milliseconds = int(statement_timeout_seconds * 1000)
+    try:
+        return await asyncpg.create_pool(
+            url,
+            min_size=least,
+            max_size=size,
+            init=prepare_connection,
+            setup=setup,
+            timeout=CONNECT_SECONDS,
+            command_timeout=statement_timeout_seconds + 5.0,
+            max_inactive_connection_lifetime=300.0,
+            server_settings={
+                "application_name": name,
+                "statement_timeout": str(milliseconds),
+                "idle_in_transaction_session_timeout": str(max(60_000, milliseconds)),
+                "timezone": "UTC",
+            },
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise DatabaseUnreachable(f"The database does not answer: {error}") from error
+
+
+async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection outside any pool, for migrations, backups and the doctor."""
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise DatabaseUnreachable(f"The database does not answer: {error}") from error
+    await prepare_connection(connection)
+    return connection
+
+
+async def ensure_database(url: str, name: str) -> bool:
+    """Create database `name` on the server at `url` if it is missing; whether it was made now."""
+    connection = await connect(url)
+    try:
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            return False
+        await connection.execute(f'CREATE DATABASE "{name}"')
+        return True
+    finally:
+        await connection.close()
