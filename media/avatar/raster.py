@@ -1,0 +1,61 @@
+"""Portraits as PNG, drawn once per content and kept in a folder by their hash.
+
+resvg parses system fonts on every call unless told not to, and a portrait takes about half a
+second of one core at 512, so the file is the cache and any node may write it.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import resvg_py
+
+from media.avatar.appearance import Appearance, content_hash
+from media.avatar.still import DRAWING_VERSION, draw
+
+SIZES = (96, 256, 512, 1024)
+
+
+class RasterFailed(Exception):
+    """The drawing could not be turned into pixels."""
+
+
+def nearest_size(wanted: int) -> int:
+    """The smallest size offered that is at least `wanted`; the largest beyond that."""
+    return next((size for size in SIZES if size >= wanted), SIZES[-1])
+
+
+def rasterise(svg: str, size: int) -> bytes:
+    """SVG to PNG, blocking: call it in a thread."""
+    try:
+        return bytes(
+            resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
+        )
+    except ValueError as error:
+        raise RasterFailed(str(error)) from error
+
+
+def portrait_png(look: Appearance, size: int, folder: Path) -> bytes:
+    """The portrait at one of SIZES, from `folder` where it was drawn before. Blocking."""
+    if size not in SIZES:
+        raise RasterFailed(f"portraits come in {SIZES}, not {size}")
+    path = folder / f"{content_hash(look, DRAWING_VERSION)}-{size}.png"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        png = rasterise(draw(look).svg, size)
+        _keep(path, png)
+        return png
+
+
+def _keep(path: Path, png: bytes) -> None:
+    """Write whole or not at all: another process may be reading."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(png)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,318 @@
+"""What is put on: glasses, earrings, scarves, turbans, caps."""
+
+from media.avatar.colour import mix, shift, skin_shadow
+from media.avatar.face import CENTRE, Face
+from media.avatar.locks import Ribbon, Tones, comb, tones, waver
+from media.avatar.sketch import Group, Point, Sketch, line, mirror, smooth
+
+
+def draw_wear(sketch: Sketch, face: Face) -> None:
+    """Paint accessories over everything else."""
+    group, wear = sketch["accessories"], face.look.wear
+    covered = wear.headwear == "headscarf"
+    if wear.earrings != "none" and not covered:
+        for side in (-1, 1):
+            _earring(group, face, side)
+    if wear.glasses != "none":
+        _glasses(group, face)
+    shades = tones(wear.headwear_colour, 0.95)
+    match wear.headwear:
+        case "headscarf":
+            _headscarf(sketch, face, shades, face.hairline + 6)
+        case "loose_scarf":
+            _loose_scarf(sketch, face, shades)
+        case "turban":
+            _turban(sketch, face, shades)
+        case "beanie":
+            _beanie(sketch, face, shades)
+
+
+def draw_wear_back(sketch: Sketch, face: Face) -> None:
+    """The part of a scarf that lies behind the neck."""
+    wear = face.look.wear
+    if wear.headwear not in ("headscarf", "loose_scarf"):
+        return
+    shades, w = tones(wear.headwear_colour, 0.95), face.width
+    right = [
+        (CENTRE + w * 0.6, face.crown),
+        (CENTRE + w + 22, face.eye_y),
+        (CENTRE + w + 20, face.chin),
+        (CENTRE + w + 40, face.chin + 70),
+    ]
+    sketch["back-hair"].path(Ribbon.between(mirror(right), right).outline(), shades.deep)
+
+
+def _earring(group: Group, face: Face, side: int) -> None:
+    wear = face.look.wear
+    x = CENTRE + side * (face.width + 3.5)
+    y = face.eye_y - 9 + (46 + 12 * face.look.ears) * 0.9
+    light, dark = shift(wear.earrings_colour, light=0.16), shift(wear.earrings_colour, light=-0.18)
+    group.ellipse((x, y), (2.7, 2.7), wear.earrings_colour)
+    if wear.earrings == "hoops":
+        group.ellipse((x + side, y + 13), (9.5, 12.5), "none", stroke=dark, width=3)
+        group.ellipse(
+            (x + side - 0.5, y + 12.5), (9.5, 12.5), "none", stroke=wear.earrings_colour, width=1.9
+        )
+    elif wear.earrings == "drops":
+        group.path(line([(x, y), (x, y + 9)]), stroke=dark, width=1.2)
+        group.path(
+            smooth([(x, y + 8), (x + 4.6, y + 19), (x, y + 24), (x - 4.6, y + 19)], closed=True),
+            wear.earrings_colour,
+        )
+        group.ellipse((x - 1.4, y + 17), (1.3, 3), light, 0.8)
+    group.ellipse((x - 0.8, y - 0.8), (1, 1), light)
+
+
+def _glasses(group: Group, face: Face) -> None:
+    wear, y = face.look.wear, face.eye_y + 1
+    colour = wear.glasses_colour
+    rx, ry = face.eye_width + 9.5, 19.5
+    rx = min(rx, face.eye_x - 4)
+    for side in (-1, 1):
+        x = CENTRE + side * (face.eye_x + 1)
+        if wear.glasses == "round":
+            frame: list[Point] = [(x + side * rx, y), (x + side * rx * 0.7, y + ry * 0.74), (x, y + ry), (x - side * rx * 0.7, y + ry * 0.74), (x - side * rx, y),
+                                  (x - side * rx * 0.72, y - ry * 0.72), (x, y - ry * 0.98), (x + side * rx * 0.72, y - ry * 0.72)]  # fmt: skip
+        else:
+            frame = [(x + side * rx, y - ry * 0.5), (x + side * rx * 0.94, y + ry * 0.52), (x + side * rx * 0.5, y + ry * 0.86), (x - side * rx * 0.55, y + ry * 0.84),
+                     (x - side * rx * 0.92, y + ry * 0.4), (x - side * rx * 0.94, y - ry * 0.5), (x - side * rx * 0.5, y - ry * 0.8), (x + side * rx * 0.72, y - ry * 0.82)]  # fmt: skip
+        shape = smooth(frame, closed=True)
+        group.path(
+            smooth([(a, b + 4) for a, b in frame], closed=True),
+            stroke=skin_shadow(face.skin, 1.4),
+            width=3.5,
+            opacity=0.32,
+            blur=2,
+        )
+        group.path(shape, "#ffffff", 0.07)
+        with group.clipped(shape):
+            glare = [(x - 13, y - 20), (x - 4, y - 20), (x - 17, y + 16), (x - 25, y + 16)]
+            group.path(line(glare, closed=True), "#ffffff", 0.13)
+        rim = 1.5 if wear.glasses == "half_rim" else 3.1
+        group.path(
+            shape, stroke=colour, width=rim, opacity=0.55 if wear.glasses == "half_rim" else 1
+        )
+        if wear.glasses == "half_rim":
+            group.path(smooth([frame[0], frame[7], frame[6], frame[5]]), stroke=colour, width=4)
+        arm = [(x + side * rx, y - 7), (CENTRE + side * (face.width + 1), y - 9)]
+        group.path(line(arm), stroke=colour, width=3)
+    inner = face.eye_x + 1 - rx * 0.96
+    group.path(
+        smooth([(CENTRE - inner, y - 5), (CENTRE, y - 9), (CENTRE + inner, y - 5)]),
+        stroke=colour,
+        width=3,
+    )
+    group.path(
+        smooth([(CENTRE - inner, y - 6), (CENTRE, y - 10), (CENTRE + inner, y - 6)]),
+        stroke=shift(colour, light=0.25),
+        width=0.9,
+        opacity=0.6,
+    )
+
+
+def _cloth_fill(sketch: Sketch, face: Face, shades: Tones, low: float) -> str:
+    stops = ((0.0, shades.light, 1.0), (0.4, shades.base, 1.0), (1.0, shades.deep, 1.0))
+    return sketch.linear((CENTRE - 90, face.crown), (CENTRE + 90, low), stops)
+
+
+def _headscarf(sketch: Sketch, face: Face, shades: Tones, brow: float) -> None:
+    """A scarf close about the face, draped over neck and shoulders."""
+    group, w, chance = sketch["accessories"], face.width, face.chance("scarf")
+    low = face.chin + 96
+    drape = [(CENTRE - w * 0.80, face.chin - 38), (CENTRE - w - 24, face.chin + 20), (CENTRE - w - 52, low - 6), (CENTRE - 20, low + 40), (CENTRE + w + 58, low - 10),
+             (CENTRE + w + 24, face.chin + 16), (CENTRE + w * 0.80, face.chin - 38), (CENTRE + w * 0.46, face.chin + 1), (CENTRE, face.chin + 7), (CENTRE - w * 0.46, face.chin + 1)]  # fmt: skip
+    shape = smooth(drape, closed=True, tension=0.85)
+    group.path(shape, "#1a1014", 0.28, blur=7)
+    group.path(shape, _cloth_fill(sketch, face, shades, low + 40))
+    with group.clipped(shape):
+        folds = []
+        for k in range(15):
+            t = k / 14
+            folds.append(
+                [
+                    (CENTRE + w * (0.95 - 0.2 * t), face.chin - 30 + 22 * t),
+                    (CENTRE + 20 - 50 * t, face.chin + 26 + 40 * t),
+                    (CENTRE - w - 30 + 60 * t, face.chin + 20 + 90 * t),
+                ]
+            )
+        comb(group, folds, shades, chance, (8, 18), 0.5)
+        group.path(
+            smooth(
+                [
+                    (CENTRE - w * 0.8, face.chin - 24),
+                    (CENTRE, face.chin + 15),
+                    (CENTRE + w * 0.8, face.chin - 24),
+                ]
+            ),
+            stroke=shades.deep,
+            width=13,
+            opacity=0.7,
+            blur=6,
+        )
+    right = face.right_side()
+    inner_right = [(CENTRE, brow), (CENTRE + w * 0.5, brow + 5), (CENTRE + w * 0.84, face.brow_y - 4), (CENTRE + w * 0.95, face.eye_y + 14), (CENTRE + w * 0.88, face.mouth_y - 6),
+                   (right[6][0] - 3, face.mouth_y + 10), (CENTRE + face.chin_width * 1.1, face.chin - 5)]  # fmt: skip
+    outer_right = [(CENTRE, face.crown - 13), (CENTRE + w * 0.6, face.crown - 6), (CENTRE + w + 8, face.crown + 46), (CENTRE + w + 19, face.eye_y + 10), (CENTRE + w + 15, face.mouth_y),
+                   (CENTRE + w + 8, face.chin - 4), (CENTRE + w * 0.5, face.chin + 22)]  # fmt: skip
+    for side in (-1, 1):
+        one = inner_right if side > 0 else mirror(inner_right)
+        other = outer_right if side > 0 else mirror(outer_right)
+        _band(sketch, face, Ribbon.between(one, other), shades, side)
+
+
+def _band(sketch: Sketch, face: Face, ribbon: Ribbon, shades: Tones, side: int) -> None:
+    group, chance = sketch["accessories"], face.chance(f"band{side}")
+    shape = ribbon.outline()
+    with group.clipped(face.outline()):
+        group.path(shape, skin_shadow(face.skin, 1.7), 0.6, blur=6)
+    group.path(
+        shape, _cloth_fill(sketch, face, shades, face.chin + 60), stroke=shades.base, width=1
+    )
+    with group.clipped(shape):
+        folds = [
+            ribbon.flow(
+                (s, chance.uniform(0, 0.2)),
+                (s + 0.1, chance.uniform(0.6, 1)),
+                waver(chance, 2, 0.8),
+            )
+            for s in (0.25, 0.4, 0.55, 0.7, 0.82, 0.93)
+        ]
+        comb(group, folds, shades, chance, (4, 9), 0.55)
+        group.path(
+            smooth(ribbon.other),
+            stroke=shades.deep if side > 0 else shades.dark,
+            width=12,
+            opacity=0.6,
+            blur=6,
+        )
+        group.path(smooth(ribbon.one), stroke=shades.light, width=3, opacity=0.7, blur=1)
+
+
+def _loose_scarf(sketch: Sketch, face: Face, shades: Tones) -> None:
+    """A scarf laid over the back of the head, hair showing before it, ends over the shoulders."""
+    group, w, low = sketch["accessories"], face.width, 470.0
+    back = face.crown + 8
+    inner = [(CENTRE, back), (CENTRE + w * 0.58, back + 13), (CENTRE + w * 0.95, face.hairline + 16), (CENTRE + w * 1.06, face.eye_y + 10), (CENTRE + w * 1.0, face.chin - 10),
+             (CENTRE + w * 0.74, face.chin + 60), (CENTRE + w * 0.40, low + 40)]  # fmt: skip
+    outer = [(CENTRE, face.crown - 27), (CENTRE + w * 0.66, face.crown - 17), (CENTRE + w + 17, face.crown + 48), (CENTRE + w + 27, face.eye_y + 14), (CENTRE + w + 26, face.chin),
+             (CENTRE + w + 48, face.chin + 76), (CENTRE + w + 50, low + 46)]  # fmt: skip
+    for side in (-1, 1):
+        one, other = (inner, outer) if side > 0 else (mirror(inner), mirror(outer))
+        ribbon = Ribbon.between(one, other)
+        chance = face.chance(f"loose{side}")
+        group.path(ribbon.outline(), "#1a1014", 0.30, blur=6)
+        group.path(
+            ribbon.outline(), _cloth_fill(sketch, face, shades, 480), stroke=shades.base, width=1
+        )
+        with group.clipped(ribbon.outline()):
+            folds = [
+                ribbon.flow(
+                    (s, 0.05 + 0.2 * chance.random()),
+                    (s + chance.uniform(-0.1, 0.1), 1.0),
+                    waver(chance, 4, 1.1),
+                    12,
+                )
+                for s in (0.15, 0.3, 0.42, 0.55, 0.66, 0.8, 0.92)
+            ]
+            comb(group, folds, shades, chance, (6, 14), 0.55)
+        group.path(smooth(one), stroke=mix(shades.sheen, "#f3d79a", 0.6), width=3.4, opacity=0.9)
+
+
+def _turban(sketch: Sketch, face: Face, shades: Tones) -> None:
+    """Cloth wound from both sides to a peak above the brow."""
+    group, w, chance = sketch["accessories"], face.width, face.chance("turban")
+    peak = (CENTRE, face.hairline - 8)
+    for side in (1, -1):
+        low = [
+            (CENTRE + side * (w + 7), face.eye_y - 6),
+            (CENTRE + side * w * 0.80, face.brow_y - 14),
+            (CENTRE + side * w * 0.35, face.hairline + 6),
+            (peak[0] - side * 9, peak[1] - 6),
+        ]
+        high = [
+            (CENTRE + side * (w + 17), face.eye_y - 26),
+            (CENTRE + side * (w + 17), face.crown + 14),
+            (CENTRE + side * w * 0.62, face.crown - 40),
+            (CENTRE - side * 16, face.crown - 52),
+        ]
+        ribbon = Ribbon.between(low, high)
+        with group.clipped(face.outline()):
+            group.path(ribbon.outline(), skin_shadow(face.skin, 1.6), 0.6, blur=6)
+        group.path(
+            ribbon.outline(),
+            _cloth_fill(sketch, face, shades, face.eye_y),
+            stroke=shades.base,
+            width=1,
+        )
+        with group.clipped(ribbon.outline()):
+            for k in range(6):
+                s = (k + 0.5) / 6
+                group.path(
+                    smooth(ribbon.flow((s, 0.0), (s * 0.9 + 0.05, 1.0))),
+                    stroke=shades.deep,
+                    width=5,
+                    opacity=0.5,
+                    blur=2.5,
+                )
+                group.path(
+                    smooth(ribbon.flow((s + 0.06, 0.0), (s * 0.9 + 0.10, 1.0))),
+                    stroke=shades.light,
+                    width=3,
+                    opacity=0.55,
+                    blur=1.2,
+                )
+            comb(
+                group,
+                [ribbon.flow((chance.random(), 0), (chance.random(), 1)) for _ in range(8)],
+                shades,
+                chance,
+                (3, 7),
+                0.25,
+            )
+
+
+def _beanie(sketch: Sketch, face: Face, shades: Tones) -> None:
+    """A knitted cap with a turned-up edge."""
+    group, w = sketch["accessories"], face.width
+    low = face.hairline + 17
+    dome: list[Point] = [(CENTRE - w - 7, low - 8), (CENTRE - w - 4, face.crown + 14), (CENTRE - w * 0.55, face.crown - 30), (CENTRE + 4, face.crown - 40), (CENTRE + w * 0.58, face.crown - 29),
+                         (CENTRE + w + 5, face.crown + 14), (CENTRE + w + 7, low - 8)]  # fmt: skip
+    shape = smooth(dome) + "Z"
+    with group.clipped(face.outline()):
+        group.path(
+            f"M{CENTRE - w:.0f} {face.crown:.0f}h{2 * w:.0f}V{low + 10:.0f}h-{2 * w:.0f}Z",
+            skin_shadow(face.skin, 1.6),
+            0.6,
+            blur=6,
+        )
+    group.path(shape, _cloth_fill(sketch, face, shades, low + 40))
+    with group.clipped(shape):
+        ribs = "".join(
+            smooth(
+                [
+                    (CENTRE + x * 0.55, face.crown - 40),
+                    (CENTRE + x, face.crown + 10),
+                    (CENTRE + x * 1.02, low),
+                ]
+            )
+            for x in range(-96, 97, 12)
+        )
+        group.path(ribs, stroke=shades.dark, width=2.2, opacity=0.6)
+    cuff = [
+        (CENTRE - w - 10, low - 30),
+        (CENTRE, low - 42),
+        (CENTRE + w + 10, low - 30),
+        (CENTRE + w + 9, low + 4),
+        (CENTRE, low - 6),
+        (CENTRE - w - 9, low + 4),
+    ]
+    edge = smooth(cuff[:3]) + "L" + smooth(cuff[3:])[1:] + "Z"
+    group.path(edge, shades.base, stroke=shades.dark, width=1.5)
+    with group.clipped(edge):
+        group.path(
+            "".join(f"M{x} {face.crown:.0f}V{low + 20:.0f}" for x in range(150, 370, 8)),
+            stroke=shades.deep,
+            width=2,
+            opacity=0.42,
+        )
+        group.path(smooth(cuff[:3]), stroke=shades.light, width=6, opacity=0.5, blur=2)
