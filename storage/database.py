@@ -3,13 +3,14 @@
 jsonb travels as Python values through orjson; every statement has a time limit.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 import orjson
 
 if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
     Pool = asyncpg.Pool[asyncpg.Record]
     Connection = asyncpg.Connection[asyncpg.Record]
 
@@ -20,7 +21,9 @@ class DatabaseUnreachable(Exception):
     """Nothing answers at the database's address, or it refuses us."""
 
 
-async def prepare_connection(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def prepare_connection(
+    connection: "Connection | PoolConnectionProxy[asyncpg.Record]",
+) -> None:
     """Teach a fresh connection our jsonb codec."""
     await connection.set_type_codec(
         "jsonb",
@@ -38,8 +41,7 @@ async def open_pool(
     least: int = 0,
     statement_timeout_seconds: float = 15.0,
     name: str = "kindred",
-    setup: Callable[[Any], Awaitable[None]] | None = None,
-) -> "asyncpg.Pool[asyncpg.Record]":
+) -> "Pool":
     """A pool of at most `size` connections. Raises DatabaseUnreachable."""
     milliseconds = int(statement_timeout_seconds * 1000)
     try:
@@ -48,7 +50,6 @@ async def open_pool(
             min_size=least,
             max_size=size,
             init=prepare_connection,
-            setup=setup,
             timeout=CONNECT_SECONDS,
             command_timeout=statement_timeout_seconds + 5.0,
             max_inactive_connection_lifetime=300.0,
@@ -63,7 +64,7 @@ async def open_pool(
         raise DatabaseUnreachable(f"The database does not answer: {error}") from error
 
 
-async def connect(url: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(url: str) -> "Connection":
     """One connection outside any pool, for migrations, backups and the doctor."""
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)

@@ -91,8 +91,8 @@ def plan(known: Sequence[Migration], applied: Mapping[int, Applied]) -> list[Mig
     beyond = [row.name for version, row in sorted(applied.items()) if version > newest]
     if beyond:
         raise DatabaseTooNew(
-            f"This database was last used by a newer Kindred (it has {beyond[-1]}, this version ends at "
-            f"{newest:04d}): update Kindred, or restore a backup made with this version."
+            f"This database was last used by a newer Kindred (it has {beyond[-1]}, this one ends "
+            f"at {newest:04d}): update Kindred, or restore a backup made with this version."
         )
     for migration in known:
         row = applied.get(migration.version)

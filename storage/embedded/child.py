@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from msgspec import Struct
 
@@ -67,7 +68,7 @@ def spawn(command: Command) -> "subprocess.Popen[bytes]":
             user=identity.user,
             group=identity.group,
             extra_groups=[] if identity.kind == "nobody" else None,
-            preexec_fn=_before_exec(identity, command.death),  # noqa: PLW1509
+            preexec_fn=_before_exec(identity, command.death),
         )
 
 
@@ -86,25 +87,12 @@ def _before_exec(identity: Identity, death: int) -> Callable[[], None]:
     return prepare
 
 
-def _open_log(path: Path) -> "contextlib.closing[_Log]":
+def _open_log(path: Path) -> BinaryIO:
     """Open a log for appending; a long one becomes `NAME.old` first, so two is all there is."""
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(path.suffix + ".old"))
-    return contextlib.closing(_Log(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)))
-
-
-class _Log:
-    """A file descriptor that can be closed."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def close(self) -> None:
-        os.close(self._fd)
+    return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0)
 
 
 def last_words(log: Path, lines: int = 8) -> str:
@@ -128,7 +116,7 @@ def socket_folder(data: Path) -> Path:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise StoreFailed(
-            f"{folder} belongs to someone else; remove it, or set TMPDIR to a folder of your own."
+            f"{folder} belongs to someone else; remove it, or set TMPDIR to a folder of yours."
         )
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
     return folder
@@ -144,7 +132,7 @@ def _runtime_folder() -> Path:
         ):
             return Path(candidate)
     raise StoreFailed(
-        "There is no short folder to put sockets in; set TMPDIR to one that you may write to."
+        "No short folder to put sockets in was found; set TMPDIR to one you may write to."
     )
 
 
@@ -152,7 +140,8 @@ def check_socket(path: Path) -> Path:
     """`path`, unless it is too long to be bound."""
     if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
         raise StoreFailed(
-            f"The socket path {path} is longer than {SOCKET_PATH_BYTES} bytes; set TMPDIR to a shorter one."
+            f"The socket path {path} is longer than {SOCKET_PATH_BYTES} bytes: "
+            "set TMPDIR to a shorter folder."
         )
     return path
 
@@ -199,7 +188,10 @@ def explain(name: str, log: Path) -> str:
     if "No space left on device" in words:
         return f"The disk that holds {log.parent.parent} is full: make room, then start again."
     if "Read-only file system" in words or "Permission denied" in words:
-        return f"{name} may not write below {log.parent.parent}: make it writable, or choose another folder with --data."
+        folder = log.parent.parent
+        return (
+            f"{name} may not write below {folder}: make it writable, or choose another with --data."
+        )
     return f"{name} did not start; its log {log} ends with:\n{words}"
 
 

@@ -35,7 +35,8 @@ class Identity(Struct, frozen=True):
     def owner(self) -> tuple[int, int]:
         """The user and group, as seen from here, that must own the server's files."""
         if self.kind == "nobody":
-            assert self.user is not None and self.group is not None
+            assert self.user is not None
+            assert self.group is not None
             return self.user, self.group
         return os.geteuid(), os.getegid()
 
@@ -70,7 +71,7 @@ def real_nobody() -> Identity:
 def _works(preparation: Callable[[], None]) -> bool:
     """Whether a process can be started with `preparation`; containers often forbid it."""
     try:
-        return subprocess.run(["true"], preexec_fn=preparation, check=False).returncode == 0  # noqa: PLW1509
+        return subprocess.run(["true"], preexec_fn=preparation, check=False).returncode == 0
     except (OSError, subprocess.SubprocessError):
         return False
 

@@ -21,6 +21,7 @@ from storage.embedded.child import (
     end_leftovers,
     explain,
     socket_folder,
+    spawn,
 )
 from storage.embedded.identity import Identity, can_enter, choose_identity, give
 
@@ -120,7 +121,7 @@ class Postgres:
         if major != str(MAJOR):
             raise StoreFailed(
                 f"{self.cluster} was written by PostgreSQL {major} and this is {MAJOR}: "
-                "`kindred backup` with the version that wrote it, then `kindred restore` with this one."
+                "`kindred backup` with the version that wrote it, then `kindred restore` with this."
             )
 
     def _make_cluster(self) -> None:
@@ -140,8 +141,6 @@ class Postgres:
         part.rename(self.cluster)
 
     def _run_initdb(self, argv: list[str], folder: Path) -> None:
-        from storage.embedded.child import spawn
-
         path, fds = self._reachable(folder)
         command = Command(
             name="initdb", argv=[*argv, "-D", path], env=_environment(), folder=Path("/"),
@@ -172,9 +171,8 @@ class Postgres:
             os.close(self._fd)
         path, fds = self._reachable(self.cluster)
         self._fd = fds[0] if fds else None
-        options = [
-            part for key, value in self._settings().items() for part in ("-c", f"{key}={value}")
-        ]
+        settings = self._settings()
+        options = [part for key in settings for part in ("-c", f"{key}={settings[key]}")]
         return Command(
             name="The database",
             argv=[str(self.program_folder / "bin" / "postgres"), "-D", path, *options],
