@@ -1,13 +1,14 @@
-"""Every setting there is, typed, from preset, TOML file and environment.
+"""Every setting there is, typed; config/load.py fills them from preset, file and environment.
 
-Order of precedence: defaults, the preset, kindred.toml, environment (KINDRED_A__B__C).
+Each engineer's part is a Struct of its own in a file named for what it holds. The first
+docstring lines of a field (`name: meaning.`) are what docs/reference/settings.md shows.
 """
 
 from msgspec import Struct, field
 
 from config.accounts import AccountSettings, Features, MailSettings
 from config.models import ModelSettings
-from config.plans import Business, Plan, PriceBook
+from config.plans import ApiLimit, Business, Plan, PriceBook
 from config.server import ServerSettings
 from config.sockets import RoomSettings, SocketSettings
 from config.stores import BusSettings, DatabaseSettings
@@ -17,13 +18,28 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of it.
 
     data: the folder everything is kept in.
-    port: where the gateway listens.
-    preset: which business is run: a file under config/presets.
+    port: where the gateway listens; 0 takes a free port.
+    preset: which business is run: a name from config/presets, or the path of a TOML file.
+    default_plan: the plan of people who have just signed up.
+    server: the listening side.
+    database: PostgreSQL.
+    bus: Valkey or Redis.
+    models: which language models answer.
+    accounts: who may sign up, and how long sign-ins last.
+    mail: how mail leaves the house.
+    sockets: limits of the real-time side.
+    rooms: limits of rooms and turns.
+    api: how often the REST API may be called.
+    features: switches of a preset.
+    business: currency and packages.
+    plans: what people get, by a name that never changes.
+    prices: what things cost.
     """
 
     data: str = ".kindred"
     port: int = 8000
     preset: str = "emotional"
+    default_plan: str = "free"
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     bus: BusSettings = BusSettings()
@@ -32,7 +48,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()
     rooms: RoomSettings = RoomSettings()
+    api: ApiLimit = ApiLimit()
     features: Features = Features()
     business: Business = Business()
     plans: dict[str, Plan] = field(default_factory=dict)
     prices: PriceBook = PriceBook()
+
+    def __repr__(self) -> str:
+        """Short on purpose: a traceback must not print keys and passwords."""
+        return f"Settings(preset={self.preset!r}, data={self.data!r}, port={self.port})"
