@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from config.plans import Plan
 from rooms.commands import Answer, Command
-from rooms.credits.wallet import Opened, Outcome, Settled
+from rooms.credits.wallet import Outcome, Settled
 from rooms.dialogue.prompt import Compiled
 from rooms.events import Notice
 from rooms.ports import Memory, Metered, Principal
@@ -57,7 +57,8 @@ class Asked(Struct, frozen=True, kw_only=True):
         """What the command is acked with."""
         return Answer(message=self.message.id if self.message else None, reply=self.reply)
 
-    def metered(self, opened: Opened) -> Metered:
+    @property
+    def unmetered(self) -> Metered:
         """The log's account of a reply that has not begun to cost."""
         return Metered(self.reply, self.payer, self.hold, 0, 0)
 

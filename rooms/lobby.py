@@ -103,17 +103,17 @@ class Lobby:
                 details={"unlocked_by": more},
             )
 
-    async def list(
+    async def page(
         self, who: Principal, status: str | None, limit: int, offset: int
     ) -> tuple[list[Room], bool]:
         """The person's rooms, the liveliest first, and whether there are more."""
         rows = await rooms.list_rooms(self._db, who.person.id, status, limit + 1, offset)
-        shown = [await self._view(row, who) for row in rows[:limit]]
+        shown = [await self._view(row) for row in rows[:limit]]
         return shown, len(rows) > limit
 
     async def show(self, who: Principal, room: str) -> Room:
         """One room of the person's."""
-        return await self._view(await self.admit(who, room), who)
+        return await self._view(await self.admit(who, room))
 
     async def admit(self, who: Principal, room: str) -> RoomRow:
         """The room, if the person is in it; a stranger learns nothing, not even that it exists."""
@@ -184,7 +184,7 @@ class Lobby:
         act = safety.block_companion if blocked else safety.unblock_companion
         await act(self._db, who.person.id, companion)
 
-    async def _view(self, row: RoomRow, who: Principal) -> Room:
+    async def _view(self, row: RoomRow) -> Room:
         ids = [m.member for m in row.members if m.kind == "companion"]
         cards = await self._cards.cards(ids)
         last = await messages.branch(self._db, row.home, row.room, row.head, limit=1)

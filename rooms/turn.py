@@ -137,7 +137,7 @@ class Turn:
             parent=asked.parent,
             continues=asked.continues,
         )
-        tellings.append(Telling(started, metered=asked.metered(opened)))
+        tellings.append(Telling(started, metered=asked.unmetered))
         await self._log.append(tellings)
         if not self.opened.done():
             self.opened.set_result(opened.answer)

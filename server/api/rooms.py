@@ -114,7 +114,7 @@ async def create_room(call: Call, body: NewRoom) -> Room:
 @routes.get("/api/v1/rooms", scope="chat")
 async def list_rooms(call: Call, query: RoomQuery) -> RoomList:
     """Your conversations, the liveliest first."""
-    items, more = await call.house.lobby.list(
+    items, more = await call.house.lobby.page(
         call.principal, query.status, query.limit, query.offset
     )
     return RoomList(items, more, str(query.offset + query.limit) if more else None)
@@ -123,7 +123,7 @@ async def list_rooms(call: Call, query: RoomQuery) -> RoomList:
 @routes.get("/api/v1/rooms/active", scope="chat")
 async def active_rooms(call: Call, query: RoomQuery) -> RoomList:
     """Your active conversations."""
-    items, more = await call.house.lobby.list(call.principal, "active", query.limit, query.offset)
+    items, more = await call.house.lobby.page(call.principal, "active", query.limit, query.offset)
     return RoomList(items, more, str(query.offset + query.limit) if more else None)
 
 

@@ -146,9 +146,7 @@ RENEW_HOLDS = sql(
     "UPDATE holds SET expires_at = now() + make_interval(secs => $2) "
     "WHERE node = $1 AND state = 'open'",
 )
-_HOLD = (
-    "person, hold, home, room, reply, message, sender, companion, node, fence, amount, metered"
-)
+_HOLD = "person, hold, home, room, reply, message, sender, companion, node, fence, amount, metered"
 OPEN_HOLDS = sql(
     "open_holds",
     f"SELECT {_HOLD} FROM holds WHERE home = $1 AND room = $2 AND state = 'open' "  # noqa: S608
@@ -255,7 +253,14 @@ async def settle_turn(db: asyncpg.Pool, turn: SettleTurn) -> SettledTurn:
 
 
 async def extend_hold(
-    db: asyncpg.Pool, payer: str, hold: str, fence: int, k: int, more: int, metered: int, seconds: int
+    db: asyncpg.Pool,
+    payer: str,
+    hold: str,
+    fence: int,
+    k: int,
+    more: int,
+    metered: int,
+    seconds: int,
 ) -> int:
     """Grow an open hold by what there is, at most `more`; returns its amount. Raises NoSuchHold."""
     try:

@@ -67,7 +67,8 @@ AUDIT = sql(
                 THEN 'captures differ from holds' END,
            CASE WHEN w.spent <> coalesce(m.captured, 0) THEN 'spent differs from captures' END,
            CASE WHEN s.beyond > 0 THEN 'captured beyond a hold' END,
-           CASE WHEN m.last_n <> m.entries OR w.n <> coalesce(m.last_n, 0) THEN 'entries have gaps' END,
+           CASE WHEN m.last_n <> m.entries OR w.n <> coalesce(m.last_n, 0)
+                THEN 'entries have gaps' END,
            CASE WHEN b.links > 0 THEN 'the chain is broken' END) AS faults
       FROM wallets w LEFT JOIN moved m USING (person) LEFT JOIN standing s USING (person)
       LEFT JOIN broken b USING (person)
@@ -88,9 +89,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     at: int
 
 
-async def balance(
-    db: asyncpg.Pool, person: str, timezone: str, allowance: Allowance
-) -> WalletRow:
+async def balance(db: asyncpg.Pool, person: str, timezone: str, allowance: Allowance) -> WalletRow:
     """What a person can spend now; mints the period's allowance if it is due."""
     row = await db.fetchrow(BALANCE, person, timezone, allowance.microcredits, allowance.period)
     assert row is not None
@@ -134,9 +133,7 @@ async def receipt(db: asyncpg.Pool, person: str, receipt_id: str) -> dict[str, A
     return doc
 
 
-async def receipts(
-    db: asyncpg.Pool, person: str, limit: int, offset: int
-) -> list[dict[str, Any]]:
+async def receipts(db: asyncpg.Pool, person: str, limit: int, offset: int) -> list[dict[str, Any]]:
     """Receipts, the newest first."""
     return [row["doc"] for row in await db.fetch(RECEIPTS, person, limit, offset)]
 
