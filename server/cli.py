@@ -1,0 +1,194 @@
+"""The `kindred` command. Each subcommand says what it does, and imports its work only when run.
+
+Other rooms add commands through the entry-point group `kindred.commands`: a name and a
+click command; nobody here knows who they are.
+"""
+
+import os
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+COMMANDS = "kindred.commands"
+
+
+class Commands(click.Group):
+    """Our own commands, and those that others register by entry point."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every name, ours first."""
+        theirs = sorted(entry.name for entry in entry_points(group=COMMANDS))
+        return [*self.commands, *(name for name in theirs if name not in self.commands)]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Ours, or one that is loaded now."""
+        ours = super().get_command(ctx, name)
+        if ours is not None:
+            return ours
+        for entry in entry_points(group=COMMANDS, name=name):
+            found: click.Command = entry.load()
+            return found
+        return None
+
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings file. Without it: kindred.toml in the data folder or in this one.",
+)
+data_option = click.option(
+    "--data", help="Folder everything is kept in [default: .kindred; or set KINDRED_DATA]."
+)
+
+
+def load_settings(config: Path | None, **flags: Any) -> "Settings":
+    """Settings from everywhere, or the list of what is wrong with them and exit status 1.
+
+    A flag's name is its key with `__` for the dot.
+    """
+    from config.load import load
+    from config.problems import SettingsError
+
+    overrides = {name.replace("__", "."): value for name, value in flags.items()}
+    try:
+        return load(config, os.environ, overrides)
+    except SettingsError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kindred", message="Kindred %(version)s")
+def main() -> None:
+    """Kindred: a server for AI companions.
+
+    Start with `kindred up`; it brings everything it needs and prints the address to open.
+    `kindred doctor` shows which parts are in use and how to replace each.
+    """
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--preset", help="Which business to run: emotional, roleplay, ... [emotional].")
+@click.option("--host", help="Address to listen on; 0.0.0.0 lets other machines in [127.0.0.1].")
+@click.option("--port", type=int, help="Port to listen on [8000; or set KINDRED_PORT].")
+@click.option("--gateways", type=click.IntRange(1, 64), help="Gateway processes on that port [1].")
+@click.option("--tls", nargs=2, metavar="CERT KEY", help="PEM files; phones need https to record.")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice(["stores", "model", "gateway"]),
+    help="Run only this part here (may be repeated) [all].",
+)
+def up(
+    config: Path | None,
+    data: str | None,
+    preset: str | None,
+    host: str | None,
+    port: int | None,
+    gateways: int | None,
+    tls: tuple[str, str] | None,
+    roles: tuple[str, ...],
+) -> None:
+    """Start everything in the foreground and print the address to open.
+
+    The database, the bus and a small demonstration model are started as children of this
+    process, with everything kept in one data folder. Ctrl-C stops them in order.
+
+    \b
+    Examples:
+      kindred up                         on this machine only
+      kindred up --host 0.0.0.0 --tls cert.pem key.pem
+      kindred up --gateways 3 --preset roleplay
+    """
+    from server.up import ROLES
+    from server.up import up as run
+
+    cert, key = tls or (None, None)
+    settings = load_settings(
+        config, data=data, preset=preset, port=port, server__host=host,
+        server__gateways=gateways, server__tls_cert=cert, server__tls_key=key,
+    )  # fmt: skip
+    sys.exit(run(settings, roles or ROLES))
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def doctor(config: Path | None, data: str | None, as_json: bool) -> None:
+    """Show every part in use: version, licence, origin, state, and what replaces it.
+
+    Works while Kindred runs and while it does not. Exit status 1 when something is wrong.
+    """
+    from server.doctor import doctor as run
+
+    sys.exit(run(load_settings(config, data=data), as_json=as_json))
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--check", is_flag=True, help="Only say what would be done; 1 if anything would.")
+def migrate(config: Path | None, data: str | None, check: bool) -> None:
+    """Bring the database's schema to this version.
+
+    `kindred up` does this by itself. Use it before rolling out gateways on several machines,
+    or with --check to see whether a step is due.
+    """
+    from server.maintenance import migrate_now
+
+    sys.exit(migrate_now(load_settings(config, data=data), check=check))
+
+
+@main.command()
+@config_option
+@data_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def backup(config: Path | None, data: str | None, file: Path) -> None:
+    """Write everything worth keeping into FILE (a .tar.gz), also while Kindred runs.
+
+    The database is taken from one consistent snapshot, with keys, uploads and unsent mail.
+    Keep the file safe: whoever has it can read everything.
+    """
+    from server.backup import backup_to
+
+    sys.exit(backup_to(load_settings(config, data=data), file))
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--force", is_flag=True, help="Put what is there aside (it is renamed, not deleted).")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def restore(config: Path | None, data: str | None, file: Path, force: bool) -> None:
+    """Fill an empty data folder from FILE, made by `kindred backup`.
+
+    Stop Kindred first. A backup of an older version is brought up to date, one of a newer
+    version is refused.
+    """
+    from server.backup import restore_from
+
+    sys.exit(restore_from(load_settings(config, data=data), file, force=force))
+
+
+@main.group()
+def admin() -> None:
+    """Look after people: create an administrator, give credits, list accounts."""
+
+
+@main.group()
+def model() -> None:
+    """Choose the language model that answers."""
+
+
+if __name__ == "__main__":
+    main()

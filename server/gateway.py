@@ -1,0 +1,86 @@
+"""A gateway: one uvicorn on an inherited socket, serving the application.
+
+Started by the supervisor as `python -m server.gateway`; its orders are in the environment.
+"""
+
+import gc
+import os
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+
+from server.supervisor.orders import GatewayOrders
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, telling when it serves, and letting the application drain before it closes."""
+
+    def __init__(self, config: uvicorn.Config, app: Any, ready_fd: int) -> None:
+        super().__init__(config)
+        self._app = app
+        self._ready_fd = ready_fd
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then write the byte the supervisor waits for."""
+        await super().startup(sockets)
+        if self.started:
+            os.write(self._ready_fd, b"1")
+        os.close(self._ready_fd)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain (refuse new work, let replies finish), then close what is left."""
+        drain = getattr(self._app.state, "drain", None)
+        if drain is not None:
+            await drain()
+        await super().shutdown(sockets)
+
+
+def configure(app: Any, orders: GatewayOrders) -> uvicorn.Config:
+    """uvicorn's settings from ours."""
+    server, sockets = orders.settings.server, orders.settings.sockets
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=sockets.frame_bytes * 4,  # ours answers politely above frame_bytes
+        ws_ping_interval=None,  # the protocol has its own heartbeat
+        ws_per_message_deflate=False,  # small frames; compression costs more than it saves
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(server.trusted_proxies),
+        forwarded_allow_ips=server.trusted_proxies or None,
+        timeout_graceful_shutdown=max(1, round(server.drain_seconds)),
+        ssl_certfile=server.tls_cert or None,
+        ssl_keyfile=server.tls_key or None,
+    )
+
+
+def main() -> int:
+    """Build the application and serve it until told to stop."""
+    orders = GatewayOrders.from_environment()
+    from server.app import create_app
+
+    app = create_app(
+        orders.settings,
+        database_url=orders.database_url,
+        bus_url=orders.bus_url,
+        node=orders.node,
+        model_url=orders.model_url,
+        model_key=orders.model_key,
+    )
+    server = GatewayServer(configure(app, orders), app, orders.ready_fd)
+    listening = socket.socket(fileno=orders.listen_fd)
+    gc.collect()
+    gc.freeze()  # what was imported stays; the collector need not look at it again
+    gc.set_threshold(20_000, 20, 50)
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""Keeping one child alive: start, wait until it is ready, notice its death, start it again.
+
+All the awaiting about one child is here; when to try again is decided in restarts.py.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from server.supervisor.restarts import Deaths, GiveUp, RestartPolicy, how_it_ended, tell
+from storage.embedded.child import Command, DiskFull, StoreFailed, failure, spawn
+
+_READY_CHECK_SECONDS = 0.01
+_DISK_FULL_SECONDS = 5.0
+
+
+class Startable(Protocol):
+    """Something that can be a child. Postgres and Valkey are, as they are."""
+
+    name: str
+    start_seconds: float
+
+    def prepare(self) -> None:
+        """Before each start; may take long, runs on a thread."""
+
+    def command(self) -> Command:
+        """How to start it."""
+
+    def ready(self) -> bool:
+        """Whether it serves now; asked often while it starts, so it must be quick."""
+
+
+class ChildFailed(Exception):
+    """A child cannot be kept alive; the message is for the person at the terminal."""
+
+
+class Keeper:
+    """One child, for as long as `run` runs. `say` takes sentences for the terminal."""
+
+    def __init__(
+        self,
+        part: Startable,
+        say: Callable[[str], None],
+        *,
+        policy: RestartPolicy | None = None,
+        stop_seconds: float = 10.0,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.part = part
+        self.first_ready = asyncio.Event()
+        self.stop_seconds = stop_seconds
+        self._policy = policy or RestartPolicy()
+        self._say = say
+        self._on_ready = on_ready
+        self._stopping = asyncio.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._command: Command | None = None
+        self._ended: asyncio.Future[int] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process, while it lives."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    async def run(self) -> None:
+        """Keep the child alive until `stop`. Raises ChildFailed."""
+        deaths, full = Deaths(), False
+        while not self._stopping.is_set():
+            try:
+                how = await self._live()
+                full = False
+            except DiskFull as error:
+                if not self.first_ready.is_set():
+                    raise ChildFailed(str(error)) from error
+                if not full:
+                    self._say(f"{error} Trying again every {_DISK_FULL_SECONDS:.0f} seconds.")
+                full = True
+                await self._pause(_DISK_FULL_SECONDS)
+                continue
+            except StoreFailed as error:
+                if not self.first_ready.is_set():
+                    raise ChildFailed(str(error)) from error
+                how = f"did not come back ({error})"
+            if self._stopping.is_set():
+                return
+            deaths, what = deaths.add(time.monotonic(), self._policy)
+            self._say(tell(self._title, how, what))
+            if isinstance(what, GiveUp):
+                raise ChildFailed(f"{self._title} {how}; its log is {self._log}.")
+            await self._pause(what.after_seconds)
+
+    async def _live(self) -> str:
+        """One life: from start to death. Returns how it ended."""
+        await asyncio.to_thread(self.part.prepare)
+        if self._stopping.is_set():
+            return ""
+        self._command = self.part.command()
+        self._process = spawn(self._command)
+        self._ended = asyncio.ensure_future(ended(self._process))
+        again = self.first_ready.is_set()
+        await self._until_ready()
+        if self.pid and not self._stopping.is_set():
+            self.first_ready.set()
+            self._on_ready()
+            if again:
+                self._say(f"{self._title} is back.")
+        return how_it_ended(await self._ended)
+
+    async def _until_ready(self) -> None:
+        """Return when it serves, or is being stopped. Raises StoreFailed when it dies first."""
+        assert self._ended is not None
+        assert self._command is not None
+        deadline = time.monotonic() + self.part.start_seconds
+        while not self.part.ready():
+            if self._stopping.is_set():
+                return
+            late = time.monotonic() > deadline
+            if late:
+                self.kill()
+                await self._ended
+            if late or self._ended.done():
+                raise failure(self._title, self._command.log)
+            await asyncio.wait([self._ended], timeout=_READY_CHECK_SECONDS)
+
+    async def stop(self) -> None:
+        """End the child, politely at first; returns when it has ended."""
+        self._stopping.set()
+        if self._ended is None or self._command is None or self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(self._command.stop)
+        done, _ = await asyncio.wait([self._ended], timeout=self.stop_seconds)
+        if not done:
+            self._say(f"{self._title} did not end in {self.stop_seconds:.0f} seconds: ending it.")
+            self.kill()
+            await self._ended
+
+    def kill(self) -> None:
+        """End the child at once."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    @property
+    def _title(self) -> str:
+        return self._command.name if self._command else self.part.name
+
+    @property
+    def _log(self) -> str:
+        return str(self._command.log) if self._command else "empty"
+
+
+async def ended(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for a process without a thread: its descriptor becomes readable when it ends."""
+    loop = asyncio.get_running_loop()
+    try:
+        fd = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        return await asyncio.to_thread(process.wait)
+    over = asyncio.Event()
+    loop.add_reader(fd, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+    return process.wait()

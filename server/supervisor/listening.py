@@ -1,0 +1,45 @@
+"""Opening the port before anything else is started, so that a taken one is said at once.
+
+The supervisor keeps the sockets and the gateways inherit them: while a gateway starts
+again, connections wait instead of being refused.
+"""
+
+import errno
+import socket
+
+from server.supervisor.folder import CannotStart
+
+_BACKLOG = 2048
+
+
+def open_sockets(host: str, port: int, gateways: int) -> list[socket.socket]:
+    """One listening socket for each gateway, all on the same port. Raises CannotStart."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((host, port), family=family) as probe:
+            port = probe.getsockname()[1]
+        several = gateways > 1
+        return [
+            socket.create_server((host, port), family=family, backlog=_BACKLOG, reuse_port=several)
+            for _ in range(gateways)
+        ]
+    except OSError as error:
+        raise CannotStart(_say(host, port, error)) from error
+
+
+def _say(host: str, port: int, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} is in use by another program: choose another with --port."
+        case errno.EACCES:
+            return f"Port {port} may only be opened by root: choose one above 1023 with --port."
+        case _:
+            return f"Cannot listen on {host}, port {port}: {error.strerror}. See --host and --port."
+
+
+def shown_url(host: str, port: int, *, tls: bool) -> str:
+    """The address to type into a browser on this machine."""
+    name = {"0.0.0.0": "localhost", "::": "localhost", "": "localhost"}.get(host, host)  # noqa: S104
+    if ":" in name:
+        name = f"[{name}]"
+    return f"{'https' if tls else 'http'}://{name}:{port}"

@@ -1,0 +1,140 @@
+"""The children that are Python: gateways, which share one port, and the model server.
+
+The stores are children too; storage/embedded says how those start.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from server.supervisor.orders import GatewayOrders
+from storage.embedded.child import Command
+
+ROOT = Path(__file__).parent.parent.parent
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
+              "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+              "XDG_CACHE_HOME", "TMPDIR")  # fmt: skip
+_LEAN = {
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a Python child needs of ours, and no more: its settings reach it another way."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**kept, **_LEAN, **more}
+
+
+class Gateway:
+    """One gateway process on one listening socket that outlives it."""
+
+    start_seconds = 60.0
+
+    def __init__(
+        self,
+        number: int,
+        listening: socket.socket,
+        orders: Callable[[int, int, str], GatewayOrders],
+        logs: Path,
+    ) -> None:
+        self.name = f"gateway {number}"
+        self.node = ""
+        self._number = number
+        self._listening = listening
+        self._orders = orders
+        self._logs = logs
+        self._lives = 0
+        self._pipe: tuple[int, int] | None = None
+
+    def prepare(self) -> None:
+        """A pipe on which the new process says that it serves."""
+        self._close_pipe()
+        self._pipe = os.pipe()
+        os.set_blocking(self._pipe[0], False)
+        self._lives += 1
+        self.node = f"{socket.gethostname()}-{os.getpid()}-{self._number}-{self._lives}"
+
+    def command(self) -> Command:
+        """Start `python -m server.gateway` with its orders."""
+        assert self._pipe is not None
+        listen, ready = self._listening.fileno(), self._pipe[1]
+        orders = self._orders(listen, ready, self.node)
+        return Command(
+            name=f"Gateway {self._number}",
+            argv=[sys.executable, "-m", "server.gateway"],
+            env=environment(**orders.to_environment()),
+            folder=ROOT,
+            log=self._logs / f"gateway-{self._number}.log",
+            fds=(listen, ready),
+            death=signal.SIGKILL,
+            stop=signal.SIGTERM,
+        )
+
+    def ready(self) -> bool:
+        """Whether the byte has come."""
+        assert self._pipe is not None
+        try:
+            return os.read(self._pipe[0], 1) != b""
+        except BlockingIOError:
+            return False
+
+    def _close_pipe(self) -> None:
+        if self._pipe is not None:
+            for fd in self._pipe:
+                os.close(fd)
+
+
+class ModelServer:
+    """The embedded language model in a process of its own, shared by all gateways.
+
+    It counts as started when it runs: loading takes longer, and nobody need wait for it.
+    """
+
+    name = "model"
+    start_seconds = 10.0
+
+    def __init__(self, data: Path, *, key: str, arguments: list[str]) -> None:
+        self._data = data
+        self.key = key
+        self._arguments = arguments
+        self.port = _free_port()
+
+    @property
+    def url(self) -> str:
+        """The OpenAI-compatible address it will answer at."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def prepare(self) -> None:
+        """Nothing to do before a start."""
+
+    def command(self) -> Command:
+        """Start the model server on loopback, behind a key."""
+        return Command(
+            name="The model server",
+            argv=[
+                sys.executable, "-m", "rooms.dialogue.embedded.serve",
+                "--port", str(self.port), "--data", str(self._data), *self._arguments,
+            ],
+            env=environment(KINDRED_MODEL_KEY=self.key),
+            folder=ROOT,
+            log=self._data / "logs" / "model.log",
+            death=signal.SIGKILL,
+            stop=signal.SIGTERM,
+        )  # fmt: skip
+
+    def ready(self) -> bool:
+        """Always: the gateways' /readyz says whether it has loaded."""
+        return True
+
+
+def _free_port() -> int:
+    """A port nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
