@@ -33,7 +33,7 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of every part of the document: immutable, unknown keys refused."""
 
 
-class Skin(Part):
+class Skin(Part, frozen=True, kw_only=True):
     """tone: fair to deep. undertone: cool to warm. age_lines: none to well lived in."""
 
     tone: Unit = 0.4
@@ -43,7 +43,7 @@ class Skin(Part):
     age_lines: Unit = 0.1
 
 
-class Shape(Part):
+class Shape(Part, frozen=True, kw_only=True):
     """The head. length and width of the face, jaw narrow to square, cheeks flat to full."""
 
     length: Unit = 0.5
@@ -53,7 +53,7 @@ class Shape(Part):
     chin: Unit = 0.4
 
 
-class Eyes(Part):
+class Eyes(Part, frozen=True, kw_only=True):
     """shape, size, spacing close to wide, tilt of the outer corner down to up, lashes."""
 
     shape: Literal["almond", "round", "hooded", "monolid"] = "almond"
@@ -64,7 +64,7 @@ class Eyes(Part):
     colour: Literal["dark", "brown", "amber", "hazel", "green", "grey", "blue"] = "brown"
 
 
-class Brows(Part):
+class Brows(Part, frozen=True, kw_only=True):
     """thickness, arch flat to high, gap between them."""
 
     thickness: Unit = 0.5
@@ -72,7 +72,7 @@ class Brows(Part):
     gap: Unit = 0.5
 
 
-class Nose(Part):
+class Nose(Part, frozen=True, kw_only=True):
     """bridge low to strong, width of the wings, tip fine to round, length."""
 
     bridge: Unit = 0.5
@@ -81,7 +81,7 @@ class Nose(Part):
     length: Unit = 0.5
 
 
-class Mouth(Part):
+class Mouth(Part, frozen=True, kw_only=True):
     """width, fullness of the lips, tint from bare to painted."""
 
     width: Unit = 0.5
@@ -89,7 +89,7 @@ class Mouth(Part):
     tint: Unit = 0.3
 
 
-class Hair(Part):
+class Hair(Part, frozen=True, kw_only=True):
     """style is the cut; texture how it grows; hairline low to receded; part left to right."""
 
     style: Literal[
@@ -109,7 +109,7 @@ class Hair(Part):
     fringe: bool = False
 
 
-class FacialHair(Part):
+class FacialHair(Part, frozen=True, kw_only=True):
     """style and how dense it grows; grey runs ahead of the head's by this much."""
 
     style: Literal["none", "stubble", "moustache", "goatee", "short", "full"] = "none"
@@ -117,7 +117,7 @@ class FacialHair(Part):
     grey: Unit = 0.0
 
 
-class Wear(Part):
+class Wear(Part, frozen=True, kw_only=True):
     """What is put on: glasses, something on the head, earrings."""
 
     glasses: Literal["none", "round", "square", "half_rim"] = "none"
@@ -128,7 +128,7 @@ class Wear(Part):
     earrings_colour: Colour = "#d8ab52"
 
 
-class Clothing(Part):
+class Clothing(Part, frozen=True, kw_only=True):
     """neckline, cloth colour, a second colour for trim and pattern."""
 
     neckline: Literal["crew", "scoop", "vee", "collar", "turtle", "band", "jacket"] = "crew"
@@ -137,21 +137,21 @@ class Clothing(Part):
     pattern: Literal["plain", "stripes", "dots", "weave"] = "plain"
 
 
-class Build(Part):
+class Build(Part, frozen=True, kw_only=True):
     """frame narrow to broad shoulders, neck slender to strong."""
 
     frame: Unit = 0.4
     neck: Unit = 0.4
 
 
-class Background(Part):
+class Background(Part, frozen=True, kw_only=True):
     """hue on the OKLCH circle, the same circle the web app colours a room with; depth of it."""
 
     hue: Hue = 200
     depth: Unit = 0.4
 
 
-class Expression(Part):
+class Expression(Part, frozen=True, kw_only=True):
     """The face at rest: smile, lips parted, eyes narrowed by warmth, brows raised, gaze."""
 
     smile: Unit = 0.5
@@ -161,7 +161,7 @@ class Expression(Part):
     gaze: Unit = 0.5
 
 
-class Appearance(Part, kw_only=True):
+class Appearance(Part, frozen=True, kw_only=True):
     """The whole document. `seed` decides strands and freckles, nothing that has a name."""
 
     version: Annotated[int, Meta(ge=1, le=VERSION)] = VERSION
