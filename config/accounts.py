@@ -48,7 +48,7 @@ class MailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Features(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Switches of a preset.
 
-    explicit_content: whether explicit companions may exist at all (the law and the person must agree too).
+    explicit_content: whether explicit companions may exist; law and person must agree too.
     languages: the languages companions are offered in.
     """
 

@@ -22,7 +22,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allowance_microcredits: credits minted anew each period.
     allowance_period: when they are minted: each day, each week, each month, or never.
     unmetered: an answer never stops for lack of credits; the fair use below bounds it instead.
-    fair_use_messages_per_day: under an unmetered plan, messages a day after which answers wait for the next; 0 is none.
+    fair_use_messages_per_day: a ceiling where messages are not limited; 0 is none.
     requests_per_minute: turns a minute; 0 is no limit.
     messages_per_day: messages a day; 0 is no limit.
     discount_percent: off the metered cost.
@@ -120,7 +120,7 @@ class Business(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     currency: ISO 4217 code of all prices.
     further_currencies: codes in which the same figures may be charged.
-    payments: who takes the money; the sandbox works offline and takes none.
+    payments: who takes the money once its keys are set; until then the offline sandbox stands in.
     packages: credits for sale, by a name that never changes.
     daily_login_microcredits: bonus credits for the first sign-in of a day.
     """
