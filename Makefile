@@ -10,7 +10,7 @@ SHELL  := /bin/sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: up test soak bench lint format lock install install-dev clean help
+.PHONY: up test soak bench lint format reference lock install install-dev clean help
 .DEFAULT_GOAL := help
 
 help: ## Show what can be done here
@@ -43,6 +43,9 @@ lint: install-dev ## Style, types and the order of the house
 format: install-dev ## Put the code into the house's format
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+reference: install-dev ## Write docs/reference and the browser's types anew from the code
+	@$(BIN)/python -m server.reference
 
 lock: install-dev ## Write the lock files anew from config/*.in
 	@cd config && for name in requirements requirements-dev; do \

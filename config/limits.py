@@ -14,6 +14,7 @@ from config.settings import Settings
 Bound = tuple[float, float]
 Complaint = tuple[Key, str]
 
+NO_BOUND: Bound = (0, 10**15)
 _DAY = 86_400
 _BY_UNIT: dict[str, Bound] = {
     "_percent": (0, 100),
@@ -21,6 +22,7 @@ _BY_UNIT: dict[str, Bound] = {
     "_ms": (0, _DAY * 1000),
     "_bytes": (1, 2**40),
     "_kib": (1, 2**30),
+    "_mb": (1, 2**24),
     "_tokens": (1, 10_000_000),
     "_characters": (1, 10_000_000),
     "_cents": (0, 10**9),
@@ -79,7 +81,7 @@ def bound_of(key: Key) -> Bound:
     for unit, bound in _BY_UNIT.items():
         if key[-1].endswith(unit):
             return bound
-    return (0, 10**15)
+    return NO_BOUND
 
 
 def out_of_bounds(key: Key, value: object) -> str | None:
