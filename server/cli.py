@@ -21,7 +21,7 @@ COMMANDS = "kindred.commands"
 class Commands(click.Group):
     """Our own commands, and those that others register by entry point."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Every name, ours first."""
         theirs = sorted(entry.name for entry in entry_points(group=COMMANDS))
         return [*self.commands, *(name for name in theirs if name not in self.commands)]

@@ -3,8 +3,10 @@
 Started by the supervisor as `python -m server.gateway`; its orders are in the environment.
 """
 
+import contextlib
 import gc
 import os
+import resource
 import socket
 import sys
 from typing import Any
@@ -60,8 +62,18 @@ def configure(app: Any, orders: GatewayOrders) -> uvicorn.Config:
     )
 
 
+def raise_descriptor_limit() -> None:
+    """Every socket takes a descriptor; take all the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = hard if hard != resource.RLIM_INFINITY else 1_048_576
+    if soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def main() -> int:
     """Build the application and serve it until told to stop."""
+    raise_descriptor_limit()
     orders = GatewayOrders.from_environment()
     from server.app import create_app
 

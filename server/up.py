@@ -21,6 +21,7 @@ from server.supervisor.keeper import ChildFailed, Keeper
 from server.supervisor.listening import open_sockets, shown_url
 from server.supervisor.orders import GatewayOrders
 from server.supervisor.parts import Gateway, ModelServer
+from server.supervisor.restarts import RestartPolicy
 from server.supervisor.supervisor import Supervisor
 from storage.database import DatabaseUnreachable, connect, ensure_database
 from storage.embedded.child import StoreFailed
@@ -31,6 +32,9 @@ from storage.migrate import MigrationError, migrate
 DATABASE = "kindred"
 READY_SECONDS = 20.0
 _SPARE_CONNECTIONS = 15
+_MODEL_POLICY = RestartPolicy(  # people can read and sign in without it: never give up
+    first_seconds=1.0, factor=3.0, most_seconds=60.0, deaths=1_000_000, window_seconds=600.0
+)
 
 
 class Addresses(Struct, frozen=True):
@@ -87,7 +91,8 @@ class House:
     async def start_model(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """The embedded model, if it is in use. Nobody waits for it."""
         if self.model is not None:
-            supervisor.start(tasks, [Keeper(self.model, self.display.say, stop_seconds=5.0)])
+            keeper = Keeper(self.model, self.display.say, policy=_MODEL_POLICY, stop_seconds=5.0)
+            supervisor.start(tasks, [keeper])
 
     async def start_gateways(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """The gateways, then the line everybody waits for."""

@@ -15,7 +15,6 @@ from typing import Protocol
 from server.supervisor.restarts import Deaths, GiveUp, RestartPolicy, how_it_ended, tell
 from storage.embedded.child import Command, DiskFull, StoreFailed, failure, spawn
 
-_READY_CHECK_SECONDS = 0.01
 _DISK_FULL_SECONDS = 5.0
 
 
@@ -24,6 +23,7 @@ class Startable(Protocol):
 
     name: str
     start_seconds: float
+    check_seconds: float
 
     def prepare(self) -> None:
         """Before each start; may take long, runs on a thread."""
@@ -125,7 +125,7 @@ class Keeper:
                 await self._ended
             if late or self._ended.done():
                 raise failure(self._title, self._command.log)
-            await asyncio.wait([self._ended], timeout=_READY_CHECK_SECONDS)
+            await asyncio.wait([self._ended], timeout=self.part.check_seconds)
 
     async def stop(self) -> None:
         """End the child, politely at first; returns when it has ended."""

@@ -35,6 +35,7 @@ class Gateway:
     """One gateway process on one listening socket that outlives it."""
 
     start_seconds = 60.0
+    check_seconds = 0.01
 
     def __init__(
         self,
@@ -93,11 +94,12 @@ class Gateway:
 class ModelServer:
     """The embedded language model in a process of its own, shared by all gateways.
 
-    It counts as started when it runs: loading takes longer, and nobody need wait for it.
+    Loading takes a while, at the first start minutes; nothing else waits for it.
     """
 
     name = "model"
-    start_seconds = 10.0
+    start_seconds = 900.0
+    check_seconds = 0.25
 
     def __init__(self, data: Path, *, key: str, arguments: list[str]) -> None:
         self._data = data
@@ -129,8 +131,10 @@ class ModelServer:
         )  # fmt: skip
 
     def ready(self) -> bool:
-        """Always: the gateways' /readyz says whether it has loaded."""
-        return True
+        """Whether it listens, which it does once the weights are loaded."""
+        with socket.socket() as link:
+            link.settimeout(0.2)
+            return link.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 def _free_port() -> int:

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from storage.embedded.identity import Identity, enter_namespace
+from storage.embedded.identity import Identity, namespace_entry
 
 SOCKET_PATH_BYTES = 107  # sockaddr_un holds 108, the last is a NUL
 LOG_BYTES = 4_000_000
@@ -30,6 +30,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class StoreFailed(Exception):
     """An embedded server cannot be started. The message is one sentence that says what to do."""
+
+
+class DiskFull(StoreFailed):
+    """There is no room for it to write; it may start again by itself once there is."""
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -75,10 +79,11 @@ def spawn(command: Command) -> "subprocess.Popen[bytes]":
 def _before_exec(identity: Identity, death: int) -> Callable[[], None]:
     """The steps between fork and exec. A change of user clears the death signal: it comes last."""
     parent = os.getpid()
+    enter = namespace_entry() if identity.kind == "mapped" else None
 
     def prepare() -> None:
-        if identity.kind == "mapped":
-            enter_namespace()
+        if enter is not None:
+            enter()
         if sys.platform == "linux":
             _libc.prctl(_PR_SET_PDEATHSIG, death)
             if os.getppid() != parent:
@@ -178,21 +183,20 @@ def wait_ready(
     while not ready():
         if child.poll() is not None or time.monotonic() > deadline:
             end(child, signal.SIGKILL, 1.0)
-            raise StoreFailed(explain(command.name, command.log))
+            raise failure(command.name, command.log)
         time.sleep(0.01)
 
 
-def explain(name: str, log: Path) -> str:
+def failure(name: str, log: Path) -> StoreFailed:
     """Why a child failed, in a sentence, from the end of its log."""
-    words = last_words(log)
+    words, folder = last_words(log), log.parent.parent
     if "No space left on device" in words:
-        return f"The disk that holds {log.parent.parent} is full: make room, then start again."
+        return DiskFull(f"The disk that holds {folder} is full: make room, then start again.")
     if "Read-only file system" in words or "Permission denied" in words:
-        folder = log.parent.parent
-        return (
+        return StoreFailed(
             f"{name} may not write below {folder}: make it writable, or choose another with --data."
         )
-    return f"{name} did not start; its log {log} ends with:\n{words}"
+    return StoreFailed(f"{name} did not start; its log {log} ends with:\n{words}")
 
 
 def end(child: "subprocess.Popen[bytes]", ask: int, seconds: float) -> None:

@@ -41,15 +41,27 @@ class Identity(Struct, frozen=True):
         return os.geteuid(), os.getegid()
 
 
-def enter_namespace() -> None:
-    """Run between fork and exec: become `nobody` in a namespace where our files are nobody's."""
-    user, group = os.geteuid(), os.getegid()
-    nobody = pwd.getpwnam(_NOBODY)
-    if _libc.unshare(_CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{nobody.pw_uid} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{nobody.pw_gid} {group} 1")
+def namespace_entry() -> Callable[[], None]:
+    """What to run between fork and exec: become `nobody` in a namespace where our files are its.
+
+    Everything is looked up beforehand: between fork and exec the less is done the better.
+    """
+    user, group, nobody = os.geteuid(), os.getegid(), pwd.getpwnam(_NOBODY)
+    maps = (
+        ("/proc/self/setgroups", b"deny"),
+        ("/proc/self/uid_map", b"%d %d 1" % (nobody.pw_uid, user)),
+        ("/proc/self/gid_map", b"%d %d 1" % (nobody.pw_gid, group)),
+    )
+
+    def enter() -> None:
+        if _libc.unshare(_CLONE_NEWUSER) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+        for path, line in maps:
+            fd = os.open(path, os.O_WRONLY)
+            os.write(fd, line)
+            os.close(fd)
+
+    return enter
 
 
 @cache
@@ -57,7 +69,7 @@ def choose_identity() -> Identity:
     """The gentlest way to run a server that must not be root."""
     if os.geteuid() != 0:
         return Identity("self")
-    if _works(enter_namespace):
+    if _works(namespace_entry()):
         return Identity("mapped")
     return real_nobody()
 

@@ -19,7 +19,7 @@ from storage.embedded.child import (
     StoreFailed,
     check_socket,
     end_leftovers,
-    explain,
+    failure,
     socket_folder,
     spawn,
 )
@@ -50,6 +50,7 @@ class Postgres:
 
     name = "database"
     start_seconds = 60.0
+    check_seconds = 0.01
 
     def __init__(
         self,
@@ -148,7 +149,7 @@ class Postgres:
         )  # fmt: skip
         try:
             if spawn(command).wait(timeout=120) != 0:
-                raise StoreFailed(explain("The database", self.log))
+                raise failure("The database", self.log)
         except subprocess.TimeoutExpired as error:
             raise StoreFailed("Making the database took longer than two minutes.") from error
         finally:

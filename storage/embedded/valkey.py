@@ -56,6 +56,7 @@ class Valkey:
 
     name = "bus"
     start_seconds = 60.0
+    check_seconds = 0.01
 
     def __init__(self, data: Path, *, memory_mb: int = 256, durable: bool = True) -> None:
         self.data = data.resolve()
