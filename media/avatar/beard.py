@@ -4,7 +4,7 @@ import random
 
 from media.avatar.colour import GREY, mix
 from media.avatar.face import CENTRE, Face
-from media.avatar.locks import Tones, taper, tones
+from media.avatar.locks import Ribbon, Tones, blade, tones
 from media.avatar.sketch import Group, Point, Sketch, mirror, smooth
 
 
@@ -14,7 +14,7 @@ def draw_beard(sketch: Sketch, face: Face) -> None:
     if beard.style == "none":
         return
     group, chance = sketch["beard"], face.chance("beard")
-    shades = tones(mix(face.hair, GREY, 0.85 * beard.grey))
+    shades = tones(mix(face.hair, GREY, 0.85 * beard.grey), 0.75)
     if beard.style in ("stubble", "short", "full"):
         _cheeks(group, face, shades, chance)
     if beard.style in ("goatee",):
@@ -64,23 +64,20 @@ def _hairs(
     shades: Tones,
     chance: random.Random,
 ) -> None:
-    from media.avatar.locks import Ribbon
-
     style = face.look.facial_hair.style
     long = {"stubble": 2.6, "short": 6.0, "full": 12.0}[style]
     ribbon = Ribbon.between(inside, outside)
     heaps: dict[str, list[str]] = {}
-    for _ in range({"stubble": 360, "short": 420, "full": 420}[style]):
+    for _ in range({"stubble": 420, "short": 900, "full": 900}[style]):
         s, t = chance.uniform(0.02, 1.0), chance.uniform(0.03, 1.0)
         x, y = ribbon.at(s, t)
         side = chance.choice((-1, 1))
         x = CENTRE + side * abs(x - CENTRE)
         lean = (CENTRE - x) / face.width
         end = (x + lean * long * 0.25 + chance.uniform(-1, 1), y + long * chance.uniform(0.7, 1.2))
-        middle = ((x + end[0]) / 2 + side * 0.8, (y + end[1]) / 2)
         shade = (shades.deep, shades.dark, shades.light, shades.base)[int(chance.random() * 4)]
         heaps.setdefault(shade, []).append(
-            taper([(x, y), middle, end], 1.0 if style == "stubble" else 2.2)
+            blade((x, y), end, 0.5 if style == "stubble" else 0.85, side * 0.8)
         )
     for shade, marks in heaps.items():
         group.path("".join(marks), shade, 0.42 if style == "stubble" else 0.6)
@@ -88,24 +85,17 @@ def _hairs(
 
 def _tuft(group: Group, face: Face, shades: Tones, chance: random.Random) -> None:
     m, y = face.mouth_width * 0.62, face.mouth_y
-    shape: list[Point] = [(CENTRE - m * 0.5, y + 16), (CENTRE + m * 0.5, y + 16), (CENTRE + m, y + 26), (CENTRE + m * 0.6, face.chin + 4), (CENTRE, face.chin + 8),
-                          (CENTRE - m * 0.6, face.chin + 4), (CENTRE - m, y + 26)]  # fmt: skip
+    shape: list[Point] = [(CENTRE - m * 0.5, y + 16), (CENTRE + m * 0.5, y + 16), (CENTRE + m, y + 26), (CENTRE + m * 0.55, face.chin - 1), (CENTRE, face.chin + 6),
+                          (CENTRE - m * 0.55, face.chin - 1), (CENTRE - m, y + 26)]  # fmt: skip
     group.path(smooth(shape, closed=True), shades.base, 0.8, blur=2.2)
     marks = []
-    for _ in range(150):
+    for _ in range(260):
         x = CENTRE + chance.uniform(-1, 1) * m * 0.9
-        top = y + 17 + chance.random() * (face.chin - y - 20)
-        marks.append(
-            taper(
-                [
-                    (x, top),
-                    (x * 0.98 + CENTRE * 0.02, top + 4),
-                    (x * 0.95 + CENTRE * 0.05, top + 9),
-                ],
-                2,
-            )
-        )
-    group.path("".join(marks), shades.dark, 0.6)
+        deepest = face.chin - 1 - 14 * (abs(x - CENTRE) / m) ** 2
+        top = y + 17 + chance.random() * max(1.0, deepest - y - 17)
+        marks.append(blade((x, top), (x * 0.95 + CENTRE * 0.05, top + 8), 0.8))
+    group.path("".join(marks[::2]), shades.deep, 0.6)
+    group.path("".join(marks[1::2]), shades.light, 0.6)
 
 
 def _moustache(group: Group, face: Face, shades: Tones, chance: random.Random) -> None:
@@ -118,14 +108,12 @@ def _moustache(group: Group, face: Face, shades: Tones, chance: random.Random) -
         group.path(
             smooth(body, closed=True, tension=0.8), shades.base, 0.86 if thick else 0.72, blur=1.6
         )
-        for _ in range(70):
+        for _ in range(110):
             a = chance.random()
             x = CENTRE + side * (1 + a * m * 0.92)
             y = y0 + 1 + chance.random() * 4 + a * (y1 - y0) * 0.55
             end = (x + side * (3 + 7 * a), y + 5 + chance.random() * 4)
             shade = (shades.deep, shades.dark, shades.light)[int(chance.random() * 3)]
-            heaps.setdefault(shade, []).append(
-                taper([(x, y), ((x + end[0]) / 2, (y + end[1]) / 2 - 0.8), end], 2.2)
-            )
+            heaps.setdefault(shade, []).append(blade((x, y), end, 0.9, -0.6 * side))
     for shade, marks in heaps.items():
         group.path("".join(marks), shade, 0.62)

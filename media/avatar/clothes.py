@@ -12,7 +12,8 @@ def draw_body(sketch: Sketch, face: Face) -> None:
     _skin(sketch, group, face)
     edge = _neckline(face)
     shape = _cloth(face, edge)
-    group.path(shape, skin_shadow(face.skin, 1.2), 0.5, blur=5)
+    with group.clipped(_neck_path(face)):
+        group.path(shape, skin_shadow(face.skin, 1.2), 0.5, blur=5)
     colour = face.look.clothing.colour
     lit, dark = shift(colour, light=0.05), shift(colour, light=-0.09)
     fill = sketch.linear(

@@ -94,7 +94,9 @@ def skin_colour(tone: float, undertone: float) -> str:
 def skin_shadow(skin: str, depth: float = 1.0) -> str:
     """Skin where light does not reach: darker, redder, more vivid."""
     lightness = to_lab(skin)[0]
-    return shift(skin, light=-depth * (0.07 + 0.09 * lightness), chroma=1.22, hue=-9)
+    return shift(
+        skin, light=-depth * (0.065 + 0.085 * lightness), chroma=1.02 + 0.2 * lightness, hue=-9
+    )
 
 
 def hair_colour(name: str, grey: float) -> str:

@@ -61,7 +61,7 @@ class Face:
             ((0.975 + 0.02 * full) * w, 0.52),
             ((0.915 + 0.06 * full) * w, 0.66),
             (self.jaw, 0.80),
-            ((self.jaw * 0.42 + self.chin_width * 0.84), 0.918),
+            ((self.jaw * 0.40 + self.chin_width * 0.80), 0.918),
             (self.chin_width * 0.62, 0.985),
             (0.0, 1.0),
         )
@@ -80,13 +80,13 @@ def measure(look: Appearance) -> Face:
     crown = 100 - 8 * (shape.length - 0.5)
     width = 74 + 11 * shape.width
     skin = skin_colour(look.skin.tone, look.skin.undertone)
-    eye_width = 15.6 + 3.2 * eyes.size
+    eye_width = 16.4 + 3.4 * eyes.size
     return Face(
         look=look,
         crown=crown,
         chin=crown + high,
         width=width,
-        jaw=width * (0.70 + 0.20 * shape.jaw + 0.03 * shape.cheeks),
+        jaw=width * (0.655 + 0.225 * shape.jaw + 0.03 * shape.cheeks),
         chin_width=width * (0.26 + 0.22 * shape.chin + 0.06 * shape.jaw),
         eye_y=crown + high * 0.505,
         eye_x=31.0 + 7.5 * eyes.spacing + 0.10 * (width - 78),
@@ -95,9 +95,9 @@ def measure(look: Appearance) -> Face:
         hairline=crown + high * (0.155 + 0.085 * look.hair.hairline),
         nose_y=crown + high * (0.695 + 0.035 * nose.length),
         nose_width=12.5 + 8.5 * nose.width,
-        mouth_y=crown + high * (0.80 + 0.012 * nose.length),
-        mouth_width=23.5 + 8.5 * mouth.width,
-        neck=width * (0.42 + 0.24 * look.build.neck),
+        mouth_y=crown + high * (0.808 + 0.012 * nose.length),
+        mouth_width=25.5 + 8.5 * mouth.width,
+        neck=width * (0.395 + 0.23 * look.build.neck),
         shoulder=124 + 58 * look.build.frame,
         skin=skin,
         shadow=skin_shadow(skin),

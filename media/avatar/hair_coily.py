@@ -10,6 +10,9 @@ from media.avatar.locks import Ribbon, coils, plait, tones
 from media.avatar.sketch import Group, Point, Sketch, smooth
 
 
+ROWS = 17
+
+
 def _radius(face: Face) -> float:
     return face.width + 20 + 34 * face.look.hair.volume
 
@@ -77,11 +80,11 @@ def draw_braids_back(sketch: Sketch, face: Face) -> None:
     """Braids hanging behind the shoulders."""
     group, shades, chance = sketch["back-hair"], tones(face.hair), face.chance("braids")
     low = face.chin + 40 + 120 * face.look.hair.length
-    for k in range(14):
-        x = -1 + 2 * k / 13
+    for k in range(18):
+        x = -1 + 2 * k / 17
         wide = face.width * (1.06 + 0.1 * abs(x))
         plait(group, [(CENTRE + x * face.width * 0.8, face.eye_y - 30), (CENTRE + x * wide, face.chin - 10),
-                      (CENTRE + x * wide + chance.uniform(-5, 5), low + chance.uniform(-18, 10))], 12.5, tones(shades.dark))  # fmt: skip
+                      (CENTRE + x * wide + chance.uniform(-5, 5), low + chance.uniform(-18, 10))], 9.5, tones(shades.dark))  # fmt: skip
 
 
 def draw_braids(sketch: Sketch, face: Face) -> None:
@@ -92,21 +95,22 @@ def draw_braids(sketch: Sketch, face: Face) -> None:
     with group.clipped(face.outline()):
         group.path(ribbon.outline(), skin_shadow(face.skin, 1.4), 0.5, blur=5)
     group.path(ribbon.outline(), shades.deep)
-    rows = 13
-    for k in range(rows):
-        t = (k + 0.5) / rows
-        plait(
-            group,
-            ribbon.flow((-0.02, t), (1.0, t + (0.5 - t) * 0.18), count=6),
-            13.5 - 3 * abs(t - 0.5),
-            shades,
-        )
+    with group.clipped(ribbon.outline()):
+        for k in range(ROWS):
+            t = (k + 0.5) / ROWS
+            row = ribbon.flow((-0.02, t), (1.02, t + (0.5 - t) * 0.18), count=6)
+            plait(group, row, 10.0 - 2 * abs(t - 0.5), shades)
+        shine = [
+            (CENTRE - face.width * 0.8, face.crown + 40),
+            (CENTRE - face.width * 0.2, face.crown + 2),
+        ]
+        group.path(smooth(shine), stroke=shades.sheen, width=16, opacity=0.4, blur=8)
     soften(group, face, edge, shades, chance)
     low = face.chin + 50 + 110 * face.look.hair.length
     for side in (-1, 1):
-        for k in range(4):
-            x = face.width * (1.02 + 0.105 * k)
+        for k in range(5):
+            x = face.width * (1.02 + 0.085 * k)
             start = (CENTRE + side * (face.width * 0.97 + 2 * k), face.eye_y - 22 - 6 * k)
             sway = chance.uniform(-3, 3)
             plait(group, [start, (CENTRE + side * x, face.nose_y), (CENTRE + side * (x + sway), face.chin + 10),
-                          (CENTRE + side * (x - 4 + sway), low - 14 * k + chance.uniform(-6, 6))], 12, shades)  # fmt: skip
+                          (CENTRE + side * (x - 4 + sway), low - 14 * k + chance.uniform(-6, 6))], 9.8, shades)  # fmt: skip

@@ -4,7 +4,7 @@ import random
 
 from media.avatar.colour import skin_shadow
 from media.avatar.face import CENTRE, Face
-from media.avatar.locks import Ribbon, Tones, comb, ringlets, taper, tones, waver
+from media.avatar.locks import Ribbon, Tones, blade, comb, ringlets, taper, tones, waver
 from media.avatar.sketch import Group, Point, Sketch, mirror, smooth
 
 
@@ -74,9 +74,11 @@ def draw_loose_back(sketch: Sketch, face: Face) -> None:
     """The fall of hair behind neck and shoulders."""
     group, shades, chance = sketch["back-hair"], tones(face.hair), face.chance("back")
     low, side = fall(face), side_volume(face)
+    curly = face.look.hair.texture in ("curly", "coily")
+    low -= 34 if curly else 0
     w = face.width + side
     bob = face.look.hair.style == "bob"
-    taper_in = 0.93 if bob else 0.86
+    taper_in = 0.93 if bob else 0.72 if curly else 0.86
     right = [(CENTRE + w * 0.5, face.crown + 14), (CENTRE + w * 0.97, face.eye_y - 20), (CENTRE + w * 1.02, face.mouth_y),
              (CENTRE + w * 0.99, (face.chin + low) / 2), (CENTRE + w * taper_in, low)]  # fmt: skip
     ribbon = Ribbon.between(mirror(right), right)
@@ -88,8 +90,11 @@ def draw_loose_back(sketch: Sketch, face: Face) -> None:
         s = chance.uniform(0.02, 0.98)
         strands.append(ribbon.flow((s, chance.uniform(0, 0.3)), (s + chance.uniform(-0.03, 0.03), chance.uniform(0.85, 1.0)),
                                    waver(chance, height, waves), 11))  # fmt: skip
-    if face.look.hair.texture in ("curly", "coily"):
-        ringlets(group, strands[:34], tones(shades.dark), chance, (13, 19))
+    if curly:
+        for strand in strands[:38]:
+            x, y = strand[-1]
+            strand.append((x + chance.uniform(-9, 9), y + chance.uniform(14, 44)))
+        ringlets(group, strands[:38], tones(shades.dark), chance, (13, 19))
     else:
         comb(group, strands, tones(shades.dark, 0.8), chance, (5, 12))
 
@@ -108,6 +113,7 @@ def draw_loose(sketch: Sketch, face: Face) -> None:
 
 def _guides(face: Face, side: int, part: float) -> tuple[list[Point], list[Point]]:
     w, top, out, low = face.width, top_volume(face), side_volume(face), fall(face)
+    low -= 40 if face.look.hair.texture in ("curly", "coily") else 0
     bob = face.look.hair.style == "bob"
 
     def at(x: float, y: float) -> Point:
@@ -146,19 +152,19 @@ def _curtain(sketch: Sketch, face: Face, side: int, part: float, shades: Tones) 
 
 def _curls(group: Group, face: Face, ribbon: Ribbon, shades: Tones, chance: random.Random) -> None:
     strands = []
-    for k in range(34):
+    for k in range(44):
         s = (k * 0.618) % 1.0 * 1.12 - 0.04
         start = chance.uniform(0.02, 0.5)
         end = min(1.0, start + chance.uniform(0.36, 0.6))
-        height = chance.uniform(5.5, 9)
-        strands.append(
-            ribbon.flow(
-                (s, start),
-                (s + chance.uniform(-0.06, 0.06), end),
-                waver(chance, height, chance.uniform(2.2, 3.2)),
-                16,
-            )
-        )
+        bend = waver(chance, chance.uniform(5.5, 9), chance.uniform(2.2, 3.2))
+        lock = ribbon.flow((s, start), (s + chance.uniform(-0.06, 0.06), end), bend, 16)
+        if end > 0.9:
+            (x, y), drop = lock[-1], chance.uniform(8, 26)
+            lock += [
+                (x + chance.uniform(-7, 7), y + drop),
+                (x + chance.uniform(-5, 5), y + 2 * drop),
+            ]
+        strands.append(lock)
     ringlets(group, strands, shades, chance, (10, 16))
     roots = [ribbon.flow((s, 0.0), (s, 0.3), count=6) for s in (0.1 + 0.05 * k for k in range(17))]
     comb(group, roots, shades, chance, (3, 7), 0.5)
@@ -325,17 +331,8 @@ def soften(
     """Fine hairs across the hairline: nobody's begins with a ruled edge."""
     ribbon = Ribbon.between(edge, [(x * 0.94 + CENTRE * 0.06, y - 15) for x, y in edge])
     marks = []
-    for k in range(90):
-        t = (k + chance.random()) / 90
-        marks.append(
-            taper(
-                ribbon.flow(
-                    (-0.25 - 0.3 * chance.random(), t),
-                    (0.9, t + chance.uniform(-0.012, 0.012)),
-                    count=4,
-                ),
-                1.7,
-                root=0.05,
-            )
-        )
-    group.path("".join(marks), shades.dark, 0.6)
+    for k in range(110):
+        t = (k + chance.random()) / 110
+        root = ribbon.at(-0.08 - 0.26 * chance.random(), t)
+        marks.append(blade(root, ribbon.at(0.9, t + chance.uniform(-0.015, 0.015)), 0.7))
+    group.path("".join(marks), shades.dark, 0.55)

@@ -5,7 +5,7 @@ import random
 from media.avatar.colour import skin_shadow
 from media.avatar.face import CENTRE, Face
 from media.avatar.hair_long import hair_fill, hairline, skull, soften
-from media.avatar.locks import Ribbon, Tones, coils, comb, ringlets, taper, tones, waver
+from media.avatar.locks import Ribbon, Tones, blade, coils, comb, ringlets, taper, tones, waver
 from media.avatar.sketch import Group, Point, Sketch, mirror, smooth
 
 
@@ -17,7 +17,8 @@ def draw_short(sketch: Sketch, face: Face) -> None:
     shape = top.outline()
     with group.clipped(face.outline()):
         group.path(shape, skin_shadow(face.skin, 1.4), 0.5, blur=5)
-    group.path(shape, shades.dark, 0.55, blur=2.2)
+    with group.clipped(face.outline()):
+        group.path(shape, shades.dark, 0.6, blur=2.2)
     group.path(shape, hair_fill(sketch, face, shades, face.brow_y + 40))
     _grain(group, face, top, shape, shades, chance)
     if face.look.hair.style not in ("crop", "pixie"):
@@ -49,7 +50,7 @@ def _top(face: Face) -> Ribbon:
     style = face.look.hair.style
     low = _forehead(face)
     tight = 0.90 if style == "fade" else 0.97
-    right = [(CENTRE, face.crown - lift), (CENTRE + w * 0.50, face.crown - lift * 0.82 + 4), (CENTRE + w * 0.84, face.crown + face.height * 0.10 - lift * 0.3),
+    right = [(CENTRE, face.crown - lift), (CENTRE + w * 0.50, face.crown - lift * 0.80 + 5), (CENTRE + w * 0.87, face.crown + face.height * 0.105 - lift * 0.26),
              (CENTRE + w * tight, face.hairline + 12)]  # fmt: skip
     out = [*mirror(right)[:0:-1], *right]
     if style in ("side", "swept", "pixie"):
@@ -65,7 +66,8 @@ def _sides(sketch: Sketch, face: Face, shades: Tones, chance: random.Random) -> 
     group, w = sketch["front-hair"], face.width
     fade = face.look.hair.style == "fade"
     strong, weak = (0.78, 0.10) if fade else (1.0, 0.72)
-    burn = face.nose_y - (26 if fade else 16)
+    bearded = face.look.facial_hair.style != "none"
+    burn = face.nose_y - (26 if fade else 16) if bearded else face.eye_y + 13
     for side in (-1, 1):
 
         def at(x: float, y: float, side: int = side) -> Point:
@@ -78,7 +80,7 @@ def _sides(sketch: Sketch, face: Face, shades: Tones, chance: random.Random) -> 
             at(w * 0.90, face.eye_y + 4),
             at(w * 0.935, burn),
         ]
-        out = 2.5 if fade else 6.5
+        out = 0.6 if fade else 5.5
         outer = [
             at(w * 0.70, face.hairline - 34),
             at(w * 0.96 + out * 0.6, face.hairline - 4),
@@ -93,12 +95,17 @@ def _sides(sketch: Sketch, face: Face, shades: Tones, chance: random.Random) -> 
             (1.0, shades.dark, weak),
         )
         fill = sketch.linear((CENTRE, face.hairline - 10), (CENTRE, burn + 2), stops)
-        group.path(ribbon.outline(), fill, blur=1.1)
-        hairs = [
-            ribbon.flow((chance.random(), t), (chance.random(), min(1.0, t + 0.16)), count=3)
-            for t in (chance.random() for _ in range(46))
-        ]
-        group.path("".join(taper(h, 1.6) for h in hairs), shades.deep, 0.34 if fade else 0.5)
+        group.path(ribbon.outline(), fill, blur=0.6 if fade else 0.9)
+        hairs = [_side_hair(ribbon, chance) for _ in range(70)]
+        group.path(
+            "".join(blade(h[0], h[-1], 0.5) for h in hairs), shades.deep, 0.34 if fade else 0.5
+        )
+
+
+def _side_hair(ribbon: Ribbon, chance: random.Random) -> list[Point]:
+    """One hair of the side, lying down and back."""
+    s, t = chance.random(), chance.uniform(0.02, 0.86)
+    return ribbon.flow((s, t), (s + chance.uniform(0.0, 0.16), t + 0.14), count=3)
 
 
 def _grain(
@@ -175,11 +182,11 @@ def _strands(
                         6,
                     )
                 )
-        if k % 5 == 0:
-            free.append(top.flow((0.8, t), (1.05, t + chance.uniform(-0.06, 0.06)), bend, 5))
+        if k % 5 == 0 and style in ("crop", "pixie"):
+            free.append(top.flow((0.7, t), (1.03, t + chance.uniform(-0.04, 0.06)), count=5))
     with group.clipped(shape):
         comb(group, strands, shades, chance, (3, 8), 0.6)
-    group.path("".join(taper(f, 6) for f in free), shades.dark)
+    group.path("".join(taper(f, 5) for f in free), shades.dark)
     if style in ("crop", "pixie"):
         _points(group, face, top, shades, chance)
     w, y = face.width, face.crown

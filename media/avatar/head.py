@@ -141,8 +141,9 @@ def _wings(group: Group, face: Face, deep: str) -> None:
         group.path(
             smooth(wing), stroke=deep, width=1.7, opacity=0.5 if side < 0 else 0.62, blur=0.5
         )
+        dark = mix(deep, "#1c0d0c", 0.5)
         hole = (CENTRE + side * w * 0.43, y + 0.6)
-        group.ellipse(hole, (w * 0.235, 2.1), deep, 0.92, turn=-14 * side, blur=0.4)
+        group.ellipse(hole, (w * 0.235, 2.1), dark, 0.85, turn=-14 * side, blur=0.4)
     group.path(smooth([(CENTRE - w * 0.22, y + 2.0), (CENTRE, y + 4.4), (CENTRE + w * 0.22, y + 2.0)]),
                stroke=deep, width=1.3, opacity=0.42, blur=0.5)  # fmt: skip
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from media.avatar.colour import shift, to_lab
-from media.avatar.sketch import Group, Point, lerp, line, resample, smooth
+from media.avatar.sketch import Group, Point, lerp, line, resample, smooth, spots
 
 STEPS = 28
 
@@ -96,6 +96,17 @@ def taper(points: Sequence[Point], width: float, root: float = 0.35, tip: float 
         left.append((x + nx, y + ny))
         right.append((x - nx, y - ny))
     return smooth([*left, *right[::-1]], closed=True)
+
+
+def blade(start: Point, end: Point, width: float, bend: float = 0.0) -> str:
+    """A single short hair or leaf between two points: two curves, few bytes."""
+    (ax, ay), (bx, by) = start, end
+    along = math.hypot(bx - ax, by - ay) or 1.0
+    nx, ny = -(by - ay) / along, (bx - ax) / along
+    mx, my = (ax + bx) / 2 + nx * bend, (ay + by) / 2 + ny * bend
+    one = (mx + nx * width, my + ny * width)
+    other = (mx - nx * width, my - ny * width)
+    return f"M{spots([start])}Q{spots([one, end])}Q{spots([other, start])}Z"
 
 
 def waver(chance: random.Random, height: float, waves: float) -> Callable[[float], float]:
@@ -199,9 +210,7 @@ def plait(group: Group, points: Sequence[Point], width: float, shades: Tones) ->
             bx + (bx - x) * 0.5 - side * nx * width * 0.16,
             by + (by - y) * 0.5 - side * ny * width * 0.16,
         )
-        leaves[shades.base].append(taper([a, lerp(a, b, 0.5), b], width * 0.66, root=0.5))
-        leaves[shades.light].append(
-            taper([lerp(a, b, 0.12), lerp(a, b, 0.4), lerp(a, b, 0.7)], width * 0.2)
-        )
+        leaves[shades.base].append(blade(a, b, width * 0.56))
+        leaves[shades.light].append(blade(lerp(a, b, 0.15), lerp(a, b, 0.75), width * 0.16))
     for shade, marks in leaves.items():
         group.path("".join(marks), shade, 1.0 if shade == shades.base else 0.7)

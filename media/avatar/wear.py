@@ -6,6 +6,9 @@ from media.avatar.locks import Ribbon, Tones, comb, tones, waver
 from media.avatar.sketch import Group, Point, Sketch, line, mirror, smooth
 
 
+SPREAD = (0.22, 0.4, 0.58, 0.76, 0.9)
+
+
 def draw_wear(sketch: Sketch, face: Face) -> None:
     """Paint accessories over everything else."""
     group, wear = sketch["accessories"], face.look.wear
@@ -126,8 +129,8 @@ def _headscarf(sketch: Sketch, face: Face, shades: Tones, brow: float) -> None:
     group.path(shape, _cloth_fill(sketch, face, shades, low + 40))
     with group.clipped(shape):
         folds = []
-        for k in range(15):
-            t = k / 14
+        for k in range(6):
+            t = k / 5
             folds.append(
                 [
                     (CENTRE + w * (0.95 - 0.2 * t), face.chin - 30 + 22 * t),
@@ -135,7 +138,7 @@ def _headscarf(sketch: Sketch, face: Face, shades: Tones, brow: float) -> None:
                     (CENTRE - w - 30 + 60 * t, face.chin + 20 + 90 * t),
                 ]
             )
-        comb(group, folds, shades, chance, (8, 18), 0.5)
+        _creases(group, folds, shades)
         group.path(
             smooth(
                 [
@@ -150,10 +153,10 @@ def _headscarf(sketch: Sketch, face: Face, shades: Tones, brow: float) -> None:
             blur=6,
         )
     right = face.right_side()
-    inner_right = [(CENTRE, brow), (CENTRE + w * 0.5, brow + 5), (CENTRE + w * 0.84, face.brow_y - 4), (CENTRE + w * 0.95, face.eye_y + 14), (CENTRE + w * 0.88, face.mouth_y - 6),
-                   (right[6][0] - 3, face.mouth_y + 10), (CENTRE + face.chin_width * 1.1, face.chin - 5)]  # fmt: skip
-    outer_right = [(CENTRE, face.crown - 13), (CENTRE + w * 0.6, face.crown - 6), (CENTRE + w + 8, face.crown + 46), (CENTRE + w + 19, face.eye_y + 10), (CENTRE + w + 15, face.mouth_y),
-                   (CENTRE + w + 8, face.chin - 4), (CENTRE + w * 0.5, face.chin + 22)]  # fmt: skip
+    inner_right = [(CENTRE - 4, brow), (CENTRE + w * 0.5, brow + 5), (CENTRE + w * 0.84, face.brow_y - 4), (CENTRE + w * 0.95, face.eye_y + 14), (CENTRE + w * 0.88, face.mouth_y - 6),
+                   (right[6][0] - 3, face.mouth_y + 10), (CENTRE + face.chin_width * 0.9, face.chin - 2), (CENTRE - 12, face.chin + 3)]  # fmt: skip
+    outer_right = [(CENTRE - 4, face.crown - 13), (CENTRE + w * 0.6, face.crown - 6), (CENTRE + w + 8, face.crown + 46), (CENTRE + w + 19, face.eye_y + 10), (CENTRE + w + 15, face.mouth_y),
+                   (CENTRE + w + 8, face.chin - 4), (CENTRE + w * 0.5, face.chin + 20), (CENTRE - 16, face.chin + 30)]  # fmt: skip
     for side in (-1, 1):
         one = inner_right if side > 0 else mirror(inner_right)
         other = outer_right if side > 0 else mirror(outer_right)
@@ -165,27 +168,21 @@ def _band(sketch: Sketch, face: Face, ribbon: Ribbon, shades: Tones, side: int) 
     shape = ribbon.outline()
     with group.clipped(face.outline()):
         group.path(shape, skin_shadow(face.skin, 1.7), 0.6, blur=6)
-    group.path(
-        shape, _cloth_fill(sketch, face, shades, face.chin + 60), stroke=shades.base, width=1
-    )
+    group.path(shape, _cloth_fill(sketch, face, shades, face.chin + 60))
     with group.clipped(shape):
-        folds = [
-            ribbon.flow(
-                (s, chance.uniform(0, 0.2)),
-                (s + 0.1, chance.uniform(0.6, 1)),
-                waver(chance, 2, 0.8),
-            )
-            for s in (0.25, 0.4, 0.55, 0.7, 0.82, 0.93)
-        ]
-        comb(group, folds, shades, chance, (4, 9), 0.55)
-        group.path(
-            smooth(ribbon.other),
-            stroke=shades.deep if side > 0 else shades.dark,
-            width=12,
-            opacity=0.6,
-            blur=6,
-        )
+        lines = [ribbon.flow((s, 0.0), (s + 0.08, 1.0), waver(chance, 2, 0.8)) for s in SPREAD]
+        _creases(group, lines, shades)
+        edge = shades.deep if side > 0 else shades.dark
+        group.path(smooth(ribbon.other), stroke=edge, width=12, opacity=0.6, blur=6)
         group.path(smooth(ribbon.one), stroke=shades.light, width=3, opacity=0.7, blur=1)
+
+
+def _creases(group: Group, lines: list[list[Point]], shades: Tones) -> None:
+    """Folds of cloth: a soft valley beside a soft ridge."""
+    for points in lines:
+        group.path(smooth(points), stroke=shades.deep, width=5, opacity=0.5, blur=2.4)
+        ridge = [(x - 4, y - 2.5) for x, y in points]
+        group.path(smooth(ridge), stroke=shades.sheen, width=3.5, opacity=0.34, blur=1.6)
 
 
 def _loose_scarf(sketch: Sketch, face: Face, shades: Tones) -> None:
@@ -214,7 +211,7 @@ def _loose_scarf(sketch: Sketch, face: Face, shades: Tones) -> None:
                 )
                 for s in (0.15, 0.3, 0.42, 0.55, 0.66, 0.8, 0.92)
             ]
-            comb(group, folds, shades, chance, (6, 14), 0.55)
+            _creases(group, folds, shades)
         group.path(smooth(one), stroke=mix(shades.sheen, "#f3d79a", 0.6), width=3.4, opacity=0.9)
 
 
