@@ -367,10 +367,8 @@ def _print(report: Report) -> None:
     where = f"running at {report.url}" if report.running else "not running"
     console.print(f"[bold]Kindred {report.kindred}[/], {where}\n")
     for part in report.parts:
-        title = f"{part.what} {part.version}".strip(" -")
-        console.print(
-            f"{_MARKS[part.condition]} [bold]{part.name:<16}[/] {escape(title)}: {escape(part.state)}"
-        )
+        title = escape(f"{part.what} {part.version}".strip(" -") + f": {part.state}")
+        console.print(f"{_MARKS[part.condition]} [bold]{part.name:<16}[/] {title}")
         console.print(f"{'':<18} [dim]from {escape(part.origin)}; {escape(part.licence)}[/]")
         console.print(f"{'':<18} [dim]to replace it: {escape(part.replace)}[/]")
     console.print()

@@ -61,8 +61,9 @@ class House:
             settings.database.url or (self.postgres.url(DATABASE) if self.postgres else ""),
             settings.bus.url or (self.valkey.url() if self.valkey else ""),
         )
-        self.model = embedded_model(settings.models, folder.path)
-        self.sockets = open_sockets(settings.server.host, settings.port, settings.server.gateways)
+        self.model = embedded_model(settings.models, folder.path) if "model" in roles else None
+        count = settings.server.gateways if "gateway" in roles else 0
+        self.sockets = open_sockets(settings.server.host, settings.port, count)
         port = self.sockets[0].getsockname()[1] if self.sockets else settings.port
         self.url = shown_url(settings.server.host, port, tls=bool(settings.server.tls_cert))
         self._gateways: list[Keeper] = []
@@ -91,7 +92,9 @@ class House:
     async def start_model(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """The embedded model, if it is in use. Nobody waits for it."""
         if self.model is not None:
-            keeper = Keeper(self.model, self.display.say, policy=_MODEL_POLICY, stop_seconds=5.0)
+            keeper = Keeper(
+                self.model, self.display.say, policy=_MODEL_POLICY, stop_seconds=5.0, needed=False
+            )
             supervisor.start(tasks, [keeper])
 
     async def start_gateways(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:

@@ -49,14 +49,15 @@ class Keeper:
         *,
         policy: RestartPolicy | None = None,
         stop_seconds: float = 10.0,
-        on_ready: Callable[[], None] = lambda: None,
+        needed: bool = True,
     ) -> None:
         self.part = part
         self.first_ready = asyncio.Event()
         self.stop_seconds = stop_seconds
         self._policy = policy or RestartPolicy()
         self._say = say
-        self._on_ready = on_ready
+        self._needed = needed
+        self._told = ""
         self._stopping = asyncio.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._command: Command | None = None
@@ -69,30 +70,35 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep the child alive until `stop`. Raises ChildFailed."""
-        deaths, full = Deaths(), False
+        deaths = Deaths()
         while not self._stopping.is_set():
             try:
                 how = await self._live()
-                full = False
-            except DiskFull as error:
-                if not self.first_ready.is_set():
-                    raise ChildFailed(str(error)) from error
-                if not full:
-                    self._say(f"{error} Trying again every {_DISK_FULL_SECONDS:.0f} seconds.")
-                full = True
-                await self._pause(_DISK_FULL_SECONDS)
-                continue
             except StoreFailed as error:
-                if not self.first_ready.is_set():
-                    raise ChildFailed(str(error)) from error
-                how = f"did not come back ({error})"
+                how = self._why_not(error)
+                if isinstance(error, DiskFull):
+                    self._tell_once(f"{error} Trying again every {_DISK_FULL_SECONDS:.0f} seconds.")
+                    await self._pause(_DISK_FULL_SECONDS)
+                    continue
             if self._stopping.is_set():
                 return
             deaths, what = deaths.add(time.monotonic(), self._policy)
-            self._say(tell(self._title, how, what))
+            self._tell_once(tell(self._title, how, what))
             if isinstance(what, GiveUp):
                 raise ChildFailed(f"{self._title} {how}; its log is {self._log}.")
             await self._pause(what.after_seconds)
+
+    def _why_not(self, error: StoreFailed) -> str:
+        """Why it is not up. The first time that ends everything, if the child is needed."""
+        if self._needed and not self.first_ready.is_set():
+            raise ChildFailed(str(error)) from error
+        return f"did not come up ({error})"
+
+    def _tell_once(self, text: str) -> None:
+        """The same sentence is not said again until the child has been up in between."""
+        if text != self._told:
+            self._say(text)
+        self._told = text
 
     async def _live(self) -> str:
         """One life: from start to death. Returns how it ended."""
@@ -106,7 +112,7 @@ class Keeper:
         await self._until_ready()
         if self.pid and not self._stopping.is_set():
             self.first_ready.set()
-            self._on_ready()
+            self._told = ""
             if again:
                 self._say(f"{self._title} is back.")
         return how_it_ended(await self._ended)

@@ -14,6 +14,8 @@ _BACKLOG = 2048
 
 def open_sockets(host: str, port: int, gateways: int) -> list[socket.socket]:
     """One listening socket for each gateway, all on the same port. Raises CannotStart."""
+    if not gateways:
+        return []
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.create_server((host, port), family=family) as probe:

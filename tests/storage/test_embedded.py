@@ -19,10 +19,11 @@ from storage.embedded import postgres as postgres_module
 from storage.embedded.child import (
     SOCKET_PATH_BYTES,
     Command,
+    DiskFull,
     StoreFailed,
     check_socket,
     end,
-    explain,
+    failure,
     leftovers,
     socket_folder,
     spawn,
@@ -235,6 +236,6 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "postgres.log"
     log.parent.mkdir()
     log.write_text("PANIC: could not write to file: No space left on device\n")
-    assert explain("The database", log) == (
-        f"The disk that holds {tmp_path} is full: make room, then start again."
-    )
+    error = failure("The database", log)
+    assert isinstance(error, DiskFull)
+    assert str(error).startswith(f"The disk that holds {tmp_path} is full: make room")

