@@ -135,6 +135,17 @@ COUNT_REPLY = sql(
     "UPDATE companions SET popularity = popularity + $2 WHERE companion = $1",
 )
 
+MET = sql(
+    "companions_met",
+    """
+    SELECT c.member AS companion, max(c.joined_at) AS latest
+      FROM members p
+      JOIN members c ON c.home = p.home AND c.room = p.room AND c.kind = 'companion'
+     WHERE p.member = $1 AND p.kind = 'person' AND p.left_at IS NULL
+     GROUP BY c.member ORDER BY latest DESC LIMIT 20
+    """,
+)
+
 _LISTS = {"popular": LIST_POPULAR, "newest": LIST_NEWEST, "name": LIST_BY_NAME}
 
 
@@ -200,6 +211,11 @@ async def companion_facets(db: asyncpg.Pool, where: Filter) -> dict[str, dict[st
 async def count_replies(db: asyncpg.Pool, companion: str, replies: int = 1) -> None:
     """Popularity is replies given."""
     await db.execute(COUNT_REPLY, companion, replies)
+
+
+async def companions_met(db: asyncpg.Pool, person: str) -> list[str]:
+    """The companions a person has a room with, latest first, at most twenty."""
+    return [record["companion"] for record in await db.fetch(MET, person)]
 
 
 def _values(where: Filter) -> tuple[Any, ...]:

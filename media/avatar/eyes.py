@@ -30,10 +30,11 @@ def lid(face: Face, u: float, upper: bool) -> float:
     grow = 0.86 + 0.26 * eyes.size
     tilt = (eyes.tilt - 0.42) * 6.5 * u
     bow = max(0.0, 1 - u * u)
+    arch, bowl = float(bow**0.62), float(bow**0.85)
     if upper:
         lean = 1 - 0.16 * u if eyes.shape != "monolid" else 1 + 0.12 * u
-        return face.eye_y - above * grow * (1 - 0.1 * calm.warmth) * bow**0.62 * lean - tilt
-    return face.eye_y + below * grow * (1 - 0.34 * calm.warmth) * bow**0.85 * (1 + 0.14 * u) - tilt
+        return face.eye_y - above * grow * (1 - 0.1 * calm.warmth) * arch * lean - tilt
+    return face.eye_y + below * grow * (1 - 0.34 * calm.warmth) * bowl * (1 + 0.14 * u) - tilt
 
 
 def _eye(sketch: Sketch, face: Face, side: int) -> None:

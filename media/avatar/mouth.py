@@ -55,21 +55,24 @@ def _line(face: Face, u: float) -> float:
 
 
 def _opening(face: Face, u: float) -> float:
-    return face.look.expression.parted * 15 * max(0.0, 1 - u * u) ** 0.8
+    return face.look.expression.parted * 15 * _bow(u, 0.8)
+
+
+def _bow(u: float, power: float) -> float:
+    """1 in the middle, 0 at the ends; never a power of something negative."""
+    return float(max(0.0, 1 - u * u) ** power)
 
 
 def _upper(face: Face, u: float) -> float:
-    bow = max(0.0, 1 - u * u)
     cupid = (
         1 - 0.30 * math.exp(-((u / 0.17) ** 2)) + 0.14 * math.exp(-(((abs(u) - 0.3) / 0.2) ** 2))
     )
     thick = 3.4 + 4.2 * face.look.mouth.fullness - 1.3 * face.look.expression.parted
-    return thick * (bow**0.8 * cupid)
+    return thick * _bow(u, 0.8) * cupid
 
 
 def _lower(face: Face, u: float) -> float:
-    bow = max(0.0, 1 - u * u)
-    return (5.0 + 5.4 * face.look.mouth.fullness) * (bow**0.72) * (1 - 0.1 * u * u)
+    return (5.0 + 5.4 * face.look.mouth.fullness) * _bow(u, 0.72) * (1 - 0.1 * u * u)
 
 
 def _inside(group: Group, face: Face, top: list[Point], low: list[Point]) -> None:

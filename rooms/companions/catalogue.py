@@ -22,6 +22,8 @@ from config.plans import Plan
 from rooms.companions.access import Viewer, plans_that_open, ratings_open, tiers_open
 from rooms.companions.companion import Companion, companion_from_table, read_cast
 from rooms.companions.persona import persona_of
+from rooms.companions.profile import Profile, card_of, profile_of
+from rooms.companions.recommend import Recommendation, Taste, recommend
 from rooms.dialogue.prompt import Persona
 from rooms.errors import BadRequest, NotFound, PaymentRequired
 from rooms.ports import Principal
@@ -130,6 +132,29 @@ class Catalogue:
         if viewer is not None and not visible(entry, viewer):
             raise NotFound("There is no such companion.", code="companion_not_found")
         return entry.companion
+
+    async def profile(self, id_or_slug: str, viewer: Viewer) -> Profile:
+        """A companion in full, as far as people may read."""
+        found = await self.find(id_or_slug, viewer)
+        return profile_of(found, locked=found.tier not in viewer.tiers)
+
+    async def recommended(
+        self, viewer: Viewer, language: str, interests: Sequence[str], limit: int
+    ) -> Sequence[Recommendation]:
+        """Whom to meet next, each with the reasons why."""
+        where = filter_of(Query(), viewer)
+        rows = await store.list_companions(self._db, where, "popular", PAGE_MAX, 0)
+        met_ids = await store.companions_met(self._db, viewer.person) if viewer.person else []
+        met = [self._keep(row) for row in await store.find_companions(self._db, met_ids)]
+        taste = Taste(
+            language=language,
+            interests=tuple(interests),
+            met=tuple(entry.companion for entry in met),
+            tiers=frozenset(viewer.tiers),
+        )
+        popularity = {row.companion: row.popularity for row in rows}
+        found = recommend((self._keep(r).companion for r in rows), taste, popularity, limit)
+        return [Recommendation(companion=card_of(s.companion), because=s.because) for s in found]
 
     async def card(self, companion: str, who: Principal) -> CompanionCard:
         """The card of a companion this person may talk to."""
@@ -264,25 +289,6 @@ def digest_of(companion: Companion) -> str:
     """Changes exactly when the document, or the way its words are indexed, does."""
     body = msgspec.json.encode([companion, search_words(companion)], order="sorted")
     return hashlib.sha256(body).hexdigest()
-
-
-def card_of(companion: Companion) -> CompanionCard:
-    """A companion as lists show it."""
-    c = companion
-    return CompanionCard(
-        id=c.id,
-        slug=c.slug,
-        name=c.name,
-        tagline=c.tagline,
-        age=c.age,
-        gender=c.gender,
-        tier=c.tier,
-        rating=c.rating,
-        hue=c.hue,
-        portrait=f"/api/v1/companions/{c.id}/portrait.png",
-        tags=c.tags,
-        languages=c.languages,
-    )
 
 
 def cursor_of(offset: int) -> str:
