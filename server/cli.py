@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from server.show_settings import settings as show_settings
+
 if TYPE_CHECKING:
     from config.settings import Settings
 
@@ -76,7 +78,9 @@ def main() -> None:
 @main.command()
 @config_option
 @data_option
-@click.option("--preset", help="Which business to run: emotional, roleplay, ... [emotional].")
+@click.option(
+    "--preset", help="Which business to run: emotional, dream, bharat, virtual, studio [emotional]."
+)
 @click.option("--host", help="Address to listen on; 0.0.0.0 lets other machines in [127.0.0.1].")
 @click.option("--port", type=int, help="Port to listen on [8000; or set KINDRED_PORT].")
 @click.option("--gateways", type=click.IntRange(1, 64), help="Gateway processes on that port [1].")
@@ -107,7 +111,7 @@ def up(
     Examples:
       kindred up                         on this machine only
       kindred up --host 0.0.0.0 --tls cert.pem key.pem
-      kindred up --gateways 3 --preset roleplay
+      kindred up --gateways 3 --preset dream
     """
     from server.up import ROLES
     from server.up import up as run
@@ -188,6 +192,9 @@ def admin() -> None:
 @main.group()
 def model() -> None:
     """Choose the language model that answers."""
+
+
+main.add_command(show_settings, "settings")
 
 
 if __name__ == "__main__":
