@@ -1,0 +1,4 @@
+"""Accounts: who one is, how one proves it, and what one agreed to.
+
+Passwords are hashed off the event loop; tokens are signed with keys that all nodes share.
+"""

@@ -1,0 +1,98 @@
+"""Access tokens: short-lived JWTs signed with Ed25519 (RFC 8037), checked without a database.
+
+The keys are in the database, so that every node and every restart agrees on them.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from msgspec import Struct
+
+from rooms.errors import Unauthorized
+
+
+class Claims(Struct, frozen=True, kw_only=True):
+    """What a valid access token says."""
+
+    person: str
+    sign_in: str
+    expires_at_ms: int
+
+
+class Tokens:
+    """Signs and checks access tokens; `keys` are (kid, PEM), the newest first."""
+
+    def __init__(
+        self, keys: list[tuple[str, bytes]], seconds: int, now_ms: Callable[[], int]
+    ) -> None:
+        private = {kid: load_pem_private_key(pem, None) for kid, pem in keys}
+        self._kid = keys[0][0]
+        signing = private[self._kid]
+        assert isinstance(signing, Ed25519PrivateKey)
+        self._signing = signing
+        self._public: dict[str, Ed25519PublicKey] = {
+            kid: key.public_key()
+            for kid, key in private.items()
+            if isinstance(key, Ed25519PrivateKey)
+        }
+        self.seconds = seconds
+        self._now_ms = now_ms
+
+    def access(self, person: str, sign_in: str) -> str:
+        """A token for this sign-in, good for `seconds`."""
+        now = self._now_ms() // 1000
+        claims = {"sub": person, "sid": sign_in, "iat": now, "exp": now + self.seconds}
+        return jwt.encode(
+            claims, self._signing, "EdDSA", headers={"kid": self._kid, "typ": "at+jwt"}
+        )
+
+    def claims(self, token: str) -> Claims:
+        """What a token says. Raises Unauthorized for anything but a fresh token of ours."""
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+            public = self._public.get(kid)
+            if public is None:
+                raise Unauthorized("This token is not ours.", code="token_invalid")
+            claims = jwt.decode(
+                token,
+                public,
+                ["EdDSA"],
+                options={"require": ["exp", "sub", "sid"], "verify_exp": False},
+            )
+        except jwt.InvalidTokenError as error:
+            raise Unauthorized("This token is not valid.", code="token_invalid") from error
+        if claims["exp"] * 1000 <= self._now_ms():
+            raise Unauthorized(
+                "This token has expired; refresh it.", code="token_expired", retryable=True
+            )
+        return Claims(
+            person=claims["sub"], sign_in=claims["sid"], expires_at_ms=claims["exp"] * 1000
+        )
+
+
+def new_signing_key() -> tuple[str, bytes]:
+    """A fresh key and its id."""
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    return hashlib.sha256(pem).hexdigest()[:12], pem
+
+
+def new_secret(prefix: str) -> tuple[str, bytes]:
+    """An opaque secret for a client, and the hash we keep."""
+    secret = f"{prefix}_{secrets.token_urlsafe(32)}"
+    return secret, hash_of(secret)
+
+
+def hash_of(secret: str) -> bytes:
+    """What is stored of a secret with 256 bits of chance; it needs no salt."""
+    return hashlib.sha256(secret.encode()).digest()

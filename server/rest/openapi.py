@@ -1,0 +1,121 @@
+"""OpenAPI 3.1 from the routes themselves, so that the document cannot drift from the code."""
+
+import re
+import types
+from collections.abc import Iterable
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+from starlette.responses import Response
+
+from rooms.shapes import Shape
+from server.rest.routes import Operation, Routes
+
+
+class Problem(Shape, frozen=True, kw_only=True):
+    """Every error, as RFC 9457 has it. `code` is stable; `path` names the field at fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    path: str | None = None
+    retry_after_ms: int | None = None
+
+
+_REF = "#/components/schemas/{name}"
+
+
+def openapi(groups: Iterable[Routes], version: str) -> dict[str, Any]:
+    """The document for these routes."""
+    operations = [op for group in groups for op in group.operations]
+    kinds = [Problem, *_kinds(operations)]
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    known = dict(zip(map(repr, kinds), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for op in operations:
+        path = re.sub(r"\{(\w+):\w+\}", r"{\1}", op.path)
+        paths.setdefault(path, {})[op.method.lower()] = _operation(op, known)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Kindred",
+            "version": version,
+            "description": "A self-hosted, real-time server for AI companions.",
+            "license": {"name": "See the repository"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"bearer": []}],
+    }
+
+
+def _kinds(operations: list[Operation]) -> list[Any]:
+    found: dict[str, Any] = {}
+    for op in operations:
+        for kind in (op.body, op.query, op.result):
+            if kind is not None and not _is_response(kind):
+                found.setdefault(repr(kind), kind)
+    return list(found.values())
+
+
+def _is_response(kind: Any) -> bool:
+    if get_origin(kind) in {Union, types.UnionType}:
+        return any(_is_response(part) for part in get_args(kind))
+    return kind is type(None) or (isinstance(kind, type) and issubclass(kind, Response))
+
+
+def _operation(op: Operation, known: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": op.name,
+        "summary": op.summary,
+        "tags": [op.tag],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in op.path_names
+        ],
+        "responses": {
+            str(op.status): _success(op, known),
+            "default": {
+                "description": "An error, as problem details (RFC 9457).",
+                "content": {
+                    "application/problem+json": {"schema": {"$ref": _REF.format(name="Problem")}}
+                },
+            },
+        },
+    }
+    if op.description:
+        described["description"] = op.description
+    if op.public:
+        described["security"] = []
+    if op.query is not None:
+        described["parameters"] += _query_parameters(op.query)
+    if op.body is not None:
+        schema = known[repr(op.body)]
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema}},
+        }
+    return described
+
+
+def _success(op: Operation, known: dict[str, Any]) -> dict[str, Any]:
+    schema = known.get(repr(op.result)) if op.result is not None else None
+    if schema is None:
+        return {"description": op.summary or "Done."}
+    return {"description": op.summary, "content": {"application/json": {"schema": schema}}}
+
+
+def _query_parameters(kind: Any) -> list[dict[str, Any]]:
+    schema = msgspec.json.schema(kind)
+    struct = next(iter(schema["$defs"].values()))
+    return [
+        {"name": name, "in": "query", "required": name in struct.get("required", []), "schema": one}
+        for name, one in struct["properties"].items()
+    ]
