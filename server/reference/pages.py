@@ -8,6 +8,7 @@ import json
 from config.reference import presets_page, settings_page
 from server.reference.browser_types import browser_types
 from server.reference.error_codes import errors_page
+from server.reference.rest import openapi_document, rest_page
 from server.reference.wire import asyncapi, json_schema, protocol_page
 
 
@@ -18,6 +19,8 @@ def pages() -> dict[str, str]:
         "docs/reference/presets.md": presets_page(),
         "docs/reference/protocol.md": protocol_page(),
         "docs/reference/errors.md": errors_page(),
+        "docs/reference/rest.md": rest_page(),
+        "docs/reference/openapi.json": _json(openapi_document()),
         "docs/reference/asyncapi.json": _json(asyncapi()),
         "docs/reference/schema.json": _json(json_schema()),
         "server/web/types.d.ts": browser_types(),

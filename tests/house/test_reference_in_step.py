@@ -10,6 +10,7 @@ import pytest
 from rooms.commands import MessageSend
 from server.reference.__main__ import main
 from server.reference.pages import pages
+from server.reference.rest import openapi_document
 from server.reference.wire import CLIENT_FRAMES, SERVER_FRAMES, asyncapi, json_schema
 
 _ID = re.compile(r"^[\w\-]+$")
@@ -81,8 +82,8 @@ def faults(document: dict[str, Any]) -> list[str]:
 def test_the_asyncapi_document_is_valid() -> None:
     document = asyncapi()
     assert faults(document) == []
-    for name, schema in document["components"]["schemas"].items():
-        jsonschema.Draft202012Validator.check_schema(schema), name
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
 
 
 def test_a_broken_asyncapi_document_is_found() -> None:
@@ -92,6 +93,29 @@ def test_a_broken_asyncapi_document_is_found() -> None:
     found = faults(document)
     assert "dangling #/components/schemas/MessageSend" in found
     assert "action of fromClient" in found
+
+
+def test_the_openapi_document_is_sound() -> None:
+    document = openapi_document()
+    assert document["openapi"].startswith("3.1.")
+    for reference in references(document):
+        resolve(document, reference)
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    named = [
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if "operationId" in operation
+    ]
+    assert len(named) == len(set(named))
+    for path, methods in document["paths"].items():
+        wanted = set(re.findall(r"{(\w+)}", path))
+        for operation in methods.values():
+            given = {one["name"] for one in operation["parameters"] if one["in"] == "path"}
+            assert given == wanted, path
+            assert operation["summary"], path
+            assert operation["responses"], path
 
 
 def test_every_frame_stands_in_every_description() -> None:
