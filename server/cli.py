@@ -6,18 +6,18 @@ click command; nobody here knows who they are.
 
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from server.show_settings import settings as show_settings
-
 if TYPE_CHECKING:
     from config.settings import Settings
 
 COMMANDS = "kindred.commands"
+_ELSEWHERE = {"settings": "server.show_settings:settings"}  # loaded when asked for
 
 
 class Commands(click.Group):
@@ -26,13 +26,17 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Every name, ours first."""
         theirs = sorted(entry.name for entry in entry_points(group=COMMANDS))
-        return [*self.commands, *(name for name in theirs if name not in self.commands)]
+        return list(dict.fromkeys([*self.commands, *_ELSEWHERE, *theirs]))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Ours, or one that is loaded now."""
         ours = super().get_command(ctx, name)
         if ours is not None:
             return ours
+        if name in _ELSEWHERE:
+            module, _, attribute = _ELSEWHERE[name].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
         for entry in entry_points(group=COMMANDS, name=name):
             found: click.Command = entry.load()
             return found
@@ -186,15 +190,93 @@ def restore(config: Path | None, data: str | None, file: Path, force: bool) -> N
 
 @main.group()
 def admin() -> None:
-    """Look after people: create an administrator, give credits, list accounts."""
+    """Look after people: create an administrator, give credits, list accounts.
+
+    These work on the data folder (or the database of the settings) directly, also while
+    Kindred runs. Whoever can read the data folder can use them; nobody else can.
+    """
+
+
+@admin.command()
+@config_option
+@data_option
+@click.option("--email", prompt="E-mail address", help="The address to sign in with.")
+@click.option("--username", prompt="Name to sign in with", help="3 to 32 letters and digits.")
+@click.option("--birth-date", prompt="Date of birth (YYYY-MM-DD)", help="As YYYY-MM-DD.")
+@click.option("--country", default="US", show_default=True, help="Two letters.")
+@click.password_option(help="Asked for when left out, so that it stays out of your history.")
+def create(
+    config: Path | None,
+    data: str | None,
+    email: str,
+    username: str,
+    birth_date: str,
+    country: str,
+    password: str,
+) -> None:
+    """Create an administrator, or make one of an account that exists.
+
+    An existing account (found by its address) keeps its password.
+    """
+    from server import administration
+
+    settings = load_settings(config, data=data)
+    form = {
+        "email": email, "username": username, "birth_date": birth_date, "country": country,
+    }  # fmt: skip
+    sys.exit(
+        administration.told(
+            settings, lambda db: administration.create(db, settings, form, password)
+        )
+    )
+
+
+@admin.command("grant-credits")
+@config_option
+@data_option
+@click.option("--reference", default="", help="Giving twice with the same one gives once.")
+@click.option("--note", default="", help="Why; it stands in the ledger's entry.")
+@click.argument("person")
+@click.argument("credits", type=click.FloatRange(0.000001, 10_000_000))
+def grant_credits(
+    config: Path | None, data: str | None, reference: str, note: str, person: str, credits: float
+) -> None:
+    """Give PERSON (an address, name or id) CREDITS to spend; they do not expire.
+
+    \b
+    Example:
+      kindred admin grant-credits ada 250 --note "thanks for the bug report"
+    """
+    from server import administration
+
+    settings = load_settings(config, data=data)
+    sys.exit(
+        administration.told(
+            settings,
+            lambda db: administration.grant_credits(db, settings, person, credits, reference, note),
+        )
+    )
+
+
+@admin.command("list")
+@config_option
+@data_option
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+def list_(config: Path | None, data: str | None, limit: int) -> None:
+    """List accounts, the newest first: id, name, role, plan, standing."""
+    from server import administration
+
+    settings = load_settings(config, data=data)
+    sys.exit(administration.told(settings, lambda db: administration.list_people(db, limit)))
 
 
 @main.group()
 def model() -> None:
-    """Choose the language model that answers."""
+    """Choose the language model that answers.
 
-
-main.add_command(show_settings, "settings")
+    The model that comes with Kindred is a demonstration: small, quick, English only. Any
+    GGUF file or OpenAI-compatible address can take its place.
+    """
 
 
 if __name__ == "__main__":

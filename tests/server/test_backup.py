@@ -74,7 +74,7 @@ def filled(tmp_path: Path) -> Settings:
                 url,
                 "INSERT INTO messages (home, room, message, n, changed, sender_kind, sender, parts) "
                 f"VALUES ('u_1', 'r_1', 'm_{number}', {number}, {number}, 'person', 'u_1', "
-                """'[{"type": "text", "text": "नमस्ते 😀"}]') RETURNING 1""",
+                """'[{"text": "नमस्ते 😀"}]') RETURNING 1""",
             )
         fetch(
             url,

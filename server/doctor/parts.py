@@ -1,91 +1,22 @@
-"""`kindred doctor`: every part in use, where it comes from, how it is, and what replaces it.
+"""The parts: database, bus, models, embeddings, mail. Each is asked for its own version.
 
-Each part is looked at by a function of its own that returns plain data; nothing is changed.
+A part that does not answer within seconds is reported so; nothing here raises.
 """
 
 import asyncio
 import contextlib
-import datetime
-import platform
-import resource
-import shutil
 from collections.abc import Awaitable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
-
-import msgspec
-from msgspec import Struct
 
 from config.models import ModelProvider
 from config.settings import Settings
-from server.supervisor.folder import DataFolder, State, kindred_version
+from server.doctor.shapes import Condition, Part
+from server.doctor.surroundings import LOOPBACK
+from server.supervisor.folder import State
 
-Condition = Literal["fine", "idle", "waiting", "wrong"]
-_LEAST_FREE_GB = 1.0
-_LEAST_DESCRIPTORS = 4096
 _LOOK_SECONDS = 3.0
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class Part(Struct, frozen=True, kw_only=True):
-    """One part in use."""
-
-    name: str
-    what: str
-    version: str
-    licence: str
-    origin: str
-    state: str
-    condition: Condition
-    replace: str
-
-
-class Surrounding(Struct, frozen=True, kw_only=True):
-    """One thing around it that can go wrong."""
-
-    name: str
-    value: str
-    condition: Condition
-    advice: str = ""
-
-
-class Report(Struct, frozen=True, kw_only=True):
-    """All of it."""
-
-    kindred: str
-    running: bool
-    url: str
-    parts: list[Part]
-    surroundings: list[Surrounding]
-
-    @property
-    def wrong(self) -> bool:
-        """Whether anything needs attention."""
-        conditions = [part.condition for part in self.parts]
-        conditions += [item.condition for item in self.surroundings]
-        return "wrong" in conditions
-
-
-async def examine(settings: Settings) -> Report:
-    """Look at everything, at the same time."""
-    folder = DataFolder(Path(settings.data))
-    running = folder.running()
-    parts = await asyncio.gather(
-        look_at_database(settings, running),
-        look_at_bus(settings, running),
-        *(look_at_model(name, settings, running) for name in settings.models.use),
-        look_at_embeddings(),
-        look_at_mail(settings),
-    )
-    return Report(
-        kindred=kindred_version(),
-        running=running is not None,
-        url=running.web_url if running else "",
-        parts=parts,
-        surroundings=look_around(settings, folder.path),
-    )
 
 
 async def look_at_database(settings: Settings, running: State | None) -> Part:
@@ -128,7 +59,7 @@ async def look_at_model(name: str, settings: Settings, running: State | None) ->
     if provider.kind == "embedded":
         return await _embedded_model(name, provider, running)
     url = provider.base_url or _VENDORS[provider.kind]
-    keyed = bool(provider.api_key) or urlsplit(url).hostname in _LOOPBACK
+    keyed = bool(provider.api_key) or urlsplit(url).hostname in LOOPBACK
     return Part(
         name=f"model {name}",
         what=provider.model or "(no model named)",
@@ -194,77 +125,6 @@ async def look_at_mail(settings: Settings) -> Part:
         state="configured" if url else "each mail is written into a file",
         condition="fine",
         replace="mail.smtp_url = smtp://user:password@host:587",
-    )
-
-
-def look_around(settings: Settings, folder: Path) -> list[Surrounding]:
-    """The machine: what tends to be too little, or not as one thinks."""
-    return [
-        _data_folder(folder),
-        _disk(folder),
-        _descriptors(),
-        _clock(),
-        _microphone(settings),
-        Surrounding(
-            name="python",
-            value=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-            condition="fine",
-        ),
-    ]
-
-
-def _data_folder(folder: Path) -> Surrounding:
-    made = (folder / "VERSION").exists()
-    value = str(folder) if made else f"{folder} (made by `kindred up`)"
-    return Surrounding(name="data folder", value=value, condition="fine" if made else "idle")
-
-
-def _disk(folder: Path) -> Surrounding:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free / 1e9
-    enough = free >= _LEAST_FREE_GB
-    return Surrounding(
-        name="disk",
-        value=f"{free:.1f} GB free",
-        condition="fine" if enough else "wrong",
-        advice="" if enough else "make room: a full disk stops the database",
-    )
-
-
-def _descriptors() -> Surrounding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = hard if hard != resource.RLIM_INFINITY else 1_048_576
-    enough = most >= _LEAST_DESCRIPTORS
-    return Surrounding(
-        name="open files",
-        value=f"{soft} (a gateway raises it to {most}): each socket takes one",
-        condition="fine" if enough else "wrong",
-        advice="" if enough else f"raise it: ulimit -n {_LEAST_DESCRIPTORS}, or LimitNOFILE=",
-    )
-
-
-def _clock() -> Surrounding:
-    now = datetime.datetime.now(datetime.UTC)
-    sane = now.year >= 2026
-    return Surrounding(
-        name="clock",
-        value=now.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        condition="fine" if sane else "wrong",
-        advice="" if sane else "set it: sign-ins and daily credits go by it",
-    )
-
-
-def _microphone(settings: Settings) -> Surrounding:
-    server = settings.server
-    secure = bool(server.tls_cert) or server.public_url.startswith("https://")
-    if secure:
-        return Surrounding(name="microphone", value="yes: served over https", condition="fine")
-    local = server.host in _LOOPBACK
-    return Surrounding(
-        name="microphone",
-        value="on this machine only: browsers give it to https pages and to localhost",
-        condition="fine" if local else "wrong",
-        advice="" if local else "use --tls CERT KEY, or a proxy with https and server.public_url",
     )
 
 
@@ -338,41 +198,3 @@ def _masked(url: str) -> str:
         return url
     host = parts.netloc.rsplit("@", 1)[1]
     return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
-
-
-def doctor(settings: Settings, *, as_json: bool) -> int:
-    """Print the report. Exit status 1 when something is wrong."""
-    report = asyncio.run(examine(settings))
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
-    else:
-        _print(report)
-    return 1 if report.wrong else 0
-
-
-_MARKS = {
-    "fine": "[green]✓[/]",
-    "idle": "[dim]·[/]",
-    "waiting": "[yellow]…[/]",
-    "wrong": "[red]✗[/]",
-}
-
-
-def _print(report: Report) -> None:
-    """Blocks of three lines, which also fit a narrow terminal."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(highlight=False, soft_wrap=True)
-    where = f"running at {report.url}" if report.running else "not running"
-    console.print(f"[bold]Kindred {report.kindred}[/], {where}\n")
-    for part in report.parts:
-        title = escape(f"{part.what} {part.version}".strip(" -") + f": {part.state}")
-        console.print(f"{_MARKS[part.condition]} [bold]{part.name:<16}[/] {title}")
-        console.print(f"{'':<18} [dim]from {escape(part.origin)}; {escape(part.licence)}[/]")
-        console.print(f"{'':<18} [dim]to replace it: {escape(part.replace)}[/]")
-    console.print()
-    for item in report.surroundings:
-        console.print(f"{_MARKS[item.condition]} {item.name:<16} {escape(item.value)}")
-        if item.advice:
-            console.print(f"{'':<18} [yellow]{escape(item.advice)}[/]")
