@@ -9,7 +9,7 @@ def draw_background(sketch: Sketch, face: Face) -> None:
     """Paint a soft gradient with a halo of light behind the head."""
     look, group = face.look.background, sketch["background"]
     light = 0.93 - 0.42 * look.depth
-    top, low = oklch(light, 0.062, look.hue), oklch(light - 0.17, 0.082, look.hue + 8)
+    top, low = oklch(light, 0.072, look.hue), oklch(light - 0.17, 0.100, look.hue + 8)
     fill = sketch.linear((90, 0), (420, 512), ((0.0, top, 1.0), (1.0, low, 1.0)))
     group.path("M0 0H512V512H0Z", fill)
     disc = oklch(min(0.97, light + 0.06), 0.05, look.hue - 6)

@@ -39,10 +39,8 @@ def _cheeks(group: Group, face: Face, shades: Tones, chance: random.Random) -> N
     outside = [(CENTRE + w * 0.975, face.nose_y - 32), *_jaw_points(face, grow)]
     inside = [(CENTRE, face.mouth_y + 15), (CENTRE + m * 0.55, face.mouth_y + 15), (CENTRE + m + 8, face.mouth_y + 4),
               (CENTRE + w * 0.70, face.mouth_y - 15), (CENTRE + w * 0.88, face.nose_y - 20)]  # fmt: skip
-    right = [*outside, *inside]
-    shape = smooth([*right], closed=True, tension=0.75) + smooth(
-        mirror(right), closed=True, tension=0.75
-    )
+    ring = [*outside, *mirror(outside)[-2::-1], *mirror(inside)[:0:-1], *inside]
+    shape = smooth(ring, closed=True, tension=0.75)
     soft = {"stubble": 0.30, "short": 0.62, "full": 0.86}[style] * (0.55 + 0.45 * dense)
     group.path(shape, shades.base, soft, blur={"stubble": 4.0, "short": 3.0, "full": 2.4}[style])
     if style == "stubble":

@@ -31,13 +31,14 @@ def draw_body(sketch: Sketch, face: Face) -> None:
 def draw_neck_shadow(sketch: Sketch, face: Face) -> None:
     """The shade the head throws on the neck, deeper to the right."""
     group, n = sketch["neck-shadow"], face.neck
-    y = face.chin
-    neck = [(CENTRE - n + 1, y - 40), (CENTRE - n + 1, y + 10), (CENTRE - n * 0.2, y + 31), (CENTRE + n * 0.6, y + 36),
-            (CENTRE + n - 1, y + 24), (CENTRE + n - 1, y - 40)]  # fmt: skip
+    y, fall = face.chin, 0.45 if face.look.clothing.neckline == "turtle" else 1.0
+    neck = [
+        (CENTRE - n + 1, y - 40), (CENTRE - n + 1, y + 10 * fall), (CENTRE - n * 0.2, y + 31 * fall),
+        (CENTRE + n * 0.6, y + 36 * fall), (CENTRE + n - 1, y + 24 * fall), (CENTRE + n - 1, y - 40),
+    ]  # fmt: skip
     with group.clipped(_neck_path(face)):
-        group.path(
-            smooth(neck, closed=True, tension=0.7), skin_shadow(face.skin, 1.25), 0.78, blur=5
-        )
+        shade = skin_shadow(face.skin, 1.25)
+        group.path(smooth(neck, closed=True, tension=0.7), shade, 0.78, blur=5 * fall**0.5)
 
 
 def _neck_side(face: Face) -> list[Point]:

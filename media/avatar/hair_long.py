@@ -205,7 +205,7 @@ def _fringe(sketch: Sketch, face: Face, part: float, shades: Tones) -> None:
     locks = []
     for k in range(13):
         x = -0.88 + 1.76 * k / 12 + chance.uniform(-0.03, 0.03)
-        root = (part + (CENTRE - part) * 0.3 + x * w * 0.42, face.crown - 6 + 4 * abs(x))
+        root = (part + (CENTRE - part) * 0.3 + x * w * 0.42, face.crown + 5 + 5 * abs(x))
         tip = (
             CENTRE + x * w * 0.98 + chance.uniform(-4, 4),
             low + 9 * x * x + chance.uniform(-4, 3),
@@ -215,7 +215,7 @@ def _fringe(sketch: Sketch, face: Face, part: float, shades: Tones) -> None:
             taper(
                 [root, ((root[0] + middle[0]) / 2, root[1] + 12), middle, tip],
                 27,
-                root=0.8,
+                root=0.3,
                 tip=0.3,
             )
         )
@@ -245,6 +245,8 @@ def _sheen(group: Group, face: Face, shades: Tones) -> None:
 def draw_gathered_back(sketch: Sketch, face: Face) -> None:
     """A bun above the crown, or a tail over the shoulder."""
     group, shades, chance = sketch["back-hair"], tones(face.hair), face.chance("gathered")
+    if face.look.hair.style == "bun" and face.look.wear.headwear != "none":
+        return  # it is under the cloth
     if face.look.hair.style == "bun":
         _bun(group, face, shades, chance)
         return
