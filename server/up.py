@@ -104,20 +104,30 @@ class House:
             self.display.say("Running without a gateway. Ctrl-C stops it.")
             return
         logs = self.folder.path / "logs"
-        self._gateways = [
-            Keeper(
-                Gateway(number, listening, self.orders, logs),
-                self.display.say,
-                stop_seconds=self.settings.server.drain_seconds + 5.0,
-            )
+        gateways = [
+            Gateway(number, listening, self.orders, logs)
             for number, listening in enumerate(self.sockets, 1)
         ]
+        self._gateways = [self._keeper(gateway) for gateway in gateways]
         with self.display.during("Starting the gateway ..."):
             supervisor.start(tasks, self._gateways)
             await supervisor.ready(self._gateways)
             await until_it_answers(self.settings.server.host, self.url)
         self.folder.tell(self.state())
         self.display.announce(self.url, self.notes())
+
+    def _keeper(self, gateway: Gateway) -> Keeper:
+        return Keeper(
+            gateway,
+            self.display.say,
+            stop_seconds=self.settings.server.drain_seconds + 5.0,
+            on_end=lambda: self._bury(gateway.node),
+        )
+
+    def _bury(self, node: str) -> None:
+        """Tell the others at once that a node is dead; by itself its key lives two seconds."""
+        if self.valkey is not None:
+            self.valkey.forget(f"node:{node}")
 
     def orders(self, listen_fd: int, ready_fd: int, node: str) -> GatewayOrders:
         """What a gateway is told."""

@@ -40,7 +40,11 @@ class ChildFailed(Exception):
 
 
 class Keeper:
-    """One child, for as long as `run` runs. `say` takes sentences for the terminal."""
+    """One child, for as long as `run` runs. `say` takes sentences for the terminal.
+
+    A `needed` child that cannot start at first ends everything; `on_end` is called each time
+    a child that had started has ended.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class Keeper:
         policy: RestartPolicy | None = None,
         stop_seconds: float = 10.0,
         needed: bool = True,
+        on_end: Callable[[], object] = lambda: None,
     ) -> None:
         self.part = part
         self.first_ready = asyncio.Event()
@@ -57,6 +62,7 @@ class Keeper:
         self._policy = policy or RestartPolicy()
         self._say = say
         self._needed = needed
+        self._on_end = on_end
         self._told = ""
         self._stopping = asyncio.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -115,7 +121,9 @@ class Keeper:
             self._told = ""
             if again:
                 self._say(f"{self._title} is back.")
-        return how_it_ended(await self._ended)
+        code = await self._ended
+        self._on_end()
+        return how_it_ended(code)
 
     async def _until_ready(self) -> None:
         """Return when it serves, or is being stopped. Raises StoreFailed when it dies first."""

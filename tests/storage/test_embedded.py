@@ -86,6 +86,16 @@ async def test_what_the_bus_acknowledged_survives_kill_9(tmp_path: Path) -> None
         assert bus.dbsize() == 500
 
 
+def test_a_key_is_forgotten_without_a_client_library(tmp_path: Path) -> None:
+    server = Valkey(tmp_path)
+    with running(server), Redis.from_url(server.url()) as bus:
+        bus.set("node:g1", "1")
+        assert server.forget("node:g1")
+        assert not server.forget("node:g1")
+        assert bus.dbsize() == 0
+    assert not server.forget("node:g1"), "and nothing is raised when the bus is away"
+
+
 PARENT = """
     import os, sys
     from pathlib import Path
