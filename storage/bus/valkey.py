@@ -4,6 +4,7 @@ Every script touches one slot only (`{log}` hash tags), so that a cluster needs 
 """
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
@@ -107,10 +108,8 @@ class ValkeyBus:
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, return_exceptions=True)
-        try:
+        with contextlib.suppress(BusDown):
             await self._calls.call("DEL", f"node:{self._node}")
-        except BusDown:
-            pass
         await self._calls.close()
         await self._pushes.close()
 
