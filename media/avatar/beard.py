@@ -37,8 +37,10 @@ def _cheeks(group: Group, face: Face, shades: Tones, chance: random.Random) -> N
     grow = {"stubble": 0.0, "short": 3.0, "full": 11.0}[style]
     w, m = face.width, face.mouth_width
     outside = [(CENTRE + w * 0.975, face.nose_y - 32), *_jaw_points(face, grow)]
-    inside = [(CENTRE, face.mouth_y + 15), (CENTRE + m * 0.55, face.mouth_y + 15), (CENTRE + m + 8, face.mouth_y + 4),
-              (CENTRE + w * 0.70, face.mouth_y - 15), (CENTRE + w * 0.88, face.nose_y - 20)]  # fmt: skip
+    inside = [(CENTRE, face.mouth_y + 15), (CENTRE + m * 0.55, face.mouth_y + 15),
+        (CENTRE + m + 8, face.mouth_y + 4),
+              (CENTRE + w * 0.70, face.mouth_y - 15),
+                  (CENTRE + w * 0.88, face.nose_y - 20)]  # fmt: skip
     ring = [*outside, *mirror(outside)[-2::-1], *mirror(inside)[:0:-1], *inside]
     shape = smooth(ring, closed=True, tension=0.75)
     soft = {"stubble": 0.30, "short": 0.62, "full": 0.86}[style] * (0.55 + 0.45 * dense)
@@ -83,7 +85,8 @@ def _hairs(
 
 def _tuft(group: Group, face: Face, shades: Tones, chance: random.Random) -> None:
     m, y = face.mouth_width * 0.62, face.mouth_y
-    shape: list[Point] = [(CENTRE - m * 0.5, y + 16), (CENTRE + m * 0.5, y + 16), (CENTRE + m, y + 26), (CENTRE + m * 0.55, face.chin - 1), (CENTRE, face.chin + 6),
+    shape: list[Point] = [(CENTRE - m * 0.5, y + 16), (CENTRE + m * 0.5, y + 16),
+        (CENTRE + m, y + 26), (CENTRE + m * 0.55, face.chin - 1), (CENTRE, face.chin + 6),
                           (CENTRE - m * 0.55, face.chin - 1), (CENTRE - m, y + 26)]  # fmt: skip
     group.path(smooth(shape, closed=True), shades.base, 0.8, blur=2.2)
     marks = []
@@ -101,7 +104,8 @@ def _moustache(group: Group, face: Face, shades: Tones, chance: random.Random) -
     thick = face.look.facial_hair.style == "moustache"
     heaps: dict[str, list[str]] = {}
     for side in (-1, 1):
-        body = [(CENTRE + side, y0 + 2), (CENTRE + side * m * 0.5, y0 + 3), (CENTRE + side * m, y1 + 3), (CENTRE + side * (m + 3), y1 + (10 if thick else 12)),
+        body = [(CENTRE + side, y0 + 2), (CENTRE + side * m * 0.5, y0 + 3),
+            (CENTRE + side * m, y1 + 3), (CENTRE + side * (m + 3), y1 + (10 if thick else 12)),
                 (CENTRE + side * m * 0.6, y1 - 1), (CENTRE + side, y1 - 2)]  # fmt: skip
         group.path(
             smooth(body, closed=True, tension=0.8), shades.base, 0.86 if thick else 0.72, blur=1.6

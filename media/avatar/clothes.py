@@ -33,8 +33,10 @@ def draw_neck_shadow(sketch: Sketch, face: Face) -> None:
     group, n = sketch["neck-shadow"], face.neck
     y, fall = face.chin, 0.45 if face.look.clothing.neckline == "turtle" else 1.0
     neck = [
-        (CENTRE - n + 1, y - 40), (CENTRE - n + 1, y + 10 * fall), (CENTRE - n * 0.2, y + 31 * fall),
-        (CENTRE + n * 0.6, y + 36 * fall), (CENTRE + n - 1, y + 24 * fall), (CENTRE + n - 1, y - 40),
+        (CENTRE - n + 1, y - 40), (CENTRE - n + 1, y + 10 * fall),
+            (CENTRE - n * 0.2, y + 31 * fall),
+        (CENTRE + n * 0.6, y + 36 * fall), (CENTRE + n - 1, y + 24 * fall),
+            (CENTRE + n - 1, y - 40),
     ]  # fmt: skip
     with group.clipped(_neck_path(face)):
         shade = skin_shadow(face.skin, 1.25)
@@ -46,7 +48,8 @@ def _neck_side(face: Face) -> list[Point]:
     strong = face.look.build.neck
     return [
         (CENTRE + n, y - 40), (CENTRE + n * 0.985, y + 6), (CENTRE + n * 1.06, y + 34),
-        (CENTRE + n * 1.5, y + 54 - 5 * strong), (CENTRE + s * 0.62, y + 70 - 4 * strong), (CENTRE + s * 0.90, y + 86),
+        (CENTRE + n * 1.5, y + 54 - 5 * strong), (CENTRE + s * 0.62, y + 70 - 4 * strong),
+            (CENTRE + s * 0.90, y + 86),
         (CENTRE + s * 1.06, y + 122), (CENTRE + s * 1.14, 530),
     ]  # fmt: skip
 
@@ -246,8 +249,10 @@ def _lapels(group: Group, face: Face, cloth: Clothing) -> None:
     for side in (-1, 1):
         x = CENTRE + side * n * (1.3 if jacket else 1.12)
         wing: list[Point] = [(x, y + 40), (CENTRE + side * 5, y + (128 if jacket else 104)),
-                             (CENTRE + side * n * (1.3 if jacket else 0.98), y + (150 if jacket else 110)),
-                             (CENTRE + side * n * (2.05 if jacket else 1.75), y + (96 if jacket else 82)),
+                             (CENTRE + side * n * (1.3 if jacket else 0.98),
+                                 y + (150 if jacket else 110)),
+                             (CENTRE + side * n * (2.05 if jacket else 1.75),
+                                 y + (96 if jacket else 82)),
                              (x + side * 13, y + 44)]  # fmt: skip
         group.path(line(wing, closed=True), shift(cloth.colour, light=-0.16), 0.5, blur=3.5)
         tone = shift(cloth.colour, light=0.035 if side < 0 else 0.0)

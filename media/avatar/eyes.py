@@ -136,9 +136,8 @@ def _brow(group: Group, face: Face, side: int) -> None:
     def place(t: float) -> tuple[Point, float]:
         rise = (1.5 + 5.5 * brows.arch) * (1 - ((t - 0.62) / 0.62) ** 2)
         y = face.brow_y + 3 - rise + 7.5 * max(0.0, t - 0.62)
-        return (CENTRE + side * (start + (end - start) * t), y), thick * min(1.0, 0.52 + 1.5 * t) * (
-            1 - t**2.4
-        ) + 0.35
+        high = thick * min(1.0, 0.52 + 1.5 * t) * (1 - t**2.4) + 0.35
+        return (CENTRE + side * (start + (end - start) * t), y), high
 
     steps = [i / 10 for i in range(11)]
     middle = [place(t) for t in steps]

@@ -1,10 +1,11 @@
-"""Choosing how hair is drawn: each cut has a painter for what lies behind the head and before it."""
+"""Choosing how hair is drawn: each cut has a painter for behind the head and for before it."""
 
 from collections.abc import Callable
 
 from media.avatar.face import Face
 from media.avatar.hair_coily import draw_afro, draw_afro_back, draw_braids, draw_braids_back
-from media.avatar.hair_long import draw_gathered, draw_gathered_back, draw_loose, draw_loose_back
+from media.avatar.hair_gathered import draw_gathered, draw_gathered_back
+from media.avatar.hair_long import draw_loose, draw_loose_back
 from media.avatar.hair_short import draw_shaved, draw_short
 from media.avatar.sketch import Sketch
 

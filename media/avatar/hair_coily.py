@@ -9,7 +9,6 @@ from media.avatar.hair_long import hairline, skull, soften
 from media.avatar.locks import Ribbon, coils, plait, tones
 from media.avatar.sketch import Group, Point, Sketch, smooth
 
-
 ROWS = 17
 
 
@@ -62,7 +61,7 @@ def draw_afro(sketch: Sketch, face: Face) -> None:
     group.path(ribbon.outline(), sketch.radial((x - 36, y - 70), r * 1.5, stops))
     places = [ribbon.at(chance.uniform(-0.02, 1.0), chance.random()) for _ in range(520)]
     coils(group, places, shades, chance, (2.3, 4.0), (CENTRE - 56, face.crown - 40))
-    soften(group, face, edge, shades, chance)
+    soften(group, edge, shades, chance)
 
 
 def _scatter(group: Group, face: Face, chance: random.Random, low: float, behind: bool) -> None:
@@ -83,8 +82,10 @@ def draw_braids_back(sketch: Sketch, face: Face) -> None:
     for k in range(18):
         x = -1 + 2 * k / 17
         wide = face.width * (1.06 + 0.1 * abs(x))
-        plait(group, [(CENTRE + x * face.width * 0.8, face.eye_y - 30), (CENTRE + x * wide, face.chin - 10),
-                      (CENTRE + x * wide + chance.uniform(-5, 5), low + chance.uniform(-18, 10))], 9.5, tones(shades.dark))  # fmt: skip
+        plait(group, [(CENTRE + x * face.width * 0.8, face.eye_y - 30),
+            (CENTRE + x * wide, face.chin - 10),
+                      (CENTRE + x * wide + chance.uniform(-5, 5),
+                          low + chance.uniform(-18, 10))], 9.5, tones(shades.dark))  # fmt: skip
 
 
 def draw_braids(sketch: Sketch, face: Face) -> None:
@@ -105,12 +106,14 @@ def draw_braids(sketch: Sketch, face: Face) -> None:
             (CENTRE - face.width * 0.2, face.crown + 2),
         ]
         group.path(smooth(shine), stroke=shades.sheen, width=16, opacity=0.4, blur=8)
-    soften(group, face, edge, shades, chance)
+    soften(group, edge, shades, chance)
     low = face.chin + 50 + 110 * face.look.hair.length
     for side in (-1, 1):
         for k in range(5):
             x = face.width * (1.02 + 0.085 * k)
             start = (CENTRE + side * (face.width * 0.97 + 2 * k), face.eye_y - 22 - 6 * k)
             sway = chance.uniform(-3, 3)
-            plait(group, [start, (CENTRE + side * x, face.nose_y), (CENTRE + side * (x + sway), face.chin + 10),
-                          (CENTRE + side * (x - 4 + sway), low - 14 * k + chance.uniform(-6, 6))], 9.8, shades)  # fmt: skip
+            plait(group, [start, (CENTRE + side * x, face.nose_y), (CENTRE + side * (x + sway),
+                face.chin + 10),
+                          (CENTRE + side * (x - 4 + sway),
+                              low - 14 * k + chance.uniform(-6, 6))], 9.8, shades)  # fmt: skip

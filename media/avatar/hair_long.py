@@ -1,4 +1,4 @@
-"""Hair that falls, and hair gathered into a bun or a tail."""
+"""Hair that falls; and what every cut shares: hairline, skull, light, fine hairs at the edge."""
 
 import random
 
@@ -33,8 +33,10 @@ def hairline(face: Face) -> list[Point]:
     w, y = face.width, face.hairline
     back = face.look.hair.hairline
     right = [
-        (CENTRE, y + 3 - 3 * back), (CENTRE + w * 0.30, y + 1 - 4 * back), (CENTRE + w * 0.60, y + 7 - 10 * back),
-        (CENTRE + w * 0.80, y + 24 - 4 * back), (CENTRE + w * 0.90, face.brow_y - 6), (CENTRE + w * 0.985, face.eye_y - 6),
+        (CENTRE, y + 3 - 3 * back), (CENTRE + w * 0.30, y + 1 - 4 * back),
+            (CENTRE + w * 0.60, y + 7 - 10 * back),
+        (CENTRE + w * 0.80, y + 24 - 4 * back), (CENTRE + w * 0.90, face.brow_y - 6),
+            (CENTRE + w * 0.985, face.eye_y - 6),
     ]  # fmt: skip
     return [*mirror(right)[:0:-1], *right]
 
@@ -45,7 +47,8 @@ def skull(face: Face, top: float, side: float) -> list[Point]:
     right = [
         (CENTRE, face.crown - top), (CENTRE + (w + side) * 0.48, face.crown - top * 0.9 + 6),
         (CENTRE + (w + side) * 0.84, face.crown + high * 0.13 - top * 0.35),
-        (CENTRE + (w + side) * 0.99, face.crown + high * 0.29), (CENTRE + w + side * 0.9, face.eye_y - 12),
+        (CENTRE + (w + side) * 0.99, face.crown + high * 0.29),
+            (CENTRE + w + side * 0.9, face.eye_y - 12),
     ]  # fmt: skip
     return [*mirror(right)[:0:-1], *right]
 
@@ -61,7 +64,7 @@ def hair_fill(sketch: Sketch, face: Face, shades: Tones, low: float) -> str:
     return sketch.linear((CENTRE - 40, face.crown - 30), (CENTRE + 50, low), stops)
 
 
-def _wave(face: Face, chance: random.Random, length: float) -> tuple[float, float]:
+def strand_wave(face: Face, chance: random.Random, length: float) -> tuple[float, float]:
     kind = face.look.hair.texture
     if kind == "straight":
         return chance.uniform(0.5, 3), 0.7
@@ -79,16 +82,18 @@ def draw_loose_back(sketch: Sketch, face: Face) -> None:
     w = face.width + side
     bob = face.look.hair.style == "bob"
     taper_in = 0.93 if bob else 0.72 if curly else 0.86
-    right = [(CENTRE + w * 0.5, face.crown + 14), (CENTRE + w * 0.97, face.eye_y - 20), (CENTRE + w * 1.02, face.mouth_y),
+    right = [(CENTRE + w * 0.5, face.crown + 14), (CENTRE + w * 0.97, face.eye_y - 20),
+        (CENTRE + w * 1.02, face.mouth_y),
              (CENTRE + w * 0.99, (face.chin + low) / 2), (CENTRE + w * taper_in, low)]  # fmt: skip
     ribbon = Ribbon.between(mirror(right), right)
     shape = ribbon.outline()
     group.path(shape, shades.deep)
     strands = []
     for _ in range(64):
-        height, waves = _wave(face, chance, low - face.crown)
+        height, waves = strand_wave(face, chance, low - face.crown)
         s = chance.uniform(0.02, 0.98)
-        strands.append(ribbon.flow((s, chance.uniform(0, 0.3)), (s + chance.uniform(-0.03, 0.03), chance.uniform(0.85, 1.0)),
+        strands.append(ribbon.flow((s, chance.uniform(0, 0.3)),
+            (s + chance.uniform(-0.03, 0.03), chance.uniform(0.85, 1.0)),
                                    waver(chance, height, waves), 11))  # fmt: skip
     if curly:
         for strand in strands[:38]:
@@ -108,7 +113,7 @@ def draw_loose(sketch: Sketch, face: Face) -> None:
         _curtain(sketch, face, side, part, shades)
     if face.look.hair.fringe:
         _fringe(sketch, face, part, shades)
-    _sheen(group, face, shades)
+    draw_sheen(group, face, shades)
 
 
 def _guides(face: Face, side: int, part: float) -> tuple[list[Point], list[Point]]:
@@ -119,11 +124,16 @@ def _guides(face: Face, side: int, part: float) -> tuple[list[Point], list[Point
     def at(x: float, y: float) -> Point:
         return (CENTRE + side * x, y)
 
-    outer = [(part, face.crown - top), at(w * 0.60, face.crown - top * 0.62 + 4), at(w + out * 0.62, face.crown + face.height * 0.22),
-             at(w + out * 0.98, face.eye_y + 4), at(w + out * 1.06, face.mouth_y), at(w + out * (0.86 if bob else 0.94), low - 12)]  # fmt: skip
+    outer = [(part, face.crown - top), at(w * 0.60, face.crown - top * 0.62 + 4),
+        at(w + out * 0.62, face.crown + face.height * 0.22),
+             at(w + out * 0.98, face.eye_y + 4), at(w + out * 1.06, face.mouth_y),
+                 at(w + out * (0.86 if bob else 0.94), low - 12)]  # fmt: skip
     temple = 0.90 if bob else 0.88
-    inner = [(part, face.hairline - 2), at(w * 0.52 + side * (part - CENTRE) * 0.2, face.hairline + 13), at(w * temple, face.brow_y + 4),
-             at(w * 1.0, face.nose_y - 8), at(w * (0.98 if bob else 0.93), face.chin - 22), at(w * (0.86 if bob else 0.78), low)]  # fmt: skip
+    inner = [(part, face.hairline - 2),
+        at(w * 0.52 + side * (part - CENTRE) * 0.2, face.hairline + 13),
+        at(w * temple, face.brow_y + 4),
+             at(w * 1.0, face.nose_y - 8), at(w * (0.98 if bob else 0.93), face.chin - 22),
+                 at(w * (0.86 if bob else 0.78), low)]  # fmt: skip
     return inner, outer
 
 
@@ -137,12 +147,13 @@ def _curtain(sketch: Sketch, face: Face, side: int, part: float, shades: Tones) 
     group.path(shape, hair_fill(sketch, face, shades, low))
     strands = []
     for _ in range(56):
-        height, waves = _wave(face, chance, low - face.crown)
+        height, waves = strand_wave(face, chance, low - face.crown)
         s = chance.uniform(0.03, 0.97)
-        strands.append(ribbon.flow((s, chance.uniform(0, 0.12)), (s + chance.uniform(-0.05, 0.05), chance.uniform(0.6, 1.0)),
+        strands.append(ribbon.flow((s, chance.uniform(0, 0.12)),
+            (s + chance.uniform(-0.05, 0.05), chance.uniform(0.6, 1.0)),
                                    waver(chance, height * 0.8, waves), 12))  # fmt: skip
     if face.look.hair.texture in ("curly", "coily"):
-        _curls(group, face, ribbon, shades, chance)
+        _curls(group, ribbon, shades, chance)
         return
     with group.clipped(shape):
         comb(group, strands, shades, chance, (3, 9))
@@ -150,7 +161,7 @@ def _curtain(sketch: Sketch, face: Face, side: int, part: float, shades: Tones) 
     _loose_ends(group, face, ribbon, shades, chance)
 
 
-def _curls(group: Group, face: Face, ribbon: Ribbon, shades: Tones, chance: random.Random) -> None:
+def _curls(group: Group, ribbon: Ribbon, shades: Tones, chance: random.Random) -> None:
     strands = []
     for k in range(44):
         s = (k * 0.618) % 1.0 * 1.12 - 0.04
@@ -235,101 +246,14 @@ def _fringe(sketch: Sketch, face: Face, part: float, shades: Tones) -> None:
     comb(group, strands, shades, chance, (2, 5), 0.5)
 
 
-def _sheen(group: Group, face: Face, shades: Tones) -> None:
+def draw_sheen(group: Group, face: Face, shades: Tones) -> None:
     """A soft band of light where the head curves."""
     w, y = face.width, face.crown
     band = [(CENTRE - w * 0.86, y + 40), (CENTRE - w * 0.45, y + 10), (CENTRE + w * 0.05, y - 1)]
     group.path(smooth(band), stroke=shades.sheen, width=11, opacity=0.34, blur=5)
 
 
-def draw_gathered_back(sketch: Sketch, face: Face) -> None:
-    """A bun above the crown, or a tail over the shoulder."""
-    group, shades, chance = sketch["back-hair"], tones(face.hair), face.chance("gathered")
-    if face.look.hair.style == "bun" and face.look.wear.headwear != "none":
-        return  # it is under the cloth
-    if face.look.hair.style == "bun":
-        _bun(group, face, shades, chance)
-        return
-    top = (CENTRE + face.width * 0.55, face.eye_y - 20)
-    low = face.chin + 30 + 130 * face.look.hair.length
-    one = [
-        top,
-        (CENTRE + face.width * 0.98, face.nose_y),
-        (CENTRE + face.width * 0.86, face.chin + 20),
-        (CENTRE + face.width * 0.95, low),
-    ]
-    other = [
-        (top[0], top[1] - 12),
-        (CENTRE + face.width * 1.42, face.nose_y - 6),
-        (CENTRE + face.width * 1.5, face.chin + 34),
-        (CENTRE + face.width * 1.2, low),
-    ]
-    ribbon = Ribbon.between(one, other)
-    group.path(ribbon.outline(), shades.dark)
-    strands = []
-    for _ in range(34):
-        s = chance.uniform(0, 1)
-        height, waves = _wave(face, chance, low - top[1])
-        strands.append(
-            ribbon.flow((s, 0.0), (s, chance.uniform(0.8, 1.0)), waver(chance, height, waves), 10)
-        )
-    comb(group, strands, shades, chance, (4, 9))
-
-
-def _bun(group: Group, face: Face, shades: Tones, chance: random.Random) -> None:
-    size = 25 + 14 * face.look.hair.volume
-    x, y = CENTRE + 3, face.crown - top_volume(face) - size * 0.42
-    group.ellipse((x, y), (size * 1.12, size), shades.dark)
-    strands = []
-    for k in range(20):
-        reach = chance.uniform(0.35, 1.0)
-        tilt = chance.uniform(-0.3, 0.3)
-        strands.append([(x - size * 1.1 * reach, y + size * (0.5 - 0.9 * k / 19)), (x + size * tilt, y - size * reach * (0.9 - 1.5 * k / 19)),
-                        (x + size * 1.1 * reach, y + size * (0.6 - 0.9 * k / 19))])  # fmt: skip
-    comb(group, strands, shades, chance, (5, 9), 0.7)
-    group.ellipse((x, y + size * 0.95), (size * 0.85, 7), shades.deep, 0.8, blur=4)
-
-
-def draw_gathered(sketch: Sketch, face: Face) -> None:
-    """Hair drawn back from the face, close to the skull."""
-    group, shades, chance = sketch["front-hair"], tones(face.hair), face.chance("cap")
-    edge = hairline(face)
-    ribbon = Ribbon.between(edge, skull(face, top_volume(face) * 0.75, 5 + side_volume(face) * 0.2))
-    shape = ribbon.outline()
-    with group.clipped(face.outline()):
-        group.path(shape, skin_shadow(face.skin, 1.5), 0.55, blur=5)
-    group.path(shape, hair_fill(sketch, face, shades, face.eye_y + 60))
-    part = face.look.hair.parting
-    strands = []
-    for _ in range(90):
-        t = chance.uniform(0.01, 0.99)
-        pull = (
-            (0.5 - t) * 0.42
-            if face.look.hair.style == "bun"
-            else (0.5 - t) * -0.02 + (t - part) * 0.1
-        )
-        height = 2.5 if face.look.hair.texture == "straight" else 5
-        strands.append(
-            ribbon.flow((0.0, t), (1.0, t + pull), waver(chance, chance.uniform(0, height), 0.8), 8)
-        )
-    with group.clipped(shape):
-        comb(group, strands, shades, chance, (2.5, 6.5))
-    soften(group, face, edge, shades, chance)
-    for side in (-1, 1):
-        x = CENTRE + side * face.width * 0.97
-        wisp = [
-            (x - side * 3, face.brow_y),
-            (x + side * 2, face.eye_y + 12),
-            (x - side * 2, face.nose_y),
-            (x + side * 3, face.mouth_y - 6),
-        ]
-        group.path(taper(wisp, 4.2), shades.dark, 0.85)
-    _sheen(group, face, shades)
-
-
-def soften(
-    group: Group, face: Face, edge: list[Point], shades: Tones, chance: random.Random
-) -> None:
+def soften(group: Group, edge: list[Point], shades: Tones, chance: random.Random) -> None:
     """Fine hairs across the hairline: nobody's begins with a ruled edge."""
     ribbon = Ribbon.between(edge, [(x * 0.94 + CENTRE * 0.06, y - 15) for x, y in edge])
     marks = []

@@ -22,7 +22,7 @@ def draw_short(sketch: Sketch, face: Face) -> None:
     group.path(shape, hair_fill(sketch, face, shades, face.brow_y + 40))
     _grain(group, face, top, shape, shades, chance)
     if face.look.hair.style not in ("crop", "pixie"):
-        soften(group, face, _forehead(face), shades, chance)
+        soften(group, _forehead(face), shades, chance)
 
 
 def draw_shaved(sketch: Sketch, face: Face) -> None:
@@ -50,7 +50,8 @@ def _top(face: Face) -> Ribbon:
     style = face.look.hair.style
     low = _forehead(face)
     tight = 0.90 if style == "fade" else 0.97
-    right = [(CENTRE, face.crown - lift), (CENTRE + w * 0.50, face.crown - lift * 0.80 + 5), (CENTRE + w * 0.87, face.crown + face.height * 0.105 - lift * 0.26),
+    right = [(CENTRE, face.crown - lift), (CENTRE + w * 0.50, face.crown - lift * 0.80 + 5),
+        (CENTRE + w * 0.87, face.crown + face.height * 0.105 - lift * 0.26),
              (CENTRE + w * tight, face.hairline + 12)]  # fmt: skip
     out = [*mirror(right)[:0:-1], *right]
     if style in ("side", "swept", "pixie"):
@@ -116,12 +117,12 @@ def _grain(
         places = [top.at(chance.uniform(0.0, 1.03), chance.random()) for _ in range(430)]
         coils(group, places, shades, chance, (1.9, 3.2), (CENTRE - 40, face.crown - 6))
     elif texture == "curly":
-        _curls(group, face, top, shades, chance)
+        _curls(group, top, shades, chance)
     else:
         _strands(group, face, top, shape, shades, chance)
 
 
-def _curls(group: Group, face: Face, top: Ribbon, shades: Tones, chance: random.Random) -> None:
+def _curls(group: Group, top: Ribbon, shades: Tones, chance: random.Random) -> None:
     strands = []
     for k in range(64):
         t = (k * 0.618) % 1.0

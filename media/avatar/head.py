@@ -43,7 +43,8 @@ def _ear(group: Group, face: Face, side: int) -> None:
     ]  # fmt: skip
     shade = face.shadow if side > 0 else mix(face.skin, face.shadow, 0.45)
     group.path(smooth(points, closed=True), mix(face.skin, shade, 0.75))
-    inner = [(x + out * 0.2, top + 8), (x + out * 0.72, top + 7), (x + out * 0.66, top + tall * 0.45),
+    inner = [(x + out * 0.2, top + 8), (x + out * 0.72, top + 7),
+        (x + out * 0.66, top + tall * 0.45),
              (x + out * 0.22, top + tall * 0.62)]  # fmt: skip
     deep = skin_shadow(face.skin, 1.6)
     group.path(smooth(inner), stroke=deep, width=2.4, opacity=0.55, blur=0.6)
@@ -60,7 +61,8 @@ def _planes(group: Group, face: Face) -> None:
     inside = [(x + 8, y) for x, y in left]
     group.path(smooth([*left[2:-1], *inside[-2:1:-1]], closed=True), face.shadow, 0.36, blur=7)
     group.ellipse((CENTRE - 14, face.brow_y - 22), (42, 20), face.glow, 0.55, blur=12)
-    under = [(CENTRE - face.jaw, face.chin - 26), (CENTRE, face.chin - 4), (CENTRE + face.jaw, face.chin - 26),
+    under = [(CENTRE - face.jaw, face.chin - 26), (CENTRE, face.chin - 4),
+        (CENTRE + face.jaw, face.chin - 26),
              (CENTRE + face.jaw, face.chin + 12), (CENTRE - face.jaw, face.chin + 12)]  # fmt: skip
     group.path(smooth(under, closed=True, tension=0.6), face.shadow, 0.55, blur=7)
 
@@ -93,7 +95,8 @@ def _cheeks(group: Group, face: Face) -> None:
             (x - side * 2, y - 13), (17, 6.5), face.glow, shine + 0.1, blur=5, turn=22 * side
         )
         hollow = 0.30 * (1 - look.shape.cheeks) + 0.10
-        group.ellipse((CENTRE + side * face.width * 0.74, y + 31), (13, 24), face.shadow, hollow, blur=9,
+        group.ellipse((CENTRE + side * face.width * 0.74, y + 31), (13, 24),
+            face.shadow, hollow, blur=9,
                       turn=24 * side)  # fmt: skip
 
 
@@ -116,7 +119,8 @@ def _nose(group: Group, face: Face) -> None:
         smooth(lit), stroke=face.shadow, width=3.5, opacity=0.18 + 0.16 * nose.bridge, blur=2.6
     )
     long = (y - face.eye_y) / 2
-    group.ellipse((CENTRE - 1.2, face.eye_y + long * 0.72), (2.8 + nose.bridge, long * 0.75), face.glow,
+    group.ellipse((CENTRE - 1.2, face.eye_y + long * 0.72), (2.8 + nose.bridge, long * 0.75),
+        face.glow,
                   0.5, blur=2.8)  # fmt: skip
     ball = 5.4 + 4.2 * nose.tip
     group.ellipse((CENTRE + 1, y - 6), (ball + 3.5, ball * 0.86), face.shadow, 0.20, blur=3)
@@ -132,19 +136,23 @@ def _nose(group: Group, face: Face) -> None:
 
 def _wings(group: Group, face: Face, deep: str) -> None:
     y, w = face.nose_y, face.nose_width
-    under = [(CENTRE - w * 0.86, y - 1), (CENTRE - w * 0.4, y + 1.5), (CENTRE, y + 4.2), (CENTRE + w * 0.4, y + 1.5),
-             (CENTRE + w * 0.86, y - 1), (CENTRE + w * 0.55, y + 6.5), (CENTRE, y + 8), (CENTRE - w * 0.55, y + 6.5)]  # fmt: skip
+    under = [(CENTRE - w * 0.86, y - 1), (CENTRE - w * 0.4, y + 1.5), (CENTRE, y + 4.2),
+        (CENTRE + w * 0.4, y + 1.5),
+             (CENTRE + w * 0.86, y - 1), (CENTRE + w * 0.55, y + 6.5), (CENTRE, y + 8),
+                 (CENTRE - w * 0.55, y + 6.5)]  # fmt: skip
     group.path(smooth(under, closed=True), face.shadow, 0.62, blur=2.2)
     for side in (-1, 1):
         wing = [(CENTRE + side * w * 0.72, y - 12.5), (CENTRE + side * w * 0.99, y - 6.5),
-                (CENTRE + side * w * 0.94, y - 0.6), (CENTRE + side * w * 0.62, y + 1.2)]  # fmt: skip
+                (CENTRE + side * w * 0.94, y - 0.6),
+                    (CENTRE + side * w * 0.62, y + 1.2)]  # fmt: skip
         group.path(
             smooth(wing), stroke=deep, width=1.7, opacity=0.5 if side < 0 else 0.62, blur=0.5
         )
         dark = mix(deep, "#1c0d0c", 0.5)
         hole = (CENTRE + side * w * 0.43, y + 0.6)
         group.ellipse(hole, (w * 0.235, 2.1), dark, 0.85, turn=-14 * side, blur=0.4)
-    group.path(smooth([(CENTRE - w * 0.22, y + 2.0), (CENTRE, y + 4.4), (CENTRE + w * 0.22, y + 2.0)]),
+    group.path(smooth([(CENTRE - w * 0.22, y + 2.0), (CENTRE, y + 4.4),
+        (CENTRE + w * 0.22, y + 2.0)]),
                stroke=deep, width=1.3, opacity=0.42, blur=0.5)  # fmt: skip
 
 
@@ -185,22 +193,27 @@ def _age(group: Group, face: Face) -> None:
             return (CENTRE + side * x, y)
 
         w, m = face.nose_width, face.mouth_width
-        group.path(smooth([at(w + 1, face.nose_y - 9), at(w + 9, face.nose_y + 5), at(m + 7.5, face.mouth_y - 5)]),
+        group.path(smooth([at(w + 1, face.nose_y - 9), at(w + 9, face.nose_y + 5),
+            at(m + 7.5, face.mouth_y - 5)]),
                    stroke=deep, width=1.6 + age, opacity=fold, blur=1.3)  # fmt: skip
         if age < 0.25:
             continue
         low, e = face.eye_y + 10, face.eye_x
-        group.path(smooth([at(e - 13, low), at(e, low + 5), at(e + 13, low + 2)]), stroke=deep, width=1.5,
+        group.path(smooth([at(e - 13, low), at(e, low + 5), at(e + 13, low + 2)]),
+            stroke=deep, width=1.5,
                    opacity=0.55 * age, blur=1)  # fmt: skip
         for k in range(1 + round(2 * age)):
             x, y = e + face.eye_width + 4.5, face.eye_y - 3 + 4 * k
-            group.path(smooth([at(x, y), at(x + 5, y - 1.5 + 2 * k), at(x + 9, y - 2 + 4 * k)]), stroke=deep,
+            group.path(smooth([at(x, y), at(x + 5, y - 1.5 + 2 * k), at(x + 9, y - 2 + 4 * k)]),
+                stroke=deep,
                        width=1.1, opacity=0.62 * age, blur=0.5)  # fmt: skip
-        group.path(smooth([at(m + 5, face.mouth_y + 3), at(m + 8, face.mouth_y + 11), at(m + 7, face.mouth_y + 18)]),
+        group.path(smooth([at(m + 5, face.mouth_y + 3), at(m + 8, face.mouth_y + 11),
+            at(m + 7, face.mouth_y + 18)]),
                    stroke=deep, width=1.4, opacity=0.45 * age, blur=1)  # fmt: skip
     for k in range(round(3.2 * age)):
         y, wide = face.brow_y - 15 - 9 * k, 40 - 5 * k
-        group.path(smooth([(CENTRE - wide, y + 1.5), (CENTRE, y - 1.5 + k), (CENTRE + wide, y + 1.5)]), stroke=deep,
+        group.path(smooth([(CENTRE - wide, y + 1.5), (CENTRE, y - 1.5 + k),
+            (CENTRE + wide, y + 1.5)]), stroke=deep,
                    width=1.2, opacity=0.34 * age, blur=0.8)  # fmt: skip
 
 

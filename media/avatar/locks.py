@@ -4,6 +4,7 @@ A `Ribbon` is the surface between two guides; everything that has grain (a curta
 swept top, a draped scarf) is a ribbon with strands along or across it.
 """
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -196,7 +197,7 @@ def ringlets(
 
 def plait(group: Group, points: Sequence[Point], width: float, shades: Tones) -> None:
     """A braid along a line: leaves that cross from side to side."""
-    length = sum(math.dist(a, b) for a, b in zip(points, points[1:], strict=False))
+    length = sum(math.dist(a, b) for a, b in itertools.pairwise(points))
     path = resample(points, max(4, round(length / (width * 0.62))))
     group.path(line(path), stroke=shades.deep, width=width * 0.95)
     leaves: dict[str, list[str]] = {shades.base: [], shades.light: []}

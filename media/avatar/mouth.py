@@ -22,7 +22,7 @@ def draw_mouth(sketch: Sketch, face: Face) -> None:
     top = [_at(face, u, y - _upper(face, u)) for u, (_, y) in zip(us, inner_top, strict=True)]
     low = [_at(face, u, y + _lower(face, u)) for u, (_, y) in zip(us, inner_low, strict=True)]
     if look.expression.parted > 0.02:
-        _inside(group, face, inner_top, inner_low)
+        _inside(group, inner_top, inner_low)
     dark, light = shift(lip, light=-0.055), shift(lip, light=0.045)
     y = face.mouth_y
     shade = sketch.linear((CENTRE, y - 8), (CENTRE, y + 2), ((0.0, lip, 1.0), (1.0, dark, 1.0)))
@@ -75,7 +75,7 @@ def _lower(face: Face, u: float) -> float:
     return (5.0 + 5.4 * face.look.mouth.fullness) * _bow(u, 0.72) * (1 - 0.1 * u * u)
 
 
-def _inside(group: Group, face: Face, top: list[Point], low: list[Point]) -> None:
+def _inside(group: Group, top: list[Point], low: list[Point]) -> None:
     hole = smooth([*top, *low[-2:0:-1]], closed=True)
     group.path(hole, "#4a1a20")
     with group.clipped(hole):
@@ -115,5 +115,7 @@ def _finish(group: Group, face: Face, seam: list[Point]) -> None:
     for side in (-1, 1):
         x, corner = _at(face, side, _line(face, side))
         group.ellipse((x + side * 1.2, corner), (2.6, 2.3), deep, 0.5, blur=1.2)
-        group.path(smooth([(x + side * 2, corner - 3), (x + side * 4.2, corner), (x + side * 3, corner + 4)]), stroke=deep,
-                   width=1.3, opacity=0.16 + 0.2 * face.look.expression.smile, blur=0.9)  # fmt: skip
+        group.path(smooth([(x + side * 2, corner - 3), (x + side * 4.2, corner),
+            (x + side * 3, corner + 4)]), stroke=deep,
+                   width=1.3, opacity=0.16 + 0.2 * face.look.expression.smile,
+                       blur=0.9)  # fmt: skip

@@ -4,6 +4,7 @@ Only numbers and #rrggbb colours ever reach the markup, ids carry a prefix of th
 hash, and a number that is not finite is refused, so a drawing can be put inline in any page.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def resample(points: Sequence[Point], count: int) -> list[Point]:
     """`count` points at equal distances along a Catmull-Rom curve through `points`."""
     dense = _dense(points)
     lengths = [0.0]
-    for a, b in zip(dense, dense[1:], strict=False):
+    for a, b in itertools.pairwise(dense):
         lengths.append(lengths[-1] + math.dist(a, b))
     out, k = [], 0
     for i in range(count):

@@ -14,9 +14,10 @@ from media.avatar.eyes import draw_brows, draw_eyes
 from media.avatar.face import anchors, measure
 from media.avatar.hair import draw_back_hair, draw_front_hair
 from media.avatar.head import draw_head
+from media.avatar.headwear import draw_headwear_back
 from media.avatar.mouth import draw_mouth
 from media.avatar.sketch import Sketch
-from media.avatar.wear import draw_wear, draw_wear_back
+from media.avatar.wear import draw_wear
 
 DRAWING_VERSION = 1
 
@@ -51,7 +52,7 @@ def draw_layers(look: Appearance) -> dict[str, str]:
 def _sketch(look: Appearance, digest: str) -> Sketch:
     sketch, face = Sketch(f"k{digest[:10]}-", LAYERS), measure(look)
     draw_background(sketch, face)
-    draw_wear_back(sketch, face)
+    draw_headwear_back(sketch, face)
     draw_back_hair(sketch, face)
     draw_body(sketch, face)
     draw_neck_shadow(sketch, face)

@@ -1,4 +1,4 @@
-"""The catalogue loads the cast once, finds people by what is remembered of them, and keeps doors."""
+"""The catalogue loads the cast once, finds people by what is remembered of them, keeps doors."""
 
 import shutil
 from pathlib import Path
