@@ -119,6 +119,77 @@ export interface ReadSet {
   id?: string | null;
 }
 
+/** The first frame. Sign in within `auth_ms`, then ping at least every `heartbeat_ms`. */
+export interface Hello {
+  type: "hello";
+  heartbeat_ms: number;
+  auth_ms: number;
+  node: string;
+  resume_window_ms: number;
+  limits: Limits;
+  version: string;
+}
+
+/** Signed in; a new session begins at `seq` 0. */
+export interface Ready {
+  type: "ready";
+  id: string;
+  session: string;
+  epoch: string;
+  seq: number;
+  user: Person;
+  wallet: Wallet;
+  demo_model: boolean;
+  notices: Notice[];
+}
+
+/** The session goes on; `replayed` frames follow, numbered from the acknowledged one on. */
+export interface Resumed {
+  type: "resumed";
+  id: string;
+  session: string;
+  epoch: string;
+  seq: number;
+  replayed: number;
+}
+
+/** The session cannot go on where it was; read history again and begin at `seq` 0. */
+export interface Resync {
+  type: "resync";
+  id: string;
+  session: string;
+  epoch: string;
+  seq: number;
+  reason: string;
+  user: Person | null;
+  wallet: Wallet | null;
+}
+
+/** A command was carried out; what it made is named. */
+export interface Ack {
+  type: "ack";
+  id: string;
+  message: string | null;
+  reply: string | null;
+}
+
+/** A command was refused, or (id null) a frame was not understood. */
+export interface ErrorFrame {
+  type: "error";
+  id: string | null;
+  code: string;
+  message: string;
+  retryable: boolean;
+  retry_after_ms: number | null;
+  path: string | null;
+  details: Record<string, unknown>;
+}
+
+/** The answer to a ping. */
+export interface Pong {
+  type: "pong";
+}
+
 export interface MessageCreated {
   type: "message.created";
   room: string;
@@ -232,6 +303,39 @@ export interface Reconnect {
   reason: string;
 }
 
+/** What a numbered event carries besides its own fields. `seq` has no gap and no repeat within a session; `at` is unix milliseconds. */
+export interface Numbered {
+  seq: number;
+  at: number;
+}
+
+/** What a client must keep to. */
+export interface Limits {
+  frame_bytes: number;
+  commands_per_second: number;
+  commands_burst: number;
+  message_characters: number;
+}
+
+/** A signed-in person, as shown to themselves. */
+export interface Person {
+  id: string;
+  username: string;
+  display_name: string;
+  role: "member" | "moderator" | "admin";
+  plan: string;
+  language: string;
+  timezone: string;
+  country: string;
+}
+
+/** What a person can spend now (`available`), what replies under way hold, and the lots. */
+export interface Wallet {
+  available_microcredits: number;
+  held_microcredits: number;
+  lots: Lot[];
+}
+
 /** One node of a room's message tree. `n` is dense per room. `parent` is the message it answers or follows. `continues` names the interrupted reply that this one carries on. */
 export interface Message {
   id: string;
@@ -339,17 +443,24 @@ export type ClientFrame =
   | ReadSet;
 
 export type ServerFrame =
-  | MessageCreated
-  | MessageUpdated
-  | ReplyStarted
-  | ReplyDelta
-  | ReplyDone
+  | Hello
+  | Ready
+  | Resumed
+  | Resync
+  | Ack
+  | ErrorFrame
+  | Pong
+  | (MessageCreated & Numbered)
+  | (MessageUpdated & Numbered)
+  | (ReplyStarted & Numbered)
+  | (ReplyDelta & Numbered)
+  | (ReplyDone & Numbered)
   | Typing
   | Read
   | Presence
-  | RoomUpdated
-  | WalletUpdated
-  | WalletLow
-  | Notice
+  | (RoomUpdated & Numbered)
+  | (WalletUpdated & Numbered)
+  | (WalletLow & Numbered)
+  | (Notice & Numbered)
   | AuthExpiring
   | Reconnect;

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from rooms.commands import MessageSend
+from rooms.events import ReplyDelta, Typing
 from server.reference.__main__ import main
 from server.reference.pages import pages
 from server.reference.rest import openapi_document
@@ -134,6 +135,22 @@ def test_the_schema_accepts_a_real_frame_and_refuses_a_wrong_one() -> None:
     assert validator.is_valid(frame)
     assert not validator.is_valid({**frame, "text": ""})
     assert not validator.is_valid({**frame, "type": "message.sned"})
+
+
+def test_a_numbered_event_needs_its_number() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema())
+    event = msgspec.to_builtins(ReplyDelta(room="r", reply="m", offset=0, text="Hel"))
+    assert not validator.is_valid(event)
+    assert validator.is_valid({**event, "seq": 3, "at": 1_790_000_000_000})
+    assert validator.is_valid(msgspec.to_builtins(Typing(room="r", person="p", on=True)))
+
+
+def test_codes_and_close_codes_are_found_where_they_are_raised() -> None:
+    page = pages()["docs/reference/errors.md"]
+    for code in ("key_reused", "malformed", "unknown_type"):
+        assert f"| `{code}` |" in page
+    assert "| 4009 | " in page
+    assert re.search(r"\| 4504 \| .* \| no \|", page)
 
 
 def test_names_in_the_browser_types_are_all_declared() -> None:
