@@ -42,12 +42,13 @@ else
 fi
 
 say "[3/4] Installing $count locked packages (about 270 MB at the first time)"
-by_uv() { [ -x $venv/bin/uv ] && VIRTUAL_ENV=$PWD/$venv $venv/bin/uv pip install --python $venv/bin/python "$@"; }
+# The system's certificates, where there are any, also cover a company's own proxy.
+certs=
+[ -s /etc/ssl/certs/ca-certificates.crt ] && certs=--system-certs
+by_uv() { [ -x $venv/bin/uv ] && VIRTUAL_ENV=$PWD/$venv $venv/bin/uv pip install $certs --python $venv/bin/python "$@"; }
 by_pip() { $venv/bin/python -m pip install --progress-bar on "$@"; }
-# uv with its own certificates, with the system's (behind a company's proxy), else pip.
 install() {
   by_uv "$@" && return 0
-  [ -x $venv/bin/uv ] && say "      Once more, trusting the system's certificates" && by_uv --system-certs "$@" && return 0
   say "      Once more, by pip"
   by_pip "$@"
 }
