@@ -147,10 +147,7 @@ def _pattern(group: Group, face: Face) -> None:
                     marks.append(f"M{x:.0f} {y:.0f}h0.1")
             group.path("".join(marks), stroke=cloth.accent, width=5, opacity=0.75)
         case _:
-            for k in range(44):
-                marks.append(
-                    f"M{k * 24 - 300} 540L{k * 24 - 60} 300M{k * 24 - 60} 540L{k * 24 - 300} 300"
-                )
+            marks = [f"M{x} 540L{x + 240} 300M{x + 240} 540L{x} 300" for x in range(-300, 756, 24)]
             group.path("".join(marks), stroke=cloth.accent, width=1.1, opacity=0.34)
 
 

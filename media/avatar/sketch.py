@@ -80,8 +80,7 @@ def _dense(points: Sequence[Point], per_segment: int = 8) -> list[Point]:
     last = len(points) - 1
     for i in range(last):
         p0, p1, p2, p3 = points[max(0, i - 1)], points[i], points[i + 1], points[min(last, i + 2)]
-        for k in range(per_segment):
-            out.append(_catmull(p0, p1, p2, p3, k / per_segment))
+        out += [_catmull(p0, p1, p2, p3, k / per_segment) for k in range(per_segment)]
     return [*out, points[-1]]
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from media.avatar.appearance import Appearance
 from media.avatar.face import anchors, measure
+from media.avatar.raster import nearest_size
 from rooms.companions.access import Viewer
 from rooms.companions.catalogue import Page, Query, offset_of
 from rooms.companions.companion import Companion, Gender, Rating, Tier
@@ -131,7 +132,7 @@ async def companion_appearance(call: Call, companion: str) -> AppearanceView:
 async def companion_portrait_png(call: Call, companion: str, query: PortraitQuery) -> Response:
     """A companion's portrait as PNG, square."""
     found = await _pictured(call, companion)
-    tag = f'"{portrait_version(found)}-{query.size}"'
+    tag = f'"{portrait_version(found)}-{nearest_size(query.size)}"'
     headers = _keeping(found, query, tag)
     if _unchanged(call, tag):
         return Response(status_code=304, headers=headers)
