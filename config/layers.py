@@ -183,7 +183,7 @@ class Layers:
 
     def settings(self) -> Settings:
         """Everything built and cross-checked; raises SettingsError."""
-        tree: dict[str, Any] = {}
+        tree: dict[str, Any] = msgspec.to_builtins(Settings())
         for key, value in self.values.items():
             node = tree
             for name in key[:-1]:

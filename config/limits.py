@@ -42,6 +42,8 @@ _BY_KEY: dict[str, Bound] = {
     "accounts.argon2_concurrency": (1, 256),
     "api.requests": (1, 10**9),
     "api.window_seconds": (1, 31 * _DAY),
+    "api.*.requests": (1, 10**9),
+    "api.*.window_seconds": (1, 31 * _DAY),
     "database.pool_size": (1, 1_000),
     "database.statement_timeout_seconds": (0.1, _DAY),
     "bus.log_entries": (256, 1_000_000),

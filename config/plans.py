@@ -130,16 +130,3 @@ class Business(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     payments: Literal["sandbox", "stripe", "razorpay"] = "sandbox"
     packages: dict[str, Package] = field(default_factory=dict)
     daily_login_microcredits: int = 0
-
-
-class ApiLimit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How often the REST API may be called; turns have a limit of their own in each plan.
-
-    requests: calls a person may make within the window.
-    window_seconds: the length of the window.
-    per_endpoint: whether each endpoint counts by itself.
-    """
-
-    requests: int = 600
-    window_seconds: int = 60
-    per_endpoint: bool = False

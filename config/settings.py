@@ -7,8 +7,9 @@ docstring lines of a field (`name: meaning.`) are what docs/reference/settings.m
 from msgspec import Struct, field
 
 from config.accounts import AccountSettings, Features, MailSettings
+from config.api import ApiSettings
 from config.models import ModelSettings
-from config.plans import ApiLimit, Business, Plan, PriceBook
+from config.plans import Business, Plan, PriceBook
 from config.server import ServerSettings
 from config.sockets import RoomSettings, SocketSettings
 from config.stores import BusSettings, DatabaseSettings
@@ -48,7 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()
     rooms: RoomSettings = RoomSettings()
-    api: ApiLimit = ApiLimit()
+    api: ApiSettings = ApiSettings()
     features: Features = Features()
     business: Business = Business()
     plans: dict[str, Plan] = field(default_factory=dict)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from config.api import Rate
 from server.accounts.service import Preferences, Profile, ProfileChange, Registration, Signed
 from server.rest import Call, Routes
-from server.rest.limits import Rate
 
 routes = Routes(tag="accounts")
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]

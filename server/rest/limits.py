@@ -4,53 +4,54 @@ Requests are counted here; turns a minute are a matter of the plan (rooms/credit
 """
 
 import structlog
-from msgspec import Struct
 
+from config.api import ApiSettings, Rate
 from rooms.errors import TooMany
 from server.rest.call import Call
 from server.rest.routes import Operation
-from storage.limits import LimitUnknown, RateLimits
+from storage.limits import Allowed, LimitUnknown, RateLimits
 
 logger = structlog.get_logger(__name__)
-
-
-class Rate(Struct, frozen=True):
-    """`count` requests per `seconds`."""
-
-    count: int
-    seconds: float
-
-
-READ = Rate(600, 60)
-WRITE = Rate(240, 60)
-CLASSES = {
-    "sign-in": Rate(20, 300),
-    "register": Rate(30, 3600),
-    "mail": Rate(5, 900),
-}
 
 
 class RequestLimits:
     """Admits calls or raises TooMany. While the store is away, everything passes."""
 
-    def __init__(self, limits: RateLimits, classes: dict[str, Rate] | None = None) -> None:
+    def __init__(self, limits: RateLimits, api: ApiSettings | None = None) -> None:
         self._limits = limits
-        self._classes = classes or CLASSES
+        self._api = api or ApiSettings()
+        self._stricter = {
+            "sign-in": self._api.sign_in,
+            "register": self._api.register,
+            "mail": self._api.mail,
+        }
+
+    def _rate(self, op: Operation) -> tuple[str, Rate]:
+        """What a call is counted as, and how many of those may be made."""
+        stricter = self._stricter.get(op.limited or "")
+        if stricter is not None:
+            return op.limited or "", stricter
+        general = Rate(self._api.requests, self._api.window_seconds)
+        return (f"{op.method} {op.path}" if self._api.per_endpoint else "api"), general
+
+    async def _take(self, name: str, rate: Rate) -> Allowed:
+        return await self._limits.take(name, rate.requests, rate.window_seconds)
 
     async def admit(self, call: Call, op: Operation) -> None:
         """Count this call against its class; leaves RateLimit headers for the answer."""
-        kind = op.limited or ("read" if op.method == "GET" else "write")
-        rate = self._classes.get(kind) or (READ if kind == "read" else WRITE)
+        kind, rate = self._rate(op)
         subject = call.caller.person.id if call.caller else call.address
         try:
-            allowed = await self._limits.take(f"{kind}:{subject}", rate.count, rate.seconds)
+            allowed = await self._limits.take(
+                f"{kind}:{subject}", rate.requests, rate.window_seconds
+            )
         except LimitUnknown:
             logger.warning("rate limits are not counted: the bus does not answer")
             return
         headers = {
-            "ratelimit-limit": str(rate.count),
+            "ratelimit-limit": str(rate.requests),
             "ratelimit-remaining": str(allowed.remaining),
-            "x-ratelimit-limit": str(rate.count),
+            "x-ratelimit-limit": str(rate.requests),
             "x-ratelimit-remaining": str(allowed.remaining),
         }
         if not allowed.yes:
@@ -62,7 +63,9 @@ class RequestLimits:
     async def attempt(self, what: str, subject: str, rate: Rate) -> None:
         """Count one attempt at something dear (a sign-in to one account)."""
         try:
-            allowed = await self._limits.take(f"{what}:{subject}", rate.count, rate.seconds)
+            allowed = await self._limits.take(
+                f"{what}:{subject}", rate.requests, rate.window_seconds
+            )
         except LimitUnknown:
             return
         if not allowed.yes:

@@ -114,6 +114,11 @@ def test_a_variable_is_read_by_the_type_of_its_setting(variable, text, found) ->
     assert found(load(None, {variable: text}))
 
 
+def test_a_part_of_a_default_can_be_changed_alone() -> None:
+    rate = load(None, {"KINDRED_API__SIGN_IN__REQUESTS": "7"}).api.sign_in
+    assert (rate.requests, rate.window_seconds) == (7, 300)
+
+
 def test_a_variable_finds_an_entry_whose_name_has_a_hyphen() -> None:
     Path(FILE).write_text('[models.providers.my-vllm]\nmodel = "m"\n')
     settings = load(None, {"KINDRED_MODELS__PROVIDERS__MY_VLLM__API_KEY": "k"})

@@ -8,7 +8,7 @@ ALLOWED = {
     "rooms/turn.py:run": "whatever ends a turn becomes its one ending; logged in _end",
     "rooms/turn.py:_end": "the log is gone, but what it took must still be settled",
     "server/rest/problems.py:guarded": "the boundary of HTTP: logged with an incident, said as 500",
-    "server/doctor.py:_state": "the doctor reports whatever a driver raises",
+    "server/doctor/parts.py:_state": "the doctor reports whatever a driver raises",
 }
 
 
