@@ -59,7 +59,7 @@ def hair_fill(sketch: Sketch, face: Face, shades: Tones, low: float) -> str:
         (0.0, shades.dark, 1.0),
         (0.14, shades.light, 1.0),
         (0.30, shades.base, 1.0),
-        (1.0, shades.deep, 1.0),
+        (1.0, shades.dark, 1.0),
     )
     return sketch.linear((CENTRE - 40, face.crown - 30), (CENTRE + 50, low), stops)
 
@@ -150,7 +150,7 @@ def _curtain(sketch: Sketch, face: Face, side: int, part: float, shades: Tones) 
         height, waves = strand_wave(face, chance, low - face.crown)
         s = chance.uniform(0.03, 0.97)
         strands.append(ribbon.flow((s, chance.uniform(0, 0.12)),
-            (s + chance.uniform(-0.05, 0.05), chance.uniform(0.6, 1.0)),
+            (s + chance.uniform(-0.05, 0.05), chance.uniform(0.82, 1.0)),
                                    waver(chance, height * 0.8, waves), 12))  # fmt: skip
     if face.look.hair.texture in ("curly", "coily"):
         _curls(group, ribbon, shades, chance)
@@ -165,7 +165,7 @@ def _curls(group: Group, ribbon: Ribbon, shades: Tones, chance: random.Random) -
     strands = []
     for k in range(44):
         s = (k * 0.618) % 1.0 * 1.12 - 0.04
-        start = chance.uniform(0.02, 0.5)
+        start = chance.uniform(0.07, 0.5)
         end = min(1.0, start + chance.uniform(0.36, 0.6))
         bend = waver(chance, chance.uniform(5.5, 9), chance.uniform(2.2, 3.2))
         lock = ribbon.flow((s, start), (s + chance.uniform(-0.06, 0.06), end), bend, 16)
@@ -189,11 +189,11 @@ def _loose_ends(
     marks = []
     for k in range(16 if wavy else 11):
         s = 1.0 if k % 3 else 0.0
-        start = chance.uniform(0.35, 0.72)
+        start = chance.uniform(0.45, 0.74)
         lift = waver(chance, chance.uniform(4, 8) if wavy else 1.5, 1.3)
         points = ribbon.flow(
-            (s - 0.1 + 0.12 * s, start),
-            (s + (chance.uniform(-0.12, 0.03)), min(1.0, start + 0.34)),
+            (s * 0.9 + 0.05, start),
+            (s + (chance.uniform(-0.10, 0.0)), min(1.0, start + 0.36)),
             lift,
             9,
         )
@@ -201,12 +201,12 @@ def _loose_ends(
     tips = []
     for _ in range(18):
         s = chance.uniform(0.05, 0.95)
-        points = ribbon.flow((s, 0.82), (s + chance.uniform(-0.05, 0.05), 1.0), count=5)
+        points = ribbon.flow((s, 0.93), (s + chance.uniform(-0.03, 0.03), 1.0), count=5)
         points.append(
             (points[-1][0] + chance.uniform(-4, 4), points[-1][1] + chance.uniform(5, 15))
         )
         tips.append(taper(points, chance.uniform(5, 10)))
-    group.path("".join(tips), shades.deep)
+    group.path("".join(tips), shades.dark)
     group.path("".join(marks), shades.dark)
 
 

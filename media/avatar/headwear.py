@@ -81,13 +81,13 @@ def _headscarf(sketch: Sketch, face: Face, shades: Tones, brow: float) -> None:
             blur=6,
         )
     right = face.right_side()
-    inner_right = [(CENTRE - 4, brow), (CENTRE + w * 0.5, brow + 5),
+    inner_right = [(CENTRE, brow), (CENTRE + w * 0.5, brow + 5),
         (CENTRE + w * 0.84, face.brow_y - 4), (CENTRE + w * 0.95, face.eye_y + 14),
-        (CENTRE + w * 0.88, face.mouth_y - 6),
-                   (right[6][0] - 3, face.mouth_y + 10),
-                       (CENTRE + face.chin_width * 0.9, face.chin - 2),
+        (CENTRE + w * 0.82, face.mouth_y - 8),
+                   (right[6][0] - 12, face.mouth_y + 10),
+                       (CENTRE + face.chin_width * 0.75, face.chin - 4),
                        (CENTRE - 12, face.chin + 3)]  # fmt: skip
-    outer_right = [(CENTRE - 4, face.crown - 13), (CENTRE + w * 0.6, face.crown - 6),
+    outer_right = [(CENTRE, face.crown - 20), (CENTRE + w * 0.5, face.crown - 12),
         (CENTRE + w + 8, face.crown + 46), (CENTRE + w + 19, face.eye_y + 10),
         (CENTRE + w + 15, face.mouth_y),
                    (CENTRE + w + 8, face.chin - 4), (CENTRE + w * 0.5, face.chin + 20),
