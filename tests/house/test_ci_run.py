@@ -1,0 +1,58 @@
+"""`.ci/run` runs every step, tells pytest's closing lines, and fails when a step does.
+
+The steps themselves are stood in for by a `make` that only says what it was asked for.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def checkout(house, tmp_path: Path):
+    """A folder with the script and a make of our own; returns a way to run it."""
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_long.py").write_text("pytestmark = pytest.mark.soak\n")
+    shutil.copy(house.root / ".ci/run", tmp_path / ".ci/run")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("make", "chromium"):
+        (programs / name).write_text(
+            '#!/bin/sh\necho "asked for $*"\necho "3 passed in 0.1s"\n[ "$1" != "$BROKEN" ]\n'
+        )
+        (programs / name).chmod(0o755)
+
+    def run(broken: str = "") -> subprocess.CompletedProcess[str]:
+        path = f"{programs}:/usr/local/bin:/usr/bin:/bin"
+        environ = {"PATH": path, "BROKEN": broken, "HOME": str(tmp_path)}
+        return subprocess.run(
+            ["bash", str(tmp_path / ".ci/run")], env=environ, capture_output=True, text=True
+        )
+
+    return run
+
+
+def test_every_step_runs_and_its_closing_line_is_told(checkout) -> None:
+    result = checkout()
+    assert result.returncode == 0, result.stdout + result.stderr
+    for asked in ("install-dev", "lint", "test TESTS=tests/house", "test", "soak"):
+        assert f"asked for {asked}\n" in result.stdout
+    assert result.stdout.count("3 passed in 0.1s") >= 6
+    assert "All is well." in result.stdout
+
+
+@pytest.mark.parametrize("broken", ["install-dev", "lint", "test", "soak"])
+def test_a_failing_step_fails_the_whole(checkout, broken: str) -> None:
+    result = checkout(broken)
+    assert result.returncode == 1
+    assert "FAILED: " in result.stdout
+    assert ("asked for test\n" in result.stdout) == (broken != "install-dev")
+
+
+def test_the_script_calls_the_command_the_readme_names(house) -> None:
+    script = (house.root / ".ci/run").read_text()
+    assert "make test" in script
+    assert "make lint" in script
