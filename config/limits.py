@@ -64,6 +64,7 @@ _BY_KEY: dict[str, Bound] = {
     "rooms.turn_seconds": (1, 3_600),
     "rooms.live_rooms": (1, 10_000_000),
     "rooms.hold_seconds": (30, 3_600),
+    "rooms.disclosure_seconds": (60, 10_800),  # the law asks for every three hours at least
     "plans.*.trial_days": (0, 366),
 }
 _SCHEMES = {

@@ -43,6 +43,7 @@ class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     turn_seconds: the longest a turn may take.
     live_rooms: rooms kept in memory per node; the idlest leave first.
     hold_seconds: life of a hold; it is renewed every third of it while a turn runs.
+    disclosure_seconds: how long a conversation may go on before it is said again that it is an AI.
     """
 
     message_characters: int = 8_000
@@ -51,3 +52,4 @@ class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     turn_seconds: float = 180.0
     live_rooms: int = 10_000
     hold_seconds: int = 90
+    disclosure_seconds: int = 10_800
