@@ -7,6 +7,7 @@ import json
 
 from config.reference import presets_page, settings_page
 from server.reference.browser_types import browser_types
+from server.reference.command_line import cli_page
 from server.reference.error_codes import errors_page
 from server.reference.rest import openapi_document, rest_page
 from server.reference.wire import asyncapi, json_schema, protocol_page
@@ -17,6 +18,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/reference/settings.md": settings_page(),
         "docs/reference/presets.md": presets_page(),
+        "docs/reference/cli.md": cli_page(),
         "docs/reference/protocol.md": protocol_page(),
         "docs/reference/errors.md": errors_page(),
         "docs/reference/rest.md": rest_page(),
