@@ -40,7 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     companion_name: str
     reply: str
     hold: str
-    key: str
+    key: str | None
     digest: bytes
     compiled: Compiled
     message: NewMessage | None = None

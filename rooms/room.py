@@ -8,9 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import structlog
@@ -30,11 +28,12 @@ from rooms.commands import (
     RoomCommand,
     TypingSet,
 )
-from rooms.dialogue.prompt import Budget, Compiled, Persona, Said, Scene, compile_prompt
+from rooms.dialogue.prompt import Compiled, Persona, Said
 from rooms.errors import Conflict, Forbidden, NotFound, ProductError, TooLarge
 from rooms.events import MessageUpdated, Notice, Read, Typing
 from rooms.moderation.care import care_for
 from rooms.ports import LogStale, Memory, Principal, Recall, RoomLog, Telling
+from rooms.prompting import compile_for
 from rooms.shapes import Message, Person, Sender
 from rooms.tree import Tree, message_of
 from rooms.turn import Turn, TurnParts
@@ -369,27 +368,10 @@ class ChatRoom:
         said = list(place.branch)
         if place.message is not None:
             said.append(Said("person", place.message.text, person.display_name))
-        router = self._parts.turn.router
-        reply_tokens = min(self._parts.settings.reply_tokens, router.max_output_tokens)
-        room_tokens = router.context_tokens - reply_tokens - 64
-        local = datetime.fromtimestamp(self._parts.now_ms() / 1000, _zone(person.timezone))
-        scene = Scene(
-            persona=persona,
-            person_name=person.display_name,
-            language=person.language,
-            local_time=f"{local:%A, %H:%M}",
-            said=tuple(said),
-            memories=memories,
-            begun=place.begun,
-            small_model=router.is_demo,
-            several_people=len(self._people) + len(self._companions) > 2,
+        several = len(self._people) + len(self._companions) > 2
+        return compile_for(
+            self._parts, person, persona, said, memories, plan, place.begun, several=several
         )
-        budget = Budget(
-            prompt_tokens=max(128, min(self._parts.settings.prompt_tokens, room_tokens)),
-            reply_tokens=reply_tokens,
-            messages=plan.context_messages,
-        )
-        return compile_prompt(scene, budget, router.count_tokens)
 
     def _notices(self, who: Principal) -> tuple[Notice, ...]:
         """The AI disclosure: at the first turn here, and every three hours of going on."""
@@ -484,10 +466,3 @@ def _retrieved(future: asyncio.Future[Answer]) -> None:
     """Nobody may have joined; then nobody misses the error, and asyncio need not complain."""
     if not future.cancelled():
         future.exception()
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError):
-        return ZoneInfo("UTC")

@@ -74,7 +74,7 @@ async def _settle(
             held_microcredits=view.held_microcredits,
             lots=view.lots,
         )
-        await log.append([Telling(wallet, to=hold.payer)])
+        await log.append([Telling(wallet, to=hold.person)])
 
 
 async def _tell_stored_end(room: ChatRoom, log: RoomLog, left: Unfinished) -> None:

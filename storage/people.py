@@ -3,6 +3,7 @@
 Addresses and names are compared without case; nothing here decides who may do what.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -121,7 +122,7 @@ def _person(record: asyncpg.Record | None) -> PersonRow | None:
 async def add_person(
     db: asyncpg.Pool,
     row: PersonRow,
-    consents: list[tuple[str, str]],
+    consents: Sequence[tuple[str, str]],
     address: str,
     agent: str,
 ) -> None:

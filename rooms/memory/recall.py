@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 import structlog
 
-from rooms.memory.ports import Embeddings, EmbeddingsError
+from rooms.memory.ports import Embeddings, EmbeddingsError, Kind
 from rooms.ports import Memory
 from storage import recollections
 
@@ -56,7 +56,7 @@ class MessageRecall:
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 logger.warning("a message was not kept for recall", message=message)
 
-    async def _vector(self, text: str, kind: str, seconds: float) -> list[float] | None:
+    async def _vector(self, text: str, kind: Kind, seconds: float) -> list[float] | None:
         if self._embeddings is None:
             return None
         try:

@@ -9,9 +9,11 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
+from realtime.transports.sse import reply_stream
 from rooms.commands import Answer, BranchSelect, MessageEdit, MessageSend, ReplyCancel, ReplyCreate
 from rooms.lobby import Page, Reason
 from rooms.shapes import Message, Room
+from server.inspector import PromptView, inspect
 from server.rest import Call, Routes
 
 routes = Routes(tag="rooms")
@@ -90,21 +92,6 @@ class Reported(Struct, frozen=True):
     status: Literal["pending"] = "pending"
 
 
-class PromptPart(Struct, frozen=True):
-    name: str
-    tokens: int
-    text: str
-
-
-class PromptView(Struct, frozen=True):
-    """What a model would be shown for the next reply, part by part."""
-
-    parts: list[PromptPart]
-    input_tokens: int
-    dropped_messages: int
-    model: str
-
-
 @routes.post("/api/v1/rooms", status=201, scope="chat")
 async def create_room(call: Call, body: NewRoom) -> Room:
     """Start a conversation with one companion or several."""
@@ -154,8 +141,8 @@ async def send_message(call: Call, room: str, body: NewMessage) -> Response:
     key = call.idempotency_key or call.request_id
     command = MessageSend(id="rest", room=room, text=body.text, parent=body.parent)
     if "text/event-stream" in call.request.headers.get("accept", ""):
-        return await call.house.realtime.stream_reply(call.principal, room, command, key)
-    answer = await call.house.rooms.command(call.principal, command, key)
+        return await reply_stream(call.house.realtime, call.principal, room, command, key)
+    answer = await call.house.realtime.command(call.principal, command, key)
     return Response(msgspec.json.encode(answer), 202, media_type="application/json")
 
 
@@ -164,7 +151,7 @@ async def edit_message(call: Call, room: str, message: str, body: Edit) -> Answe
     """Say one of your messages otherwise; a new branch is answered, the old one kept."""
     command = MessageEdit(id="rest", room=room, message=message, text=body.text)
     key = call.idempotency_key or call.request_id
-    return await call.house.rooms.command(call.principal, command, key)
+    return await call.house.realtime.command(call.principal, command, key)
 
 
 @routes.post("/api/v1/rooms/{room}/replies", status=202, scope="chat")
@@ -172,7 +159,7 @@ async def create_reply(call: Call, room: str, body: NewReply) -> Answer:
     """Answer again, or carry an interrupted reply on."""
     command = ReplyCreate(id="rest", room=room, message=body.message, mode=body.mode)
     key = call.idempotency_key or call.request_id
-    return await call.house.rooms.command(call.principal, command, key)
+    return await call.house.realtime.command(call.principal, command, key)
 
 
 @routes.delete("/api/v1/rooms/{room}/replies/{reply}", scope="chat")
@@ -180,20 +167,20 @@ async def cancel_reply(call: Call, room: str, reply: str) -> Answer:
     """Stop a reply; what was said stays, and only that is charged."""
     command = ReplyCancel(id="rest", reply=reply)
     await call.house.lobby.admit(call.principal, room)
-    return await call.house.rooms.command_in(call.principal, room, command, call.request_id)
+    return await call.house.realtime.command(call.principal, command, call.request_id)
 
 
 @routes.post("/api/v1/rooms/{room}/branch/{message}", scope="chat")
 async def select_branch(call: Call, room: str, message: str) -> Answer:
     """Walk to another alternative."""
     command = BranchSelect(id="rest", room=room, message=message)
-    return await call.house.rooms.command(call.principal, command, call.request_id)
+    return await call.house.realtime.command(call.principal, command, call.request_id)
 
 
 @routes.get("/api/v1/rooms/{room}/prompt", scope="chat")
 async def inspect_prompt(call: Call, room: str) -> PromptView:
     """What the model would be shown for the next reply: nothing is hidden from the payer."""
-    return await call.house.inspect_prompt(call.principal, room)
+    return await inspect(call.house, call.principal, room)
 
 
 @routes.get("/api/v1/search", scope="chat")

@@ -1,0 +1,67 @@
+"""What a plan allows, asked at one place: turns a minute, messages a day, fair use.
+
+Turns are counted, reads are not. A refusal says what would unlock it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from config.plans import Plan
+from rooms.errors import PaymentRequired, TooMany
+from rooms.ports import Principal
+
+MINUTE_SECONDS = 60.0
+DAY_SECONDS = 86_400.0
+
+
+class Taken(Protocol):
+    """An answer of the shared rate limits."""
+
+    @property
+    def yes(self) -> bool: ...
+
+    @property
+    def wait_ms(self) -> int: ...
+
+
+Take = Callable[[str, int, float], Awaitable[Taken]]
+
+
+class Entitlements:
+    """See rooms/room.py `Entitled`. `take(key, count, seconds)` counts across all nodes."""
+
+    def __init__(self, plans: dict[str, Plan], take: Take) -> None:
+        self._plans = plans
+        self._take = take
+
+    async def turn(self, who: Principal, plan: Plan) -> None:
+        """Count one turn. Raises TooMany, or PaymentRequired when a larger plan has more."""
+        person = who.person.id
+        if plan.requests_per_minute:
+            taken = await self._take(f"turns:{person}", plan.requests_per_minute, MINUTE_SECONDS)
+            if not taken.yes:
+                raise TooMany(
+                    f"Your plan allows {plan.requests_per_minute} replies a minute.",
+                    code="turns_per_minute",
+                    retry_after_ms=taken.wait_ms,
+                    details={"unlocked_by": self._with_more("requests_per_minute", plan)},
+                )
+        daily = plan.messages_per_day or plan.fair_use_messages_per_day
+        if daily:
+            taken = await self._take(f"messages:{person}", daily, DAY_SECONDS)
+            if not taken.yes:
+                raise PaymentRequired(
+                    f"Your plan allows {daily} messages a day.",
+                    code="messages_per_day",
+                    retry_after_ms=taken.wait_ms,
+                    details={"unlocked_by": self._with_more("messages_per_day", plan)},
+                )
+
+    def _with_more(self, field: str, plan: Plan) -> list[str]:
+        """The plans whose limit is higher; 0 is no limit."""
+        have = getattr(plan, field)
+        return [
+            name
+            for name, other in self._plans.items()
+            if getattr(other, field) == 0 or getattr(other, field) > have > 0
+        ]

@@ -1,0 +1,70 @@
+"""What a client should know before anybody signs in: versions, plans, what the model is."""
+
+from typing import Any
+
+from msgspec import Struct, to_builtins
+
+from server.rest import Call, Routes
+
+routes = Routes(tag="meta")
+
+
+class PlanView(Struct, frozen=True, kw_only=True):
+    title: str
+    price_cents: int
+    allowance_microcredits: int
+    allowance_period: str
+    discount_percent: int
+    requests_per_minute: int
+
+
+class Meta(Struct, frozen=True, kw_only=True):
+    """This installation."""
+
+    name: str
+    version: str
+    demo_model: bool
+    model: str
+    preset: str
+    currency: str
+    default_plan: str
+    plans: dict[str, PlanView]
+    prices: dict[str, Any]
+    languages: list[str]
+    terms_version: str
+    privacy_version: str
+    minimum_age_years: int
+    message_characters: int
+
+
+@routes.get("/api/v1/meta", public=True)
+async def meta(call: Call) -> Meta:
+    """Versions, plans, prices, and whether a demonstration model answers."""
+    house = call.house
+    settings = house.settings
+    return Meta(
+        name="Kindred",
+        version=house.version,
+        demo_model=house.router.is_demo,
+        model=house.router.model,
+        preset=settings.preset,
+        currency=settings.business.currency,
+        default_plan=settings.default_plan,
+        plans={
+            name: PlanView(
+                title=plan.title,
+                price_cents=plan.price_cents,
+                allowance_microcredits=plan.allowance_microcredits,
+                allowance_period=plan.allowance_period,
+                discount_percent=plan.discount_percent,
+                requests_per_minute=plan.requests_per_minute,
+            )
+            for name, plan in settings.plans.items()
+        },
+        prices=to_builtins(settings.prices),
+        languages=settings.features.languages,
+        terms_version=settings.accounts.terms_version,
+        privacy_version=settings.accounts.privacy_version,
+        minimum_age_years=settings.accounts.minimum_age_years,
+        message_characters=settings.rooms.message_characters,
+    )

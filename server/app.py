@@ -1,0 +1,200 @@
+"""The application: routes, middleware, and a lifespan that builds the house and takes it down."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import asyncpg
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from config.settings import Settings
+from rooms.dialogue.router import build_router
+from server.api import auth, companions, meta, openai, rooms, users, wallet
+from server.headers import SecurityHeaders
+from server.house import House
+from server.housekeeping import keep_house
+from server.rest.openapi import openapi as openapi_document
+from server.rest.problems import http_problem
+from server.web import serve as web
+from server.wiring import Wiring
+from storage.bus.ports import BusDown
+from storage.database import open_pool
+
+logger = structlog.get_logger(__name__)
+HOUSEKEEPING_SECONDS = 10.0
+REST = [users.routes, auth.routes, companions.routes, rooms.routes, wallet.routes, meta.routes]
+
+
+def product_version() -> str:
+    """The installed version; a checkout without an install is named so."""
+    try:
+        return installed_version("kindred")
+    except PackageNotFoundError:
+        return "0.0.0+checkout"
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database_url: str,
+    bus_url: str,
+    node: str,
+    model_url: str | None,
+    model_key: str | None,
+) -> Starlette:
+    """The ASGI application of one gateway."""
+    set_up_logging()
+    version = product_version()
+    door = RealtimeDoor()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        db = await open_pool(
+            database_url,
+            size=settings.database.pool_size,
+            statement_timeout_seconds=settings.database.statement_timeout_seconds,
+            name=node,
+        )
+        wiring = Wiring(settings, db, bus_url, node)
+        router = build_router(settings.models, model_url, model_key)
+        house = await wiring.build(router, model_url, version)
+        app.state.house = house
+        door.open(house)
+        await house.realtime.start()
+        async with asyncio.TaskGroup() as tasks:
+            beside = wiring.background(tasks)
+            beside.append(tasks.create_task(keep_house(house, HOUSEKEEPING_SECONDS)))
+            app.state.drain = _drain_once(house)
+            try:
+                yield
+            finally:
+                await app.state.drain()
+                for task in beside:
+                    task.cancel()
+        await router.aclose()
+        await wiring.close()
+        await db.close()
+
+    document = openapi_document(REST, version)
+    routes: list[BaseRoute] = [
+        *(route for group in REST for route in group.starlette()),
+        *openai.routes.starlette(),
+        Route("/openapi.json", lambda _: JSONResponse(document)),
+        Route("/healthz", _alive),
+        Route("/readyz", _ready),
+        *door.routes(),
+        *web.routes,
+    ]
+    app = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: http_problem}
+    )
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+class RealtimeDoor:
+    """Routes of the real-time side, which exists only once the lifespan has built it."""
+
+    def __init__(self) -> None:
+        self._mount: Mount | None = None
+        self._inner: list[BaseRoute] = []
+
+    def open(self, house: House) -> None:
+        """From now on the doors lead somewhere."""
+        self._inner[:] = house.realtime.routes()
+
+    def routes(self) -> list[BaseRoute]:
+        """A group whose routes are filled in by `open`; it matches nothing before."""
+        return [LateRoutes(self._inner)]
+
+
+class LateRoutes(BaseRoute):
+    """Asks a list of routes that may still be empty."""
+
+    def __init__(self, inner: list[BaseRoute]) -> None:
+        self._inner = inner
+
+    def matches(self, scope: Any) -> Any:
+        """The first full match among the inner routes."""
+        from starlette.routing import Match
+
+        for route in self._inner:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                return match, {**child, "late_route": route}
+        return Match.NONE, {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> Any:
+        """Nothing here is looked up by name."""
+        from starlette.routing import NoMatchFound
+
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand over to the route that matched."""
+        await scope["late_route"].handle(scope, receive, send)
+
+
+def _drain_once(house: House) -> Any:
+    drained = False
+
+    async def drain() -> None:
+        nonlocal drained
+        if not drained:
+            drained = True
+            house.draining = True
+            await house.realtime.drain(house.settings.server.drain_seconds)
+
+    return drain
+
+
+async def _alive(request: Request) -> Response:  # noqa: ARG001 - Starlette's shape
+    return JSONResponse({"status": "alive"})
+
+
+async def _ready(request: Request) -> Response:
+    """Ready when both stores answer; the model may still be loading, and says so."""
+    house: House = request.app.state.house
+    parts: dict[str, str] = {}
+    try:
+        async with asyncio.timeout(2):
+            await house.db.fetchval("SELECT 1")
+        parts["database"] = "ready"
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        parts["database"] = "away"
+    try:
+        async with asyncio.timeout(2):
+            await house.realtime.bus.living()
+        parts["bus"] = "ready"
+    except (BusDown, TimeoutError):
+        parts["bus"] = "away"
+    ready = not house.draining and all(state == "ready" for state in parts.values())
+    status = "draining" if house.draining else "ready" if ready else "waiting"
+    return JSONResponse({"status": status, **parts}, 200 if ready else 503)
+
+
+def set_up_logging() -> None:
+    """JSON lines, with no personal data by construction: callers log ids and kinds only."""
+    import orjson
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,38 @@
+"""The services of one process, by name: what routes reach as `call.house`."""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from config.settings import Settings
+from media.avatar.portraits import Portraits
+from realtime.service import Realtime
+from rooms.companions.catalogue import Catalogue
+from rooms.credits.wallet import Credits
+from rooms.dialogue.router import Router
+from rooms.lobby import Lobby
+from rooms.ports import Authenticate
+from rooms.room import RoomParts
+from server.accounts.service import Accounts
+from server.rest.limits import RequestLimits
+
+
+@dataclass(slots=True)
+class House:
+    """Made by server/wiring.py in the app's lifespan."""
+
+    settings: Settings
+    version: str
+    db: asyncpg.Pool
+    accounts: Accounts
+    authenticate: Authenticate
+    catalogue: Catalogue
+    portraits: Portraits
+    credits: Credits
+    limits: RequestLimits
+    lobby: Lobby
+    router: Router
+    room_parts: RoomParts
+    realtime: Realtime
+    model_url: str | None
+    draining: bool = False

@@ -1,0 +1,57 @@
+"""The prompt inspector: what a model would be shown for the next reply, part by part.
+
+It compiles with the very code a turn uses, so that what is shown cannot differ from what is sent.
+"""
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from rooms.dialogue.prompt import Said
+from rooms.ports import Principal
+from rooms.prompting import compile_for
+
+if TYPE_CHECKING:
+    from server.house import House
+
+
+class PromptPart(Struct, frozen=True):
+    """One section and what it weighs."""
+
+    name: str
+    tokens: int
+    text: str
+
+
+class PromptView(Struct, frozen=True):
+    """The compiled prompt. `dropped_messages` had no room in the window or the budget."""
+
+    parts: list[PromptPart]
+    input_tokens: int
+    dropped_messages: int
+    model: str
+
+
+async def inspect(house: "House", who: Principal, room: str) -> PromptView:
+    """The prompt of the next reply in a room of the person's."""
+    page = await house.lobby.history(who, room, before=None, limit=100, offset=0)
+    shown = await house.lobby.show(who, room)
+    companion = next(member.id for member in shown.members if member.kind == "companion")
+    persona = await house.catalogue.persona(companion)
+    said = [
+        Said(
+            "person" if message.sender.kind == "person" else "companion",
+            "\n".join(part.text for part in message.parts),
+            message.sender.name,
+        )
+        for message in page.items
+        if message.status not in {"moderated", "deleted"}
+    ]
+    plan = house.settings.plans[who.person.plan]
+    compiled = compile_for(house.room_parts, who.person, persona, said, (), plan, "", several=False)
+    return PromptView(
+        [PromptPart(s.name, s.tokens, s.text) for s in compiled.sections],
+        compiled.input_tokens,
+        compiled.dropped,
+        house.router.model,
+    )

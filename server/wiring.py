@@ -1,0 +1,218 @@
+"""The only place where the house is put together: which implementation stands behind which port."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import asyncpg
+import redis.asyncio as redis
+import structlog
+
+from config.settings import Settings
+from media.avatar.portraits import Portraits
+from realtime.service import Realtime
+from rooms.companions.catalogue import Catalogue
+from rooms.credits.entitlements import Entitlements
+from rooms.credits.wallet import Credits
+from rooms.dialogue.router import Router
+from rooms.errors import NotFound
+from rooms.events import Notice
+from rooms.lobby import Lobby
+from rooms.memory.embeddings import EmbeddedEmbeddings
+from rooms.memory.recall import MessageRecall
+from rooms.moderation.rules import RuleScreen, shipped_rules
+from rooms.ports import LiveRoom, Principal, RoomLog
+from rooms.room import ChatRoom, RoomParts
+from rooms.takeover import end_what_was_left
+from rooms.tree import KEPT, Tree
+from rooms.turn import TurnParts
+from server.accounts.passwords import Passwords
+from server.accounts.service import Accounts
+from server.accounts.tokens import Tokens, new_signing_key
+from server.house import House
+from server.mail import Mailer
+from server.rest.limits import RequestLimits
+from storage import sign_ins
+from storage.bus.valkey import ValkeyBus
+from storage.limits import Allowed, LimitUnknown, RateLimits
+from storage.messages import branch
+from storage.rooms import fence_of, find_room, leave_room, raise_fence, room_ids_of
+
+logger = structlog.get_logger(__name__)
+DISCLOSURE = "Companions here are AI. They are not people, and they will say so when you ask."
+
+
+def now_ms() -> int:
+    """Unix milliseconds; everything that needs the time is handed this."""
+    return time.time_ns() // 1_000_000
+
+
+class Wiring:
+    """Builds the house, runs its background tasks, takes it down again."""
+
+    def __init__(self, settings: Settings, db: asyncpg.Pool, bus_url: str, node: str) -> None:
+        self.settings = settings
+        self.db = db
+        self.node = node
+        self._bus_url = bus_url
+        self._recall = MessageRecall(db, EmbeddedEmbeddings())
+        self._passwords = Passwords(
+            settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency
+        )
+        self._redis = redis.Redis.from_url(bus_url, socket_timeout=2.0)
+        self._rates = RateLimits(self._redis)
+        self._mailer = Mailer(settings.mail, Path(settings.data) / "outbox")
+
+    async def build(self, router: Router, model_url: str | None, version: str) -> House:
+        """Every service, wired. Raises what the stores raise when they are away."""
+        settings = self.settings
+        catalogue = Catalogue(self.db, settings.plans, now_ms)
+        await catalogue.load_cast()
+        credits = Credits(
+            self.db,
+            settings.plans,
+            settings.prices,
+            hold_seconds=settings.rooms.hold_seconds,
+            now_ms=now_ms,
+        )
+        parts = self._room_parts(router, credits, catalogue)
+        realtime = self._realtime(parts, credits, version, router.is_demo)
+        accounts = await self._accounts(realtime)
+        lobby = Lobby(
+            self.db,
+            catalogue,
+            realtime.account_log,
+            settings.plans,
+            now_ms,
+            realtime.holder.replying,
+        )
+        realtime.admit = lobby.admit
+        realtime.leave = self._leave
+        realtime.authenticate = accounts.authenticate
+        realtime.ended = accounts.revoked.add
+        return House(
+            settings=settings,
+            version=version,
+            db=self.db,
+            accounts=accounts,
+            authenticate=accounts.authenticate,
+            catalogue=catalogue,
+            portraits=Portraits(Path(settings.data) / "portraits"),
+            credits=credits,
+            limits=RequestLimits(self._rates),
+            lobby=lobby,
+            router=router,
+            room_parts=parts,
+            realtime=realtime,
+            model_url=model_url,
+        )
+
+    def _room_parts(self, router: Router, credits: Credits, catalogue: Catalogue) -> RoomParts:
+        rooms = self.settings.rooms
+        turn = TurnParts(
+            credits=credits,
+            router=router,
+            screen=RuleScreen(shipped_rules()),
+            node=self.node,
+            gap_seconds=self.settings.sockets.delta_ms / 1000,
+            turn_seconds=rooms.turn_seconds,
+        )
+        return RoomParts(
+            db=self.db,
+            turn=turn,
+            settings=rooms,
+            plans=self.settings.plans,
+            personas=catalogue,
+            recall=self._recall,
+            entitled=Entitlements(self.settings.plans, self._take),
+            now_ms=now_ms,
+        )
+
+    def _realtime(
+        self, parts: RoomParts, credits: Credits, version: str, demo_model: bool
+    ) -> Realtime:
+        settings = self.settings
+
+        async def open_room(room: str, log: RoomLog) -> LiveRoom:
+            return await self._open_room(room, log, parts, credits)
+
+        async def not_yet(*_: object) -> None:
+            raise NotFound("The server is starting.", retryable=True)
+
+        origins = [settings.server.public_url] if settings.server.public_url else []
+        return Realtime(
+            node=self.node,
+            version=version,
+            settings=settings.sockets,
+            rooms=settings.rooms,
+            bus=ValkeyBus(
+                self._bus_url,
+                log_entries=settings.bus.log_entries,
+                log_seconds=settings.bus.log_seconds,
+            ),
+            authenticate=not_yet,  # type: ignore[arg-type]  # replaced once accounts stand
+            open_room=open_room,
+            fence_floor=lambda room: fence_of(self.db, room),
+            rooms_of=lambda person: room_ids_of(self.db, person),
+            admit=not_yet,
+            leave=not_yet,
+            wallet_of=credits.balance,
+            notices_of=_disclosure,
+            own_origins=[*origins, *settings.server.allowed_origins],
+            demo_model=demo_model,
+        )
+
+    async def _open_room(
+        self, room: str, log: RoomLog, parts: RoomParts, credits: Credits
+    ) -> LiveRoom:
+        """A room into memory: older holders shut out first, then what they left is ended."""
+        await raise_fence(self.db, room, log.fence)
+        row = await find_room(self.db, room)
+        if row is None:
+            raise NotFound("There is no such room.", code="room_not_found")
+        rows = await branch(self.db, row.home, room, row.head, limit=KEPT)
+        live = ChatRoom(row, Tree(row.home, room, row.n, rows), log, parts)
+        await end_what_was_left(live, log, credits)
+        return live
+
+    async def _accounts(self, realtime: Realtime) -> Accounts:
+        settings = self.settings.accounts
+        keys = await sign_ins.signing_keys(self.db, *new_signing_key())
+        return Accounts(
+            settings,
+            self.db,
+            self._passwords,
+            Tokens(keys, settings.access_seconds, now_ms),
+            realtime.account_log,
+            self._mailer,
+            default_plan=self.settings.default_plan,
+            now_ms=now_ms,
+        )
+
+    async def _leave(self, who: Principal, room: str) -> None:
+        row = await find_room(self.db, room)
+        if row is not None:
+            await leave_room(self.db, row.home, room, who.person.id)
+
+    async def _take(self, key: str, count: int, seconds: float) -> Allowed:
+        """Count against a plan; while the bus is away nobody is refused for it."""
+        try:
+            return await self._rates.take(key, count, seconds)
+        except LimitUnknown:
+            return Allowed(True, 0, 0)
+
+    def background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """What runs beside the requests, in the app's TaskGroup."""
+        return [
+            tasks.create_task(self._recall.run(), name="remembering"),
+            tasks.create_task(self._mailer.run(), name="mail"),
+        ]
+
+    async def close(self) -> None:
+        """Give back what was opened."""
+        self._passwords.close()
+        await self._redis.aclose()
+
+
+def _disclosure(who: Principal) -> list[Notice]:  # noqa: ARG001 - everybody is told the same
+    return [Notice(kind="disclosure", text=DISCLOSURE)]
