@@ -44,7 +44,7 @@ class Addresses(Struct, frozen=True):
     bus: str
 
 
-class House:
+class Launch:
     """One run of everything: what it is made of, and the steps that bring it up."""
 
     def __init__(
@@ -283,25 +283,25 @@ def up(settings: Settings, roles: Collection[str] = ROLES, display: Display | No
     try:
         settings = check_tls(settings)
         folder.claim()
-        house = House(settings, folder, display, roles)
+        launch = Launch(settings, folder, display, roles)
     except (CannotStart, StoreFailed) as error:
         print_failure(str(error))
         folder.release()
         return 1
     try:
-        return asyncio.run(_run(house))
+        return asyncio.run(_run(launch))
     finally:
-        house.close()
+        launch.close()
 
 
-async def _run(house: House) -> int:
-    house.display.say(f"Kindred {kindred_version()}, data in {house.folder.path}")
-    supervisor = Supervisor(house.display.say)
+async def _run(launch: Launch) -> int:
+    launch.display.say(f"Kindred {kindred_version()}, data in {launch.folder.path}")
+    supervisor = Supervisor(launch.display.say)
     supervisor.listen_to_signals()
-    steps = [house.start_stores, house.migrate, house.start_model, house.start_gateways]
+    steps = [launch.start_stores, launch.migrate, launch.start_model, launch.start_gateways]
     status = await supervisor.run(steps)
     if supervisor.failure:
         print_failure(supervisor.failure)
     else:
-        house.display.say("Stopped; everything is saved.")
+        launch.display.say("Stopped; everything is saved.")
     return status

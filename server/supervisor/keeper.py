@@ -98,7 +98,7 @@ class Keeper:
         """Why it is not up. The first time that ends everything, if the child is needed."""
         if self._needed and not self.first_ready.is_set():
             raise ChildFailed(str(error)) from error
-        return f"did not come up ({error})"
+        return f"did not come up ({str(error).splitlines()[-1]})"
 
     def _tell_once(self, text: str) -> None:
         """The same sentence is not said again until the child has been up in between."""
