@@ -7,7 +7,7 @@ import asyncio
 import os
 import secrets
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -61,7 +61,8 @@ class Launch:
             settings.database.url or (self.postgres.url(DATABASE) if self.postgres else ""),
             settings.bus.url or (self.valkey.url() if self.valkey else ""),
         )
-        self.model = embedded_model(settings.models, folder.path) if "model" in roles else None
+        wanted = "model" in roles
+        self.model = embedded_model(settings.models, folder.path, display.say) if wanted else None
         count = settings.server.gateways if "gateway" in roles else 0
         self.sockets = open_sockets(settings.server.host, settings.port, count)
         port = self.sockets[0].getsockname()[1] if self.sockets else settings.port
@@ -200,7 +201,9 @@ def embedded_stores(settings: Settings, data: Path) -> tuple[Postgres | None, Va
     )
 
 
-def embedded_model(models: ModelSettings, data: Path) -> ModelServer | None:
+def embedded_model(
+    models: ModelSettings, data: Path, tell: Callable[[str], None]
+) -> ModelServer | None:
     """The model server, when a provider in use needs it."""
     for name in models.use:
         provider = models.providers.get(name)
@@ -208,7 +211,8 @@ def embedded_model(models: ModelSettings, data: Path) -> ModelServer | None:
         if kind == "embedded":
             path = provider.model if provider else ""
             arguments = ["--model", str(Path(path).absolute())] if path else []
-            return ModelServer(data, key=secrets.token_urlsafe(24), arguments=arguments)
+            key = secrets.token_urlsafe(24)
+            return ModelServer(data, key=key, arguments=arguments, tell=tell)
     return None
 
 

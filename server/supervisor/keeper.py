@@ -119,8 +119,8 @@ class Keeper:
         if self.pid and not self._stopping.is_set():
             self.first_ready.set()
             self._told = ""
-            if again:
-                self._say(f"{self._title} is back.")
+            if again or not self._needed:
+                self._say(f"{self._title} is {'back' if again else 'ready'}.")
         code = await self._ended
         self._on_end()
         return how_it_ended(code)

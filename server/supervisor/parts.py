@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server.supervisor.orders import GatewayOrders
+from server.supervisor.progress import ModelProgress
 from storage.embedded.child import Command
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,10 +102,13 @@ class ModelServer:
     start_seconds = 900.0
     check_seconds = 0.25
 
-    def __init__(self, data: Path, *, key: str, arguments: list[str]) -> None:
+    def __init__(
+        self, data: Path, *, key: str, arguments: list[str], tell: Callable[[str], None]
+    ) -> None:
         self._data = data
         self.key = key
         self._arguments = arguments
+        self._progress = ModelProgress(data / "logs" / "model.log", tell)
         self.port = _free_port()
 
     @property
@@ -113,7 +117,8 @@ class ModelServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def prepare(self) -> None:
-        """Nothing to do before a start."""
+        """Progress is read from here on."""
+        self._progress.begin()
 
     def command(self) -> Command:
         """Start the model server on loopback, behind a key."""
@@ -132,6 +137,7 @@ class ModelServer:
 
     def ready(self) -> bool:
         """Whether it listens, which it does once the weights are loaded."""
+        self._progress.look()
         with socket.socket() as link:
             link.settimeout(0.2)
             return link.connect_ex(("127.0.0.1", self.port)) == 0
