@@ -1,4 +1,4 @@
-"""The embedded language model as a process of its own, behind an OpenAI-compatible address.
+"""The embedded model server: llama.cpp's own server in a process of its own, on loopback.
 
-A small instruct model so that the house works without a key; any GGUF file replaces it.
+It speaks the same OpenAI-compatible format as the providers out there, so one client serves all.
 """

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if prepare(serving):
             # A fresh start of the same process gives back what the rewriting took: 50 MB.
-            os.execv(sys.executable, sys.orig_argv)
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606
     except (NoModel, OSError) as error:
         print(f"The language model cannot be loaded: {error}", file=sys.stderr)
         return 1
