@@ -11,7 +11,7 @@ from pathlib import Path
 from config.settings import Settings
 from server.supervisor.folder import CannotStart, DataFolder
 from server.up import DATABASE, Addresses, embedded_stores
-from storage.embedded.child import end, spawn, wait_ready
+from storage.embedded.child import end, spawn, tidy_sockets, wait_ready
 from storage.embedded.postgres import Postgres
 from storage.embedded.valkey import Valkey
 
@@ -38,6 +38,7 @@ def borrowed_stores(settings: Settings, *, bus: bool = False) -> Iterator[Addres
     folder.claim()
     with ExitStack() as stack:
         stack.callback(folder.release)
+        stack.callback(tidy_sockets, folder.path)
         database_url, bus_url = settings.database.url, settings.bus.url
         if postgres is not None:
             stack.enter_context(_started(postgres))

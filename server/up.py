@@ -24,7 +24,7 @@ from server.supervisor.parts import Gateway, ModelServer
 from server.supervisor.restarts import RestartPolicy
 from server.supervisor.supervisor import Supervisor
 from storage.database import DatabaseUnreachable, connect, ensure_database
-from storage.embedded.child import StoreFailed
+from storage.embedded.child import StoreFailed, tidy_sockets
 from storage.embedded.postgres import Postgres
 from storage.embedded.valkey import Valkey
 from storage.migrate import MigrationError, migrate
@@ -169,6 +169,7 @@ class Launch:
         """Give the port and the folder back."""
         for listening in self.sockets:
             listening.close()
+        tidy_sockets(self.folder.path)
         self.folder.release()
 
 

@@ -15,7 +15,7 @@ import pytest
 from msgspec import Struct
 
 from storage.database import connect, open_pool
-from storage.embedded.child import end, spawn, wait_ready
+from storage.embedded.child import end, spawn, tidy_sockets, wait_ready
 from storage.embedded.postgres import Postgres
 from storage.embedded.valkey import Valkey
 from storage.migrate import migrate
@@ -52,6 +52,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     finally:
         for child, command in reversed(running):
             end(child, command.stop, 10.0)
+        tidy_sockets(folder)
 
 
 async def _make_template(postgres: Postgres) -> None:

@@ -127,6 +127,14 @@ def socket_folder(data: Path) -> Path:
     return folder
 
 
+def tidy_sockets(data: Path) -> None:
+    """Remove the socket folder once nothing is in it."""
+    folder = socket_folder(data)
+    for empty in (folder / "postgres", folder):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+
+
 def _runtime_folder() -> Path:
     """Where short-lived sockets go: the login's own folder, else the one for temporary files."""
     for candidate in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108

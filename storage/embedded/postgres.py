@@ -79,7 +79,7 @@ class Postgres:
         """Whether the first start, which takes a few seconds, is still to come."""
         return not (self.cluster / "PG_VERSION").exists()
 
-    @cached_property
+    @property
     def _sockets(self) -> Path:
         folder = socket_folder(self.data) / "postgres"
         folder.mkdir(mode=0o700, exist_ok=True)

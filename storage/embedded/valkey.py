@@ -10,7 +10,6 @@ import platform
 import signal
 import socket
 import sys
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -65,7 +64,7 @@ class Valkey:
         self._memory_mb = memory_mb
         self._durable = durable
 
-    @cached_property
+    @property
     def _socket(self) -> Path:
         return check_socket(socket_folder(self.data) / "valkey.sock")
 

@@ -72,7 +72,8 @@ def filled(tmp_path: Path) -> Settings:
         for number in range(5):
             fetch(
                 url,
-                "INSERT INTO messages (home, room, message, n, changed, sender_kind, sender, parts) "
+                "INSERT INTO messages (home, room, message, n, changed, sender_kind, sender, "
+                "parts) "
                 f"VALUES ('u_1', 'r_1', 'm_{number}', {number}, {number}, 'person', 'u_1', "
                 """'[{"text": "नमस्ते 😀"}]') RETURNING 1""",
             )

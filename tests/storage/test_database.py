@@ -26,7 +26,7 @@ async def test_a_statement_running_too_long_is_cancelled(database_url: str) -> N
 
 
 async def test_vectors_are_available(database: asyncpg.Pool) -> None:
-    await database.execute("CREATE EXTENSION vector")
+    await database.execute("CREATE EXTENSION IF NOT EXISTS vector")
     assert await database.fetchval("SELECT '[1,2]'::vector <-> '[4,6]'::vector") == 5
 
 

@@ -27,6 +27,7 @@ from storage.embedded.child import (
     leftovers,
     socket_folder,
     spawn,
+    tidy_sockets,
     wait_ready,
 )
 from storage.embedded.identity import Identity, can_enter, real_nobody
@@ -48,6 +49,7 @@ def running(server: Postgres | Valkey) -> "Iterator[subprocess.Popen[bytes]]":
         yield child
     finally:
         end(child, command.stop, 10.0)
+        tidy_sockets(server.data)
 
 
 async def write(server: Postgres, text: str) -> None:
