@@ -32,7 +32,7 @@ soak: install-dev ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(TESTS)
 
 bench: install-dev ## Measure; prints a table and writes JSON
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m loadtest.bench $(ARGS)
 
 lint: install-dev ## Style, types and the order of the house
 	@$(BIN)/ruff check .
