@@ -44,9 +44,9 @@ class Entitlements:
                     f"Your plan allows {plan.requests_per_minute} replies a minute.",
                     code="turns_per_minute",
                     retry_after_ms=taken.wait_ms,
-                    details={"unlocked_by": self._with_more("requests_per_minute", plan)},
+                    details={"unlocked_by": self._with_more(_requests_per_minute, plan)},
                 )
-        daily = plan.messages_per_day or plan.fair_use_messages_per_day
+        daily = _messages_per_day(plan)
         if daily:
             taken = await self._take(f"messages:{person}", daily, DAY_SECONDS)
             if not taken.yes:
@@ -54,14 +54,21 @@ class Entitlements:
                     f"Your plan allows {daily} messages a day.",
                     code="messages_per_day",
                     retry_after_ms=taken.wait_ms,
-                    details={"unlocked_by": self._with_more("messages_per_day", plan)},
+                    details={"unlocked_by": self._with_more(_messages_per_day, plan)},
                 )
 
-    def _with_more(self, field: str, plan: Plan) -> list[str]:
+    def _with_more(self, limit: Callable[[Plan], int], plan: Plan) -> list[str]:
         """The plans whose limit is higher; 0 is no limit."""
-        have = getattr(plan, field)
+        have = limit(plan)
         return [
-            name
-            for name, other in self._plans.items()
-            if getattr(other, field) == 0 or getattr(other, field) > have > 0
+            name for name, other in self._plans.items() if limit(other) == 0 or limit(other) > have
         ]
+
+
+def _requests_per_minute(plan: Plan) -> int:
+    return plan.requests_per_minute
+
+
+def _messages_per_day(plan: Plan) -> int:
+    """What is promised, or else the fair use of an unlimited plan."""
+    return plan.messages_per_day or plan.fair_use_messages_per_day
