@@ -13,3 +13,10 @@ def estimate_tokens(text: str) -> int:
         return max(1, (len(text) + 3) // 4)
     wide = sum(1 for character in text if ord(character) > 0x2FF)
     return max(1, (len(text) - wide + 3) // 4 + (wide * 2 + 2) // 3)
+
+
+def tokens_of_piece(text: str) -> int:
+    """Tokens of one piece of a stream. Most providers send a token a piece, a few several words."""
+    if len(text) <= 16 and not any(map(str.isspace, text.strip())):
+        return 1
+    return estimate_tokens(text)

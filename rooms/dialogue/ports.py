@@ -47,13 +47,19 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class ModelError(Exception):
-    """A provider failed. `retry_after_seconds` is its own wish, where it had one."""
+    """A provider failed. `retry_after_seconds` is its own wish, where it had one.
+
+    `detail` is what the provider wrote. It may quote the prompt: never log it.
+    """
 
     retryable = True
 
-    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after_seconds: float | None = None, detail: str = ""
+    ) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.detail = detail
 
 
 class ModelBusy(ModelError):
@@ -69,9 +75,13 @@ class ModelBroken(ModelError):
 
 
 class ModelRefused(ModelError):
-    """Wrong key, unknown model, bad request: asking again cannot help."""
+    """This request cannot succeed here: asking again cannot help."""
 
     retryable = False
+
+
+class ModelUnusable(ModelRefused):
+    """A wrong key, an unknown model, a used-up quota: nobody's request can succeed."""
 
 
 class LanguageModel(Protocol):
@@ -92,6 +102,9 @@ class LanguageModel(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of `text`: exact where the provider lets us, else a fair estimate. Pure, fast."""
+
+    def warm_up(self) -> None:
+        """Do now what the first question would wait for, such as imports. Blocks; optional."""
 
     async def aclose(self) -> None:
         """Give connections back."""

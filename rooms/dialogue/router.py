@@ -5,53 +5,52 @@ the caller's to handle. Cancellation passes straight through and closes the upst
 """
 
 import asyncio
-import importlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
 
 import structlog
-from msgspec import structs
 
-from config.models import ModelProvider, ModelSettings
-from rooms.dialogue.circuit import Circuit
+from config.models import ModelSettings
+from rooms.dialogue.circuit import Circuit, wait_before_asking_again
+from rooms.dialogue.fitting import fitted
 from rooms.dialogue.ports import (
     Ended,
     LanguageModel,
     ModelBroken,
     ModelError,
+    ModelRefused,
     ModelTimeout,
     Prompt,
     Words,
 )
-from rooms.dialogue.providers import embedded
+from rooms.dialogue.providers.choice import chosen_models, is_shipped
 
 logger = structlog.get_logger(__name__)
 
-# kind -> where its implementation lives; imported only when a setting names it.
-PROVIDERS: Final = {
-    "openai": "rooms.dialogue.providers.openai:OpenAIModel",
-    "anthropic": "rooms.dialogue.providers.anthropic:AnthropicModel",
-    "embedded": "rooms.dialogue.providers.embedded:embedded_model",
-}
-RETRY_WAIT_SECONDS_MAX: Final = 5.0
-
 
 class Answering:
-    """A provider that has begun to answer."""
+    """A provider that has begun to answer. `is_demo`: it is the small model that we ship."""
 
-    __slots__ = ("model", "provider", "words")
+    __slots__ = ("is_demo", "model", "provider", "words")
 
-    def __init__(self, provider: str, model: str, words: AsyncIterator[Words | Ended]) -> None:
+    def __init__(
+        self,
+        provider: str,
+        model: str,
+        words: AsyncIterator[Words | Ended],
+        *,
+        is_demo: bool = False,
+    ) -> None:
         self.provider = provider
         self.model = model
         self.words = words
+        self.is_demo = is_demo
 
 
 class Router:
-    """The providers in order of preference."""
+    """The providers in order of preference. `is_demo` tells of the preferred one."""
 
     def __init__(
         self,
@@ -59,6 +58,7 @@ class Router:
         settings: ModelSettings,
         *,
         is_demo: bool = False,
+        demos: frozenset[str] = frozenset(),
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -68,7 +68,8 @@ class Router:
         self._circuits = {model.name: Circuit() for model in models}
         self._clock = clock
         self._chance = chance
-        self.is_demo = is_demo
+        self._demos = demos
+        self.is_demo = is_demo or models[0].name in demos
 
     @property
     def context_tokens(self) -> int:
@@ -89,6 +90,11 @@ class Router:
         """Tokens of `text` for the preferred model."""
         return self._models[0].count_tokens(text)
 
+    async def warm_up(self) -> None:
+        """Import the vendors' clients off the loop, so that the first question need not wait."""
+        for model in self._models:
+            await asyncio.to_thread(model.warm_up)
+
     async def aclose(self) -> None:
         """Give every provider's connections back."""
         for model in self._models:
@@ -102,81 +108,132 @@ class Router:
             yield answering
 
     async def _first_that_answers(self, prompt: Prompt, upstream: AsyncExitStack) -> Answering:
-        last: ModelError = ModelBroken("no language model is available; all of them rest")
+        last = self._nobody()
         for model in self._models:
-            if not self._circuits[model.name].may_ask(self._clock()):
-                continue
-            for attempt in range(self._settings.retries + 1):
+            attempt = 0
+            while self._circuits[model.name].may_ask(self._clock()):
+                attempt += 1
                 try:
                     return await self._ask(model, prompt, upstream)
                 except ModelError as error:
                     last = error
-                    self._failed(model, error)
-                    retry_after = error.retry_after_seconds or 0.0
-                    if (
-                        not error.retryable
-                        or attempt == self._settings.retries
-                        or retry_after > RETRY_WAIT_SECONDS_MAX
-                    ):
-                        break
-                    await asyncio.sleep(max(retry_after, 0.1 * 2**attempt * self._chance()))
+                wait = wait_before_asking_again(
+                    last,
+                    attempt,
+                    self._settings.retries,
+                    others=self._others(model),
+                    chance=self._chance(),
+                )
+                if wait is None:
+                    break
+                await asyncio.sleep(wait)
         raise last
+
+    def _nobody(self) -> ModelError:
+        """The error for the case that every provider rests: says when the first may be asked."""
+        now = self._clock()
+        soonest = min(circuit.rests_seconds(now) for circuit in self._circuits.values())
+        return ModelBroken(
+            "no language model is available; all of them rest", retry_after_seconds=soonest
+        )
+
+    def _others(self, tried: LanguageModel) -> bool:
+        """Whether a provider further down could be asked now."""
+        now = self._clock()
+        later = self._models[self._models.index(tried) + 1 :]
+        return any(self._circuits[model.name].may_ask(now) for model in later)
 
     async def _ask(
         self, model: LanguageModel, prompt: Prompt, upstream: AsyncExitStack
     ) -> Answering:
         """Ask one provider and wait for its first word; on failure leave nothing open."""
         self._circuits[model.name] = self._circuits[model.name].asked(self._clock())
-        async with AsyncExitStack() as attempt:
-            try:
-                async with asyncio.timeout(self._settings.first_token_seconds):
-                    words = await attempt.enter_async_context(model.stream(prompt))
-                    first = await _first(words)
-            except TimeoutError:
-                raise ModelTimeout("no first word in time") from None
-            except asyncio.CancelledError:
-                self._circuits[model.name] = self._circuits[model.name].left()
-                raise
-            self._circuits[model.name] = self._circuits[model.name].succeeded()
-            upstream.push_async_exit(attempt.pop_all())
-        return Answering(model.name, model.model, self._watched(model, first, words))
-
-    async def _watched(
-        self, model: LanguageModel, first: Words, words: AsyncIterator[Words | Ended]
-    ) -> AsyncIterator[Words | Ended]:
-        """The stream from its first word on; silence in the middle is a failure."""
-        yield first
+        known = False
         try:
-            while True:
-                # Around the wait alone: a slow listener must not look like a silent model.
-                async with asyncio.timeout(self._settings.stall_seconds):
-                    item = await anext(words, None)
-                if item is None:
-                    return
-                yield item
-        except TimeoutError:
-            error = ModelTimeout("the model fell silent in mid-reply")
-            self._failed(model, error)
-            raise error from None
+            async with AsyncExitStack() as attempt:
+                words, first = await self._begin(model, prompt, attempt)
+                self._circuits[model.name] = self._circuits[model.name].succeeded()
+                known = True
+                upstream.push_async_exit(attempt.pop_all())
         except ModelError as error:
+            known = True
             self._failed(model, error)
             raise
+        finally:
+            if not known:
+                self._circuits[model.name] = self._circuits[model.name].left()
+        watched = _Watched(first, words, self._settings.stall_seconds)
+        watched.on_error = lambda error: self._failed(model, error)
+        return Answering(model.name, model.model, watched, is_demo=model.name in self._demos)
+
+    async def _begin(
+        self, model: LanguageModel, prompt: Prompt, attempt: AsyncExitStack
+    ) -> tuple[AsyncIterator[Words | Ended], Words]:
+        fits = fitted(prompt, model.context_tokens, model.max_output_tokens, model.count_tokens)
+        try:
+            async with asyncio.timeout(self._settings.first_token_seconds):
+                words = await attempt.enter_async_context(model.stream(fits))
+                return words, await _first(words)
+        except TimeoutError:
+            raise ModelTimeout("no first word in time") from None
 
     def _failed(self, model: LanguageModel, error: ModelError) -> None:
         settings = self._settings
         logger.warning("a model failed", provider=model.name, error=str(error))
-        self._circuits[model.name] = self._circuits[model.name].failed_at(
-            self._clock(), settings.circuit_failures, settings.circuit_seconds
+        self._circuits[model.name] = self._circuits[model.name].failed_with(
+            error, self._clock(), settings.circuit_failures, settings.circuit_seconds
         )
 
 
+class _Watched:
+    """The stream from its first word on; silence in the middle is a failure.
+
+    A plain object, not a generator: nothing is left open when its reader is cancelled.
+    """
+
+    __slots__ = ("_first", "_stall_seconds", "_words", "on_error")
+
+    def __init__(
+        self, first: Words, words: AsyncIterator[Words | Ended], stall_seconds: float
+    ) -> None:
+        self._first: Words | None = first
+        self._words = words
+        self._stall_seconds = stall_seconds
+        self.on_error: Callable[[ModelError], None] = lambda _error: None
+
+    def __aiter__(self) -> "_Watched":
+        return self
+
+    async def __anext__(self) -> Words | Ended:
+        if (first := self._first) is not None:
+            self._first = None
+            return first
+        try:
+            # Around the wait alone: a slow listener must not look like a silent model.
+            async with asyncio.timeout(self._stall_seconds):
+                return await anext(self._words)
+        except TimeoutError:
+            error = ModelTimeout("the model fell silent in mid-reply")
+            self.on_error(error)
+            raise error from None
+        except ModelError as error:
+            self.on_error(error)
+            raise
+
+
 async def _first(words: AsyncIterator[Words | Ended]) -> Words:
-    """The first words; an answer without any is a failure, not a reply."""
+    """The first words, blanks before them included; an answer without any is a failure."""
+    blank, tokens = "", 0
     async for item in words:
-        if isinstance(item, Words) and item.text:
-            return item
-        if isinstance(item, Ended):
-            break
+        match item:
+            case Words():
+                blank, tokens = blank + item.text, tokens + item.tokens
+                if blank and not blank.isspace():
+                    return Words(blank, tokens)
+            case Ended(reason="filtered"):
+                raise ModelRefused("the provider declines to answer this")
+            case Ended():
+                break
     raise ModelBroken("the model answered nothing")
 
 
@@ -184,34 +241,6 @@ def build_router(
     settings: ModelSettings, embedded_url: str | None, embedded_key: str | None
 ) -> Router:
     """The router that the settings describe. Raises ValueError for an unknown name or kind."""
-    models = [_build(name, settings, embedded_url, embedded_key) for name in settings.use]
-    first = settings.use[0]
-    shipped = first == "embedded" and not settings.providers.get("embedded", ModelProvider()).model
-    return Router(models, settings, is_demo=shipped)
-
-
-def _build(
-    name: str, settings: ModelSettings, embedded_url: str | None, embedded_key: str | None
-) -> LanguageModel:
-    provider = settings.providers.get(name)
-    if provider is None and name != "embedded":
-        known = ", ".join(["embedded", *settings.providers])
-        raise ValueError(f"models.use names the unknown provider {name!r}; known: {known}")
-    provider = provider or ModelProvider(
-        kind="embedded",
-        context_tokens=embedded.CONTEXT_TOKENS,
-        max_output_tokens=embedded.REPLY_TOKENS,
-        temperature=embedded.TEMPERATURE,
-    )
-    if provider.kind == "embedded":
-        provider = structs.replace(
-            provider,
-            base_url=embedded_url or "http://127.0.0.1:1/v1",
-            api_key=embedded_key or "",
-            model=provider.model.rsplit("/", 1)[-1] or "SmolLM2-135M-Instruct",
-        )
-    if provider.kind not in PROVIDERS:
-        raise ValueError(f"unknown model provider {provider.kind!r}; known: {', '.join(PROVIDERS)}")
-    module, _, attribute = PROVIDERS[provider.kind].partition(":")
-    model: LanguageModel = getattr(importlib.import_module(module), attribute)(name, provider)
-    return model
+    models = chosen_models(settings, embedded_url, embedded_key)
+    demos = frozenset(model.name for model in models if is_shipped(model.name, settings))
+    return Router(models, settings, demos=demos)

@@ -1,32 +1,34 @@
-"""Anthropic's messages API, streamed with the stock client.
+"""Anthropic's messages API: the system text travels apart, and a begun reply is prefilled.
 
-The system text travels apart, roles alternate, and a reply that is carried on is prefilled.
+The stock client makes the request; the stream's bytes are decoded here, as in openai.py.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import anthropic
 import httpx2
 import msgspec
 from msgspec import Struct
 
 from config.models import ModelProvider
-from rooms.dialogue.estimate import estimate_tokens
-from rooms.dialogue.ports import (
-    Ended,
-    ModelBroken,
-    ModelBusy,
-    ModelError,
-    ModelRefused,
-    ModelTimeout,
-    Prompt,
-    Words,
-)
+from rooms.dialogue.estimate import estimate_tokens, tokens_of_piece
+from rooms.dialogue.ports import Ended, ModelBroken, ModelBusy, ModelError, Prompt, Words
+from rooms.dialogue.providers.failures import Unreachable, failure_of
+from rooms.dialogue.providers.reading import Items, Reading
+from rooms.dialogue.providers.sse import EventData
+from rooms.dialogue.reasoning import ReasoningFilter
 
-CONNECT_SECONDS = 10.0
-_REASONS = {"max_tokens": "length", "refusal": "filtered"}
+if TYPE_CHECKING:
+    import anthropic
+
+CONNECT_SECONDS: Final = 10.0
+_OPENING: Final = "(They have just met.)"  # a conversation must begin with the person
+_REASONS: Final[dict[str, Literal["length", "filtered"]]] = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "filtered",
+}
 
 
 class _Usage(Struct):
@@ -48,6 +50,7 @@ class _Delta(Struct):
 
 class _Error(Struct):
     type: str = ""
+    message: str = ""
 
 
 class _Event(Struct):
@@ -61,6 +64,81 @@ class _Event(Struct):
 _decode = msgspec.json.Decoder(_Event).decode
 
 
+class AnthropicDecoder:
+    """The events of one streamed message; see rooms/dialogue/providers/reading.py."""
+
+    __slots__ = ("_data", "_reading", "_reason", "_reasoning", "_writing", "ended", "said_all")
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.said_all = False
+        self._data = EventData()
+        self._reasoning = ReasoningFilter()
+        self._reading: int | None = None
+        self._writing: int | None = None
+        self._reason: str | None = None
+
+    def feed(self, block: bytes, items: Items) -> None:
+        """See the protocol."""
+        for data in self._data.feed(block):
+            self._take(data, items)
+
+    def finish(self, items: Items) -> None:
+        """See the protocol. After the reason for stopping nothing is missing but the farewell."""
+        for data in self._data.finish():
+            self._take(data, items)
+        if self.ended:
+            return
+        if self._reason is None:
+            raise ModelBroken("the stream was cut")
+        self._end(items)
+
+    def _take(self, data: bytes, items: Items) -> None:
+        if self.ended:
+            return
+        try:
+            event = _decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ModelBroken("the provider sent a chunk that cannot be read") from error
+        match event.type:
+            case "content_block_delta":
+                self._say(event.delta, items)
+            case "message_start":
+                self._reading = _read(event.message)
+            case "message_delta":
+                self._note(event)
+            case "message_stop":
+                self._end(items)
+            case "error":
+                raise _mid_stream(event.error)
+
+    def _say(self, delta: _Delta | None, items: Items) -> None:
+        """Text is shown; thinking and its signature are not."""
+        if delta is None or delta.type != "text_delta":
+            return
+        if shown := self._reasoning.feed(delta.text):
+            items.append(Words(shown, tokens_of_piece(shown)))
+
+    def _note(self, event: _Event) -> None:
+        if event.delta is not None and event.delta.stop_reason is not None:
+            self._reason = event.delta.stop_reason
+            self.said_all = True
+        if event.usage is not None and event.usage.output_tokens is not None:
+            self._writing = event.usage.output_tokens
+
+    def _end(self, items: Items) -> None:
+        if rest := self._reasoning.finish():
+            items.append(Words(rest, tokens_of_piece(rest)))
+        items.append(
+            Ended(
+                reason=_REASONS.get(self._reason or "", "stop"),
+                input_tokens=self._reading,
+                output_tokens=self._writing,
+            )
+        )
+        self.ended = True
+
+
 class AnthropicModel:
     """One Anthropic model; see rooms/dialogue/ports.py."""
 
@@ -69,13 +147,14 @@ class AnthropicModel:
         self.model = settings.model
         self.context_tokens = settings.context_tokens
         self.max_output_tokens = settings.max_output_tokens
-        self._temperature = settings.temperature
-        self._client = anthropic.AsyncAnthropic(
-            base_url=settings.base_url or None,
-            api_key=settings.api_key or "none",
-            max_retries=0,
-            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-        )
+        self._settings = settings
+        self._client: anthropic.AsyncAnthropic | None = None
+
+    def warm_up(self) -> None:
+        """Import the vendor's client, which takes three seconds of CPU: call it off the loop."""
+        import anthropic
+
+        anthropic.resources.messages.__name__  # noqa: B018 - its lazy half
 
     def count_tokens(self, text: str) -> int:
         """Our estimate; the provider's own count arrives with the stream."""
@@ -83,107 +162,84 @@ class AnthropicModel:
 
     async def aclose(self) -> None:
         """Give connections back."""
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
     @asynccontextmanager
     async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Words | Ended]]:
         """See the port. Leaving closes the HTTP stream, which stops the provider."""
-        system = "\n\n".join(line.text for line in prompt.lines if line.role == "system")
-        body: dict[str, Any] = {
+        response = await self._open(prompt)
+        try:
+            async with aclosing(response.http_response.aiter_bytes()) as blocks:
+                yield Reading(blocks, AnthropicDecoder())
+        finally:
+            await response.http_response.aclose()
+
+    async def _open(self, prompt: Prompt) -> Any:
+        import anthropic
+
+        client = self._connected()
+        try:
+            return await client.messages.with_raw_response.create(**self._request(prompt))
+        except anthropic.APIStatusError as error:
+            told = error.message
+            raise failure_of(error.status_code, error.response.headers, told) from error
+        except anthropic.APIError as error:
+            raise Unreachable("the provider cannot be reached") from error
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        asked: dict[str, Any] = {
             "model": self.model,
             "messages": _messages(prompt),
-            "max_tokens": prompt.max_output_tokens,
-            "temperature": min(prompt.temperature, self._temperature, 1.0),
+            "max_tokens": min(prompt.max_output_tokens, self.max_output_tokens),
+            "temperature": min(prompt.temperature, self._settings.temperature, 1.0),
             "stream": True,
         }
+        system = "\n\n".join(line.text for line in prompt.lines if line.role == "system")
         if system:
-            body["system"] = system
+            asked["system"] = system
         if prompt.stop:
-            body["stop_sequences"] = list(prompt.stop)
-        try:
-            async with self._client.messages.with_streaming_response.create(**body) as response:
-                yield _items(response.iter_lines())
-        except anthropic.APIError as error:
-            raise _typed(error) from error
+            asked["stop_sequences"] = [stop for stop in prompt.stop if stop.strip()]
+        return asked
+
+    def _connected(self) -> "anthropic.AsyncAnthropic":
+        if self._client is None:
+            import anthropic
+
+            self._client = anthropic.AsyncAnthropic(
+                base_url=self._settings.base_url or None,
+                api_key=self._settings.api_key or "none",
+                max_retries=0,  # the router decides who is asked again
+                timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            )
+        return self._client
 
 
 def _messages(prompt: Prompt) -> list[dict[str, str]]:
+    """The conversation without its system lines, beginning with the person, never empty lines."""
     lines = [
-        {"role": line.role, "content": line.text} for line in prompt.lines if line.role != "system"
+        {"role": line.role, "content": line.text}
+        for line in prompt.lines
+        if line.role != "system" and line.text.strip()
     ]
-    if prompt.prefill:
-        lines.append({"role": "assistant", "content": prompt.prefill.rstrip()})
+    if not lines or lines[0]["role"] != "user":
+        lines.insert(0, {"role": "user", "content": _OPENING})
+    if begun := prompt.prefill.rstrip():
+        lines.append({"role": "assistant", "content": begun})
     return lines
 
 
-async def _items(lines: AsyncIterator[str]) -> AsyncIterator[Words | Ended]:
-    """Decode the event stream into words; usage is told at the start and at the end."""
-    reading: int | None = None
-    writing: int | None = None
-    reason: str | None = None
-    stopped = False
-    try:
-        async for line in lines:
-            if not line.startswith("data:"):
-                continue
-            event = _decode(line[5:])
-            match event.type:
-                case "message_start" if event.message and event.message.usage:
-                    usage = event.message.usage
-                    cached = (usage.cache_creation_input_tokens or 0) + (
-                        usage.cache_read_input_tokens or 0
-                    )
-                    reading = (usage.input_tokens or 0) + cached
-                case "content_block_delta" if event.delta and event.delta.type == "text_delta":
-                    if event.delta.text:
-                        yield Words(event.delta.text, estimate_tokens(event.delta.text))
-                case "message_delta":
-                    reason = event.delta.stop_reason if event.delta else reason
-                    writing = event.usage.output_tokens if event.usage else writing
-                case "message_stop":
-                    stopped = True
-                    break
-                case "error":
-                    raise _broken(event.error)
-    except msgspec.MsgspecError as error:
-        raise ModelBroken("the provider sent a chunk that is not JSON") from error
-    except httpx2.TimeoutException as error:
-        raise ModelTimeout("the provider fell silent") from error
-    except (httpx2.HTTPError, anthropic.APIError) as error:
-        raise ModelBroken("the stream was cut") from error
-    if not stopped:
-        raise ModelBroken("the stream was cut")
-    yield Ended(
-        reason=_REASONS.get(reason or "", "stop"),  # type: ignore[arg-type]
-        input_tokens=reading,
-        output_tokens=writing,
-    )
-
-
-def _broken(error: _Error | None) -> ModelError:
-    if error is not None and error.type in {"overloaded_error", "rate_limit_error"}:
-        return ModelBusy("the provider is overloaded")
-    return ModelBroken("the provider reported an error in mid-stream")
-
-
-def _typed(error: anthropic.APIError) -> ModelError:
-    """The vendor's error as one of ours."""
-    match error:
-        case anthropic.APITimeoutError():
-            return ModelTimeout("the provider did not answer in time")
-        case anthropic.APIStatusError(status_code=429 | 529):
-            return ModelBusy("the provider asks us to slow down", retry_after_seconds=_wait(error))
-        case anthropic.APIStatusError(status_code=status) if status >= 500:
-            return ModelBroken(f"the provider answered {status}", retry_after_seconds=_wait(error))
-        case anthropic.APIStatusError(status_code=status):
-            return ModelRefused(f"the provider refused the request with {status}")
-        case _:
-            return ModelBroken("the provider cannot be reached")
-
-
-def _wait(error: anthropic.APIError) -> float | None:
-    assert isinstance(error, anthropic.APIStatusError)
-    try:
-        return max(0.0, float(error.response.headers["retry-after"]))
-    except (KeyError, ValueError):
+def _read(message: _Message | None) -> int | None:
+    """Tokens read; those from the vendor's cache are counted apart, and were read too."""
+    if message is None or message.usage is None or message.usage.input_tokens is None:
         return None
+    usage = message.usage
+    cached = (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+    return (usage.input_tokens or 0) + cached
+
+
+def _mid_stream(error: _Error | None) -> ModelError:
+    detail = error.message[:300] if error else ""
+    if error is not None and error.type in {"overloaded_error", "rate_limit_error"}:
+        return ModelBusy("the provider is overloaded", detail=detail)
+    return ModelBroken("the provider reported an error in mid-stream", detail=detail)

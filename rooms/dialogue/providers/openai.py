@@ -1,33 +1,43 @@
 """Any OpenAI-compatible address: OpenAI, xAI, OpenRouter, vLLM, llama.cpp, and our own server.
 
-The stock client makes the request and owns the connection; the stream's lines are decoded here,
-because the client's own objects cost five times more a token (docs/why/model-streams.md).
+The stock client makes the request; the stream's bytes are decoded here. What an address does
+not understand (usage in streams, a temperature) is left out once it has said so.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import httpx2
 import msgspec
-import openai
 from msgspec import Struct
 
 from config.models import ModelProvider
-from rooms.dialogue.estimate import estimate_tokens
+from rooms.dialogue.estimate import estimate_tokens, tokens_of_piece
 from rooms.dialogue.ports import (
     Ended,
     ModelBroken,
     ModelBusy,
-    ModelError,
     ModelRefused,
-    ModelTimeout,
+    ModelUnusable,
     Prompt,
     Words,
 )
+from rooms.dialogue.providers.failures import Unreachable, failure_of
+from rooms.dialogue.providers.reading import Items, Reading
+from rooms.dialogue.providers.sse import EventData
 from rooms.dialogue.reasoning import ReasoningFilter
 
-CONNECT_SECONDS = 10.0
+if TYPE_CHECKING:
+    import openai
+
+CONNECT_SECONDS: Final = 10.0
+_STOPS_MAX: Final = 4  # more are refused by OpenAI
+_ASKED_AGAIN_MAX: Final = 4
+_REASONS: Final[dict[str, Literal["length", "filtered"]]] = {
+    "length": "length",
+    "content_filter": "filtered",
+}
 
 
 class _Delta(Struct):
@@ -53,6 +63,70 @@ class _Chunk(Struct):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
+class OpenAIDecoder:
+    """The chunks of one streamed chat completion; see rooms/dialogue/providers/reading.py."""
+
+    __slots__ = ("_data", "_reason", "_reasoning", "_usage", "ended", "said_all")
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.said_all = False
+        self._data = EventData()
+        self._reasoning = ReasoningFilter()
+        self._reason: str | None = None
+        self._usage: _Usage | None = None
+
+    def feed(self, block: bytes, items: Items) -> None:
+        """See the protocol."""
+        for data in self._data.feed(block):
+            self._take(data, items)
+
+    def finish(self, items: Items) -> None:
+        """See the protocol. Some addresses never say [DONE]; a reason is as good."""
+        for data in self._data.finish():
+            self._take(data, items)
+        if self.ended:
+            return
+        if self._reason is None:
+            raise ModelBroken("the stream was cut")
+        self._end(items)
+
+    def _take(self, data: bytes, items: Items) -> None:
+        if self.ended:
+            return
+        if data == b"[DONE]":
+            self._end(items)
+            return
+        try:
+            chunk = _decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ModelBroken("the provider sent a chunk that cannot be read") from error
+        if chunk.error is not None:
+            raise _mid_stream(chunk.error)
+        self._usage = chunk.usage or self._usage
+        for choice in chunk.choices[:1]:
+            if choice.delta is not None and choice.delta.content:
+                shown = self._reasoning.feed(choice.delta.content)
+                if shown:
+                    items.append(Words(shown, tokens_of_piece(shown)))
+            if choice.finish_reason:
+                self._reason = choice.finish_reason
+                self.said_all = True
+
+    def _end(self, items: Items) -> None:
+        if rest := self._reasoning.finish():
+            items.append(Words(rest, tokens_of_piece(rest)))
+        usage = self._usage
+        items.append(
+            Ended(
+                reason=_REASONS.get(self._reason or "", "stop"),
+                input_tokens=usage.prompt_tokens if usage else None,
+                output_tokens=usage.completion_tokens if usage else None,
+            )
+        )
+        self.ended = True
+
+
 class OpenAIModel:
     """One model at one OpenAI-compatible address; see rooms/dialogue/ports.py."""
 
@@ -61,14 +135,17 @@ class OpenAIModel:
         self.model = settings.model
         self.context_tokens = settings.context_tokens
         self.max_output_tokens = settings.max_output_tokens
-        self._temperature = settings.temperature
+        self._settings = settings
         self._sampling = sampling or {}
-        self._client = openai.AsyncOpenAI(
-            base_url=settings.base_url or None,
-            api_key=settings.api_key or "none",
-            max_retries=0,  # the router decides who is asked again
-            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-        )
+        self._left_out: set[str] = set()
+        self._limit_name = "max_tokens"
+        self._client: openai.AsyncOpenAI | None = None
+
+    def warm_up(self) -> None:
+        """Import the vendor's client, which takes a second of CPU: call it off the loop."""
+        import openai
+
+        openai.resources.chat.completions.__name__  # noqa: B018 - its lazy half
 
     def count_tokens(self, text: str) -> int:
         """Our estimate; the provider's own count arrives with the end of the stream."""
@@ -76,92 +153,100 @@ class OpenAIModel:
 
     async def aclose(self) -> None:
         """Give connections back."""
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
     @asynccontextmanager
     async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Words | Ended]]:
         """See the port. Leaving closes the HTTP stream, which stops the provider."""
+        response = await self._open(prompt)
         try:
-            async with self._client.chat.completions.with_streaming_response.create(
-                model=self.model,
-                messages=_messages(prompt),
-                max_tokens=prompt.max_output_tokens,
-                temperature=min(prompt.temperature, self._temperature),
-                stop=list(prompt.stop) or openai.omit,
-                stream=True,
-                stream_options={"include_usage": True},
-                extra_body=self._sampling or None,
-            ) as response:
-                yield _items(response.iter_lines())
-        except openai.APIError as error:
-            raise typed(error) from error
+            _check_kind(response.http_response.headers.get("content-type", ""))
+            async with aclosing(response.http_response.aiter_bytes()) as blocks:
+                yield Reading(blocks, OpenAIDecoder())
+        finally:
+            await response.http_response.aclose()
+
+    async def _open(self, prompt: Prompt) -> Any:
+        """Send the request; once more without what the address says it does not know."""
+        import openai
+
+        client = self._connected()
+        for _ in range(_ASKED_AGAIN_MAX):
+            try:
+                return await client.chat.completions.with_raw_response.create(
+                    **self._request(prompt)
+                )
+            except openai.APIStatusError as error:
+                told = error.message
+                if error.status_code not in {400, 422} or not self._learn(told, error.param):
+                    raise failure_of(error.status_code, error.response.headers, told) from error
+            except openai.APITimeoutError as error:
+                raise Unreachable("the provider cannot be reached in time") from error
+            except openai.APIError as error:
+                raise Unreachable("the provider cannot be reached") from error
+        raise ModelRefused("the provider refuses every form of the request")
+
+    def _learn(self, told: str, param: str | None) -> bool:
+        """Take note of what the address does not know; False if there is nothing to change."""
+        if "max_completion_tokens" in told and self._limit_name == "max_tokens":
+            self._limit_name = "max_completion_tokens"
+            return True
+        unknown = "stream_options" if "stream_options" in told else param
+        if unknown not in {"stream_options", "temperature", *self._sampling}:
+            return False
+        if unknown in self._left_out:
+            return False
+        self._left_out.add(unknown)
+        return True
+
+    def _request(self, prompt: Prompt) -> dict[str, Any]:
+        asked: dict[str, Any] = {
+            "model": self.model,
+            "messages": _messages(prompt),
+            "temperature": min(prompt.temperature, self._settings.temperature),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            self._limit_name: min(prompt.max_output_tokens, self.max_output_tokens),
+        }
+        if prompt.stop:
+            asked["stop"] = list(prompt.stop[:_STOPS_MAX])
+        asked = {name: value for name, value in asked.items() if name not in self._left_out}
+        if self._sampling:
+            asked["extra_body"] = {
+                name: value for name, value in self._sampling.items() if name not in self._left_out
+            }
+        return asked
+
+    def _connected(self) -> "openai.AsyncOpenAI":
+        if self._client is None:
+            import openai
+
+            self._client = openai.AsyncOpenAI(
+                base_url=self._settings.base_url or None,
+                api_key=self._settings.api_key or "none",
+                max_retries=0,  # the router decides who is asked again
+                timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            )
+        return self._client
 
 
-def _messages(prompt: Prompt) -> Any:
+def _messages(prompt: Prompt) -> list[dict[str, str]]:
     lines = [{"role": line.role, "content": line.text} for line in prompt.lines]
     if prompt.prefill:
         lines.append({"role": "assistant", "content": prompt.prefill})
     return lines
 
 
-async def _items(lines: AsyncIterator[str]) -> AsyncIterator[Words | Ended]:
-    """Decode server-sent events into words; the end carries the usage, where it came."""
-    reasoning = ReasoningFilter()
-    reason: str | None = None
-    usage: _Usage | None = None
-    done = False
-    try:
-        async for line in lines:
-            if not line.startswith("data:"):
-                continue
-            data = line[5:].strip()
-            if data == "[DONE]":
-                done = True
-                break
-            chunk = _decode(data)
-            if chunk.error is not None:
-                raise ModelBroken("the provider reported an error in mid-stream")
-            usage = chunk.usage or usage
-            for choice in chunk.choices[:1]:
-                reason = choice.finish_reason or reason
-                if choice.delta is not None and choice.delta.content:
-                    shown = reasoning.feed(choice.delta.content)
-                    if shown:
-                        yield Words(shown)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ModelBroken("the provider sent a chunk that is not JSON") from error
-    except httpx2.TimeoutException as error:
-        raise ModelTimeout("the provider fell silent") from error
-    except (httpx2.HTTPError, openai.APIError) as error:
-        raise ModelBroken("the stream was cut") from error
-    if not done and reason is None:
-        raise ModelBroken("the stream was cut")
-    if rest := reasoning.finish():
-        yield Words(rest)
-    yield Ended(
-        reason={"length": "length", "content_filter": "filtered"}.get(reason or "stop", "stop"),  # type: ignore[arg-type]
-        input_tokens=usage.prompt_tokens if usage else None,
-        output_tokens=usage.completion_tokens if usage else None,
-    )
+def _check_kind(content_type: str) -> None:
+    """A page or a document instead of events is a wrong address, and says so at once."""
+    if content_type.startswith(("text/html", "application/json")):
+        kind = content_type.partition(";")[0]
+        raise ModelUnusable(f"the address answers with {kind}, not with a stream: is it right?")
 
 
-def typed(error: openai.APIError) -> ModelError:
-    """The vendor's error as one of ours."""
-    match error:
-        case openai.APITimeoutError():
-            return ModelTimeout("the provider did not answer in time")
-        case openai.RateLimitError():
-            return ModelBusy("the provider asks us to slow down", retry_after_seconds=_wait(error))
-        case openai.APIStatusError(status_code=status) if status >= 500:
-            return ModelBroken(f"the provider answered {status}", retry_after_seconds=_wait(error))
-        case openai.APIStatusError(status_code=status):
-            return ModelRefused(f"the provider refused the request with {status}")
-        case _:
-            return ModelBroken("the provider cannot be reached")
-
-
-def _wait(error: openai.APIStatusError) -> float | None:
-    try:
-        return max(0.0, float(error.response.headers["retry-after"]))
-    except (KeyError, ValueError):
-        return None
+def _mid_stream(error: object) -> ModelBroken | ModelBusy:
+    told = str(error)
+    if any(word in told for word in ("rate_limit", "overloaded", "429")):
+        return ModelBusy("the provider is overloaded", detail=told[:300])
+    return ModelBroken("the provider reported an error in mid-stream", detail=told[:300])
