@@ -13,7 +13,15 @@ from msgspec import Struct
 
 from config.models import ModelProvider
 from rooms.dialogue.estimate import estimate_tokens, tokens_of_piece
-from rooms.dialogue.ports import Ended, ModelBroken, ModelBusy, ModelError, Prompt, Words
+from rooms.dialogue.ports import (
+    Ended,
+    ModelBroken,
+    ModelBusy,
+    ModelError,
+    ModelRefused,
+    Prompt,
+    Words,
+)
 from rooms.dialogue.providers.failures import Unreachable, failure_of
 from rooms.dialogue.providers.reading import Items, Reading
 from rooms.dialogue.providers.sse import EventData
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
     import anthropic
 
 CONNECT_SECONDS: Final = 10.0
+_ASKED_AGAIN_MAX: Final = 3
+_GO_ON: Final = "(Go on exactly where you were cut off. Repeat nothing.)"
 _OPENING: Final = "(They have just met.)"  # a conversation must begin with the person
 _REASONS: Final[dict[str, Literal["length", "filtered"]]] = {
     "max_tokens": "length",
@@ -148,6 +158,7 @@ class AnthropicModel:
         self.context_tokens = settings.context_tokens
         self.max_output_tokens = settings.max_output_tokens
         self._settings = settings
+        self._may_prefill = self._may_warm = True
         self._client: anthropic.AsyncAnthropic | None = None
 
     def warm_up(self) -> None:
@@ -179,22 +190,37 @@ class AnthropicModel:
         import anthropic
 
         client = self._connected()
-        try:
-            return await client.messages.with_raw_response.create(**self._request(prompt))
-        except anthropic.APIStatusError as error:
-            told = error.message
-            raise failure_of(error.status_code, error.response.headers, told) from error
-        except anthropic.APIError as error:
-            raise Unreachable("the provider cannot be reached") from error
+        for _ in range(_ASKED_AGAIN_MAX):
+            try:
+                return await client.messages.with_raw_response.create(
+                    model=self.model,
+                    messages=(),
+                    max_tokens=min(prompt.max_output_tokens, self.max_output_tokens),
+                    stream=True,
+                    extra_body=self._request(prompt),  # sent as it is, see openai.py
+                )
+            except anthropic.APIStatusError as error:
+                told = error.message
+                if error.status_code != 400 or not self._learn(told.lower(), prompt):
+                    raise failure_of(error.status_code, error.response.headers, told) from error
+            except anthropic.APIError as error:
+                raise Unreachable("the provider cannot be reached") from error
+        raise ModelRefused("the provider refuses every form of the request")
+
+    def _learn(self, told: str, prompt: Prompt) -> bool:
+        """Take note of what this model does not take; False if there is nothing to change."""
+        if "prefill" in told and prompt.prefill and self._may_prefill:
+            self._may_prefill = False
+            return True
+        if "temperature" in told and "deprecated" in told and self._may_warm:
+            self._may_warm = False
+            return True
+        return False
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
-        asked: dict[str, Any] = {
-            "model": self.model,
-            "messages": _messages(prompt),
-            "max_tokens": min(prompt.max_output_tokens, self.max_output_tokens),
-            "temperature": min(prompt.temperature, self._settings.temperature, 1.0),
-            "stream": True,
-        }
+        asked: dict[str, Any] = {"messages": _messages(prompt, prefill=self._may_prefill)}
+        if self._may_warm:
+            asked["temperature"] = min(prompt.temperature, self._settings.temperature, 1.0)
         system = "\n\n".join(line.text for line in prompt.lines if line.role == "system")
         if system:
             asked["system"] = system
@@ -215,7 +241,7 @@ class AnthropicModel:
         return self._client
 
 
-def _messages(prompt: Prompt) -> list[dict[str, str]]:
+def _messages(prompt: Prompt, *, prefill: bool) -> list[dict[str, str]]:
     """The conversation without its system lines, beginning with the person, never empty lines."""
     lines = [
         {"role": line.role, "content": line.text}
@@ -226,6 +252,8 @@ def _messages(prompt: Prompt) -> list[dict[str, str]]:
         lines.insert(0, {"role": "user", "content": _OPENING})
     if begun := prompt.prefill.rstrip():
         lines.append({"role": "assistant", "content": begun})
+        if not prefill:
+            lines.append({"role": "user", "content": _GO_ON})
     return lines
 
 

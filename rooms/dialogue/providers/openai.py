@@ -174,8 +174,10 @@ class OpenAIModel:
         client = self._connected()
         for _ in range(_ASKED_AGAIN_MAX):
             try:
+                # What stands in extra_body is sent as it is. As arguments the lines would be
+                # checked against the union of all message types: 3 ms of CPU a request.
                 return await client.chat.completions.with_raw_response.create(
-                    **self._request(prompt)
+                    model=self.model, messages=(), stream=True, extra_body=self._request(prompt)
                 )
             except openai.APIStatusError as error:
                 told = error.message
@@ -202,21 +204,15 @@ class OpenAIModel:
 
     def _request(self, prompt: Prompt) -> dict[str, Any]:
         asked: dict[str, Any] = {
-            "model": self.model,
             "messages": _messages(prompt),
             "temperature": min(prompt.temperature, self._settings.temperature),
-            "stream": True,
             "stream_options": {"include_usage": True},
             self._limit_name: min(prompt.max_output_tokens, self.max_output_tokens),
+            **self._sampling,
         }
         if prompt.stop:
             asked["stop"] = list(prompt.stop[:_STOPS_MAX])
-        asked = {name: value for name, value in asked.items() if name not in self._left_out}
-        if self._sampling:
-            asked["extra_body"] = {
-                name: value for name, value in self._sampling.items() if name not in self._left_out
-            }
-        return asked
+        return {name: value for name, value in asked.items() if name not in self._left_out}
 
     def _connected(self) -> "openai.AsyncOpenAI":
         if self._client is None:
