@@ -15,7 +15,7 @@ import structlog
 
 from config.plans import Plan
 from config.sockets import RoomSettings
-from rooms.asking import Asked, NewMessage, digest_of, who_answers
+from rooms.asking import Asked, digest_of, who_answers
 from rooms.commands import (
     Answer,
     BranchSelect,
@@ -29,9 +29,10 @@ from rooms.commands import (
     TypingSet,
 )
 from rooms.dialogue.prompt import Compiled, Persona, Said
-from rooms.errors import Conflict, Forbidden, NotFound, ProductError, TooLarge
+from rooms.errors import Conflict, Forbidden, NotFound, ProductError
 from rooms.events import MessageUpdated, Notice, Read, Typing
 from rooms.moderation.care import care_for
+from rooms.placing import Place, Placing
 from rooms.ports import LogStale, Memory, Principal, Recall, RoomLog, Telling
 from rooms.prompting import compile_for
 from rooms.shapes import Message, Person, Sender
@@ -40,7 +41,7 @@ from rooms.turn import Turn, TurnParts
 from storage.ids import new_id
 from storage.messages import MessageRow, find_message, newest_leaf, react
 from storage.rooms import RoomRow, answered, set_head, set_read
-from storage.safety import blocks_of, count_crisis
+from storage.safety import count_crisis
 
 logger = structlog.get_logger(__name__)
 ANSWERS_KEPT: Final = 256
@@ -81,6 +82,7 @@ class ChatRoom:
         self._tree = tree
         self._log = log
         self._parts = parts
+        self._placing = Placing(row.home, row.room, tree, parts.db, parts.settings)
         self._order = asyncio.Lock()
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
@@ -214,9 +216,9 @@ class ChatRoom:
         """Everything decided before a turn: the branch it stands on, the screen, the prompt."""
         plan = self._parts.plans[who.person.plan]
         await self._parts.entitled.turn(who, plan)
-        place = await self._place(who, command)
+        place = await self._placing.place(who, command)
         words = place.words
-        companion = await self._companion(who, words)
+        companion = await self._companion(words)
         persona = await self._parts.personas.persona(companion)
         verdict = self._parts.turn.screen.screen(words, minor=who.minor, from_person=True)
         if verdict.action == "block":
@@ -254,99 +256,13 @@ class ChatRoom:
             fixed_reply=fixed,
         )
 
-    async def _place(
-        self, who: Principal, command: MessageSend | MessageEdit | ReplyCreate
-    ) -> "Place":
-        """Where in the tree the turn stands, with the branch that leads there."""
-        match command:
-            case MessageSend(text=text, parent=parent):
-                self._measure(text)
-                at = parent or self._tree.head
-                branch = await self._branch(at)
-                message = NewMessage(id=new_id("m", self._parts.now_ms), text=text, parent=at)
-                return Place(branch=branch, words=text, message=message)
-            case MessageEdit(message=old_id, text=text):
-                self._measure(text)
-                old = await self._message(old_id)
-                if old.sender != who.person.id:
-                    raise Forbidden("Only your own messages can be edited.")
-                message = NewMessage(
-                    id=new_id("m", self._parts.now_ms),
-                    text=text,
-                    parent=old.parent,
-                    siblings=tuple(old.siblings),
-                )
-                return Place(branch=await self._branch(old.parent), words=text, message=message)
-            case ReplyCreate(message=target, mode="again"):
-                row = await self._message(target)
-                siblings: tuple[str, ...] = ()
-                if row.sender_kind == "companion":
-                    siblings, row = tuple(row.siblings), await self._asking(row)
-                branch = await self._branch(row.message)
-                return Place(branch=branch, words=row.words, parent=row.message, siblings=siblings)
-            case ReplyCreate(message=target):
-                row = await self._message(target)
-                if row.sender_kind != "companion" or not row.continuable:
-                    raise Conflict("This reply cannot be continued.", code="not_continuable")
-                branch = await self._branch(row.parent)
-                return Place(
-                    branch=branch,
-                    words=branch[-1].text if branch else "",
-                    parent=row.message,
-                    continues=row.message,
-                    begun=row.words,
-                )
-
-    async def _asking(self, reply: MessageRow) -> MessageRow:
-        """The message a reply answers; a continuation is walked back to it."""
-        row = reply
-        while row.sender_kind == "companion":
-            if row.parent is None:
-                raise Conflict("A greeting cannot be answered again.", code="no_question")
-            row = await self._message(row.parent)
-        return row
-
-    def _measure(self, text: str) -> None:
-        longest = self._parts.settings.message_characters
-        if len(text) > longest:
-            raise TooLarge(
-                f"A message may have {longest} characters; this one has {len(text)}.", path="$.text"
-            )
-
-    async def _branch(self, head: str | None) -> list[Said]:
-        rows = await self._tree.branch(self._parts.db, head)
-        return [
-            Said(
-                "person" if row.sender_kind == "person" else "companion",
-                row.words,
-                "" if row.sender_kind == "person" else row.sender,
-            )
-            for row in rows
-            if row.words and row.status not in {"moderated", "deleted"}
-        ]
-
-    async def _message(self, message: str) -> MessageRow:
-        row = await find_message(self._parts.db, self.row.home, self.row.room, message)
-        if row is None:
-            raise NotFound("There is no such message in this room.", code="message_not_found")
-        return row
-
-    async def _companion(self, who: Principal, words: str) -> str:
-        """Who answers; a companion the person has blocked never does."""
+    async def _companion(self, words: str) -> str:
+        """Who answers; the ledger refuses one whom the person has blocked."""
         named = [
             (companion, (await self._parts.personas.persona(companion)).name)
             for companion in self._companions
         ]
-        chosen = who_answers(words, named, self._tree.last_companion)
-        if chosen in await self._blocked(who.person.id):
-            raise Forbidden(
-                "You have blocked this companion. Unblock it to write again.",
-                code="companion_blocked",
-            )
-        return chosen
-
-    async def _blocked(self, person: str) -> list[str]:
-        return await blocks_of(self._parts.db, person)
+        return who_answers(words, named, self._tree.last_companion)
 
     async def _recall(
         self, who: Principal, companion: str, words: str, plan: Plan
@@ -361,7 +277,7 @@ class ChatRoom:
         self,
         person: Person,
         persona: Persona,
-        place: "Place",
+        place: Place,
         memories: tuple[Memory, ...],
         plan: Plan,
     ) -> Compiled:
@@ -406,7 +322,7 @@ class ChatRoom:
         )
         if not changed:
             raise NotFound("There is no such message in this room.", code="message_not_found")
-        row = await self._message(command.message)
+        row = await self._placing.message(command.message)
         message = message_of(row, self.row.room, await self._sender(row))
         await self._log.append([Telling(MessageUpdated(room=self.row.room, message=message))])
         return Answer(message=command.message)
@@ -437,23 +353,10 @@ class ChatRoom:
             if not await set_head(db, home, room, leaf, self._log.fence):
                 raise LogStale
             self._tree.walk(leaf)
-            row = await self._message(leaf)
+            row = await self._placing.message(leaf)
             shown = message_of(row, room, await self._sender(row))
             await self._log.append([Telling(MessageUpdated(room=room, message=shown))])
         return Answer(message=leaf)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a turn stands: the branch before it, the words it answers, what it adds."""
-
-    branch: list[Said]
-    words: str
-    message: NewMessage | None = None
-    parent: str | None = None
-    continues: str | None = None
-    begun: str = ""
-    siblings: tuple[str, ...] = ()
 
 
 def _same(known: tuple[bytes, Answer], digest: bytes) -> Answer:

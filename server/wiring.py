@@ -99,7 +99,7 @@ class Wiring:
             catalogue=catalogue,
             portraits=Portraits(Path(settings.data) / "portraits"),
             credits=credits,
-            limits=RequestLimits(self._rates),
+            limits=RequestLimits(self._rates, settings.api),
             lobby=lobby,
             router=router,
             room_parts=parts,

@@ -15,7 +15,7 @@ from config.plans import Plan, PriceBook
 from rooms.commands import Answer
 from rooms.credits.meter import Meter
 from rooms.credits.prices import is_unmetered, least_case, price, worst_case
-from rooms.errors import Conflict, NotFound, PaymentRequired, Unavailable
+from rooms.errors import Conflict, Forbidden, NotFound, PaymentRequired, Unavailable
 from rooms.ports import LogStale, Principal
 from rooms.shapes import Lot, Receipt, ReplyStatus, Usage, Wallet
 from storage.ids import new_id
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DATABASE_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError)
 OpenHold = HoldRow
+NOTHING = Allowance(0, "never")  # another payer's allowance is minted by their own plan, not here
 
 
 class Opened(Struct, frozen=True, kw_only=True):
@@ -101,7 +102,7 @@ class Credits:
             answer=msgspec.to_builtins(asked.answer),
             payer=asked.payer,
             timezone=asked.who.person.timezone,
-            allowance=allowance_of(asked.plan),
+            allowance=allowance_of(asked.plan) if asked.payer == asked.who.person.id else NOTHING,
             home=asked.home or None,
             room=asked.room or None,
             fence=fence,
@@ -252,6 +253,11 @@ class Credits:
             yield
         except turns.StaleHolder as error:
             raise LogStale from error
+        except turns.CompanionBlocked as error:
+            raise Forbidden(
+                "You have blocked this companion. Unblock it to write again.",
+                code="companion_blocked",
+            ) from error
         except turns.NotEnoughCredits as error:
             raise self._out_of_credits(error, plan) from error
         except turns.NoSuchHold as error:

@@ -31,6 +31,7 @@ class Category(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     both: list[str] = []
     near_characters: int = 120
     unless: list[str] = []
+    stems: list[str] = []
     only_minors: bool = False
     only_replies: bool = False
 
@@ -58,8 +59,11 @@ class RuleScreen:
     def screen(self, text: str, *, minor: bool, from_person: bool) -> Verdict:
         """Judge `text`: the gravest category that matches outside a clearing context."""
         folded = _SPACES.sub(" ", text.replace("\u2019", "'"))
+        lowered = folded.lower()
         for category, anyone, both, unless in self._categories:
             if (category.only_minors and not minor) or (category.only_replies and from_person):
+                continue
+            if category.stems and not any(stem in lowered for stem in category.stems):
                 continue
             if category.name == "self_harm" and not from_person:
                 continue  # a companion may speak of it with care; it is the person we look after

@@ -73,7 +73,7 @@ class Bus(Protocol):
     async def start(
         self, node: str, deliver: Deliver, whisper: Whisper, gap: Callable[[], None]
     ) -> None:
-        """Connect; from now on followed logs are delivered, and `gap` tells of a lost connection."""
+        """Connect; followed logs are delivered from now on, and `gap` tells of a lost wire."""
 
     async def append(
         self, log: str, fence: int, entries: Sequence[Wanted], state: dict[str, bytes | None]

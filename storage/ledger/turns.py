@@ -27,6 +27,10 @@ class NotEnoughCredits(Exception):
         self.ceiling = ceiling
 
 
+class CompanionBlocked(Exception):
+    """The sender has blocked the companion who would answer."""
+
+
 class NoSuchHold(Exception):
     """The hold is not there, or not open."""
 
@@ -174,6 +178,8 @@ def _refusal(error: asyncpg.PostgresError) -> Exception:
             return NotEnoughCredits(detail["available"], detail["needed"], detail["ceiling"])
         case "KD004":
             return NoSuchHold(str(error))
+        case "KD006":
+            return CompanionBlocked(str(error))
     return error
 
 
