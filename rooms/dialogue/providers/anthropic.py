@@ -200,7 +200,7 @@ class AnthropicModel:
                     extra_body=self._request(prompt),  # sent as it is, see openai.py
                 )
             except anthropic.APIStatusError as error:
-                told = error.message
+                told = error.response.text
                 if error.status_code != 400 or not self._learn(told.lower(), prompt):
                     raise failure_of(error.status_code, error.response.headers, told) from error
             except anthropic.APIError as error:

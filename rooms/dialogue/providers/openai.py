@@ -180,7 +180,7 @@ class OpenAIModel:
                     model=self.model, messages=(), stream=True, extra_body=self._request(prompt)
                 )
             except openai.APIStatusError as error:
-                told = error.message
+                told = error.response.text
                 if error.status_code not in {400, 422} or not self._learn(told, error.param):
                     raise failure_of(error.status_code, error.response.headers, told) from error
             except openai.APITimeoutError as error:
