@@ -42,39 +42,48 @@ AUDIT = sql(
                coalesce(sum(amount) FILTER (WHERE kind = 'capture'), 0) AS captured,
                coalesce(sum(amount) FILTER (WHERE kind = 'lapse'), 0) AS lapsed,
                coalesce(sum(amount) FILTER (WHERE kind = 'reverse'), 0) AS reversed,
-               max(n) AS last_n, count(*) AS entries
-          FROM entries GROUP BY person
+               max(n) AS last_n, count(*) AS entries, (array_agg(hash ORDER BY n DESC))[1] AS last,
+               count(*) FILTER (WHERE prev <> before OR hash <> entry_hash(prev, person, n, kind,
+                                ref, amount, balance, lots, note, at)) AS broken,
+               count(*) FILTER (WHERE balance <> was + CASE kind WHEN 'grant' THEN amount
+                                WHEN 'shortfall' THEN 0 ELSE -amount END) AS uneven
+          FROM (SELECT *, lag(hash, 1, '\\x'::bytea) OVER chain AS before,
+                       lag(balance, 1, 0::bigint) OVER chain AS was
+                  FROM entries WHERE $1::text IS NULL OR person = $1
+                WINDOW chain AS (PARTITION BY person ORDER BY n)) e
+         GROUP BY person
     ), standing AS (
         SELECT person, coalesce(sum(amount) FILTER (WHERE state = 'open'), 0) AS open_holds,
                coalesce(sum(captured), 0) AS captured_holds,
-               count(*) FILTER (WHERE captured > amount) AS beyond
-          FROM holds GROUP BY person
-    ), broken AS (
-        SELECT e.person, count(*) AS links FROM (
-            SELECT person, n, prev, hash, kind, ref, amount, balance, lots,
-                   lag(hash, 1, '\\x'::bytea) OVER (PARTITION BY person ORDER BY n) AS before
-              FROM entries) e
-         WHERE e.prev <> e.before OR e.hash <> sha256(e.prev || convert_to(concat_ws('|', e.person,
-               e.n, e.kind, e.ref, e.amount, e.balance, e.lots::text), 'UTF8'))
-         GROUP BY e.person
+               count(*) FILTER (WHERE captured > amount) AS beyond,
+               count(*) FILTER (WHERE state <> 'open' AND captured > 0 AND NOT EXISTS (
+                   SELECT FROM entries e WHERE e.person = h.person AND e.kind = 'capture'
+                      AND e.ref = h.hold AND e.amount = h.captured)) AS strangers
+          FROM holds h WHERE $1::text IS NULL OR person = $1 GROUP BY person
     )
-    SELECT w.person, concat_ws('; ',
-           CASE WHEN m.granted - m.captured - m.lapsed - m.reversed
+    SELECT person, concat_ws('; ',
+           CASE WHEN w.hash IS NULL THEN 'the wallet is missing' END,
+           CASE WHEN coalesce(m.granted - m.captured - m.lapsed - m.reversed, 0)
                      <> lots_total(w.lots) + coalesce(s.open_holds, 0)
                 THEN 'debits and credits differ' END,
            CASE WHEN w.held <> coalesce(s.open_holds, 0) THEN 'held differs from open holds' END,
-           CASE WHEN coalesce(m.captured, 0) <> coalesce(s.captured_holds, 0)
+           CASE WHEN coalesce(m.captured, 0) <> coalesce(s.captured_holds, 0) OR s.strangers > 0
                 THEN 'captures differ from holds' END,
            CASE WHEN w.spent <> coalesce(m.captured, 0) THEN 'spent differs from captures' END,
            CASE WHEN s.beyond > 0 THEN 'captured beyond a hold' END,
            CASE WHEN m.last_n <> m.entries OR w.n <> coalesce(m.last_n, 0)
                 THEN 'entries have gaps' END,
-           CASE WHEN b.links > 0 THEN 'the chain is broken' END) AS faults
-      FROM wallets w LEFT JOIN moved m USING (person) LEFT JOIN standing s USING (person)
-      LEFT JOIN broken b USING (person)
-     WHERE $1::text IS NULL OR w.person = $1
+           CASE WHEN m.uneven > 0 THEN 'a balance does not follow from the one before' END,
+           CASE WHEN m.broken > 0 OR w.hash <> coalesce(m.last, '\\x'::bytea)
+                THEN 'the chain is broken' END) AS faults
+      FROM wallets w FULL JOIN moved m USING (person) FULL JOIN standing s USING (person)
+     WHERE $1::text IS NULL OR person = $1
     """,
 )
+
+
+class NoSuchGrant(Exception):
+    """Nothing was ever granted under this ref."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -114,8 +123,15 @@ async def grant(
 
 
 async def reverse(db: asyncpg.Pool, person: str, ref: str) -> tuple[int, int]:
-    """Take a grant back from its own lots; returns what was taken and what was spent already."""
-    row = await db.fetchrow(REVERSE, person, ref)
+    """Take a grant back from its own lots; returns what was taken and what was not there.
+
+    Spent already, or held: of that, what comes back is taken when its hold ends.
+    Raises NoSuchGrant.
+    """
+    try:
+        row = await db.fetchrow(REVERSE, person, ref)
+    except asyncpg.PostgresError as error:
+        raise (NoSuchGrant(ref) if error.sqlstate == "KD005" else error) from error
     assert row is not None
     return row["taken"], row["missing"]
 

@@ -15,6 +15,7 @@ CREATE TABLE wallets (
     ceilings    jsonb       NOT NULL DEFAULT '{}',  -- room -> the most that may be spent there
     today       date,
     spent_today bigint      NOT NULL DEFAULT 0,
+    reversed    jsonb       NOT NULL DEFAULT '[]',  -- ids of lots taken back; what holds return of them goes too
     n           bigint      NOT NULL DEFAULT 0,     -- the last entry's number
     hash        bytea       NOT NULL DEFAULT '\x'   -- the last entry's hash
 );
@@ -80,6 +81,8 @@ BEGIN
 END $$;
 CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON entries
     FOR EACH ROW EXECUTE FUNCTION entries_are_append_only();
+CREATE TRIGGER entries_never_emptied BEFORE TRUNCATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION entries_are_append_only();
 
 CREATE FUNCTION lots_total(lots jsonb) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce(sum((lot->>'amount')::bigint), 0)::bigint FROM jsonb_array_elements(lots) lot
@@ -117,18 +120,25 @@ CREATE FUNCTION lots_join(lots jsonb, back jsonb) RETURNS jsonb LANGUAGE sql IMM
           FROM jsonb_array_elements(lots || back) lot GROUP BY lot->>'id') joined
 $$;
 
+-- An entry's link in the chain: the one before, and everything the entry says.
+CREATE FUNCTION entry_hash(p_prev bytea, p_person text, p_n bigint, p_kind text, p_ref text,
+                           p_amount bigint, p_balance bigint, p_lots jsonb, p_note jsonb, p_at timestamptz)
+RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT sha256(p_prev || convert_to(concat_ws('|', p_person, p_n, p_kind, p_ref, p_amount, p_balance,
+           p_lots::text, p_note::text, (extract(epoch FROM p_at) * 1000000)::bigint), 'UTF8'))
+$$;
+
 -- Append an entry to a locked wallet's chain; false if this (kind, ref) is there already.
 CREATE FUNCTION entry_append(INOUT w wallets, p_kind text, p_ref text, p_amount bigint,
                              p_lots jsonb, p_note jsonb, OUT added boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    v_hash bytea; v_balance bigint := lots_total(w.lots) + w.held;
+    v_hash bytea; v_balance bigint := lots_total(w.lots) + w.held; v_at timestamptz := now();
 BEGIN
-    v_hash := sha256(w.hash || convert_to(concat_ws('|', w.person, w.n + 1, p_kind, p_ref,
-                     p_amount, v_balance, p_lots::text), 'UTF8'));
-    INSERT INTO entries (person, n, kind, ref, amount, balance, lots, note, prev, hash)
-    VALUES (w.person, w.n + 1, p_kind, p_ref, p_amount, v_balance, p_lots, p_note, w.hash, v_hash)
+    v_hash := entry_hash(w.hash, w.person, w.n + 1, p_kind, p_ref, p_amount, v_balance, p_lots, p_note, v_at);
+    INSERT INTO entries (person, n, kind, ref, amount, balance, lots, note, at, prev, hash)
+    VALUES (w.person, w.n + 1, p_kind, p_ref, p_amount, v_balance, p_lots, p_note, v_at, w.hash, v_hash)
     ON CONFLICT (person, kind, ref) DO NOTHING;
     added := FOUND;
     IF added THEN
@@ -161,10 +171,11 @@ BEGIN
         v_changed := true;
     END IF;
     IF p_allowance > 0 AND p_period <> 'never' THEN
-        v_local := now() AT TIME ZONE w.timezone;
+        v_local := now() AT TIME ZONE p_timezone;
         v_start := date_trunc(p_period, v_local)::date;
         IF w.minted IS NULL OR v_start > w.minted THEN
-            v_end := (v_start + ('1 ' || p_period)::interval) AT TIME ZONE w.timezone;
+            v_end := (v_start + ('1 ' || p_period)::interval) AT TIME ZONE p_timezone;
+            w.timezone := p_timezone;  -- who travels keeps the day begun, then lives by the new clock
             v_lot := jsonb_build_object('id', p_period || ':' || v_start, 'kind', 'daily',
                 'amount', p_allowance, 'expires', (extract(epoch FROM v_end) * 1000)::bigint,
                 'priority', 10, 'promo', true, 'created', v_now_ms);
@@ -177,8 +188,8 @@ BEGIN
         END IF;
     END IF;
     IF v_changed THEN
-        UPDATE wallets SET lots = w.lots, minted = w.minted, n = w.n, hash = w.hash
-         WHERE person = p_person;
+        UPDATE wallets SET lots = w.lots, minted = w.minted, timezone = w.timezone, n = w.n,
+               hash = w.hash WHERE person = p_person;
     END IF;
     RETURN w;
 END $$;
@@ -279,8 +290,8 @@ CREATE FUNCTION settle_turn(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    h holds; w wallets; v_room rooms; v_take record; v_lapsed jsonb; v_today date; e record;
-    v_now_ms bigint := (extract(epoch FROM now()) * 1000)::bigint;
+    h holds; w wallets; v_room rooms; v_take record; v_lapsed jsonb; v_taken_back jsonb; v_gone bigint;
+    v_today date; e record; v_now_ms bigint := (extract(epoch FROM now()) * 1000)::bigint;
 BEGIN
     at_ms := v_now_ms;
     SELECT * INTO h FROM holds x WHERE x.person = p_payer AND x.hold = p_hold FOR UPDATE;
@@ -302,12 +313,17 @@ BEGIN
     captured := least(p_metered, h.amount);
     SELECT * INTO w FROM wallets x WHERE x.person = p_payer FOR UPDATE;
     v_take := lots_take(h.lots, captured);
-    SELECT coalesce(jsonb_agg(lot) FILTER (WHERE (lot->>'expires')::bigint <= v_now_ms), '[]'),
-           coalesce(jsonb_agg(lot) FILTER (WHERE coalesce((lot->>'expires')::bigint > v_now_ms, true)), '[]')
-      INTO v_lapsed, lots FROM jsonb_array_elements(v_take.remain) lot;
+    SELECT coalesce(jsonb_agg(lot) FILTER (WHERE fate = 'reversed'), '[]'),
+           coalesce(jsonb_agg(lot) FILTER (WHERE fate = 'lapsed'), '[]'),
+           coalesce(jsonb_agg(lot) FILTER (WHERE fate = 'back'), '[]')
+      INTO v_taken_back, v_lapsed, lots
+      FROM (SELECT lot, CASE WHEN w.reversed ? (lot->>'id') THEN 'reversed'
+                             WHEN (lot->>'expires')::bigint <= v_now_ms THEN 'lapsed' ELSE 'back' END AS fate
+              FROM jsonb_array_elements(v_take.remain) lot) x;
+    v_gone := lots_total(v_taken_back) + lots_total(v_lapsed);
     v_today := (now() AT TIME ZONE w.timezone)::date;
     w.lots := lots_join(w.lots, lots);
-    w.held := w.held - h.amount;
+    w.held := w.held - h.amount + v_gone;  -- each entry below says the balance after itself
     w.spent := w.spent + captured;
     w.spent_today := CASE WHEN w.today = v_today THEN w.spent_today ELSE 0 END + captured;
     w.today := v_today;
@@ -316,7 +332,13 @@ BEGIN
                           jsonb_build_object('reply', h.reply, 'room', h.room, 'receipt', p_receipt));
         w := e.w;
     END IF;
+    IF v_taken_back <> '[]' THEN
+        w.held := w.held - lots_total(v_taken_back);
+        e := entry_append(w, 'reverse', 'hold:' || p_hold, lots_total(v_taken_back), v_taken_back, '{}');
+        w := e.w;
+    END IF;
     IF v_lapsed <> '[]' THEN
+        w.held := w.held - lots_total(v_lapsed);
         e := entry_append(w, 'lapse', 'hold:' || p_hold, lots_total(v_lapsed), v_lapsed, '{}');
         w := e.w;
     END IF;
@@ -359,7 +381,7 @@ BEGIN
         RAISE EXCEPTION 'the hold is not open' USING ERRCODE = 'KD004';
     END IF;
     IF h.k <> p_k THEN RETURN h.amount; END IF;
-    SELECT * INTO w FROM wallets WHERE person = p_payer FOR UPDATE;
+    w := wallet_fresh(p_payer, 'UTC', 0, 'never');  -- a lapsed lot pays for nothing more
     v_more := least(p_more, (wallet_spendable(w, h.home, h.room)).available);
     v_take := lots_take(w.lots, v_more);
     UPDATE wallets SET lots = v_take.remain, held = held + v_more WHERE person = p_payer;
@@ -400,7 +422,7 @@ BEGIN
     SELECT * INTO w FROM wallets WHERE person = p_person FOR UPDATE;
     SELECT * INTO v_grant FROM entries WHERE person = p_person AND kind = 'grant' AND ref = p_ref;
     IF w.person IS NULL OR v_grant.person IS NULL THEN
-        RAISE EXCEPTION 'there is no such grant' USING ERRCODE = 'KD004';
+        RAISE EXCEPTION 'there is no such grant' USING ERRCODE = 'KD005';
     END IF;
     SELECT amount INTO taken FROM entries WHERE person = p_person AND kind = 'reverse' AND ref = p_ref;
     IF FOUND THEN
@@ -420,5 +442,6 @@ BEGIN
         e := entry_append(w, 'shortfall', p_ref, missing, '[]', '{}');
         w := e.w;
     END IF;
-    UPDATE wallets SET lots = w.lots, n = w.n, hash = w.hash WHERE person = p_person;
+    UPDATE wallets SET lots = w.lots, n = w.n, hash = w.hash, reversed = reversed || to_jsonb(v_ids)
+     WHERE person = p_person;
 END $$;
