@@ -50,6 +50,9 @@ APP_PATHS: Final = (
     "/wallet",
     "/settings",
     "/settings/{part}",
+    "/login",
+    "/signup",
+    "/room/{room}",
 )
 LEGAL: Final = ("terms", "privacy", "safety")
 

@@ -3,10 +3,8 @@
  * kept on this device under one key until the server has taken it, however often that is tried.
  */
 import { api } from "./api.js";
-import * as disk from "./keep.js";
 import { ask, happen, link, meta, readRoom, readRooms, readWallet, state, tell, whenReady } from "./live.js";
 import { go } from "./router.js";
-import { Problem } from "./session.js";
 import { Refused } from "./socket.js";
 import { toast } from "./toast.js";
 
@@ -130,6 +128,15 @@ export async function walk(room, message) {
   }
 }
 
+/** React to a message, or take the reaction back. @param {string} room @param {string} message @param {string | null} reaction */
+export async function react(room, message, reaction) {
+  try {
+    await ask({ type: "message.react", room, message, reaction, key: newKey() });
+  } catch (error) {
+    toast(/** @type {Error} */ (error).message);
+  }
+}
+
 /** @param {string} id */
 export async function openRoom(id) {
   happen({ type: "local.opened", room: id });
@@ -214,5 +221,3 @@ function planOf() {
     return "";
   }
 }
-
-export { disk, Problem };

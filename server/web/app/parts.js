@@ -54,13 +54,15 @@ export function Dialog({ title, onClose, wide = false, children }) {
   </dialog>`;
 }
 
+const FACES = [["❤️", "Love"], ["👍", "Agree"], ["😂", "Funny"], ["😮", "Surprised"], ["😢", "Sad"]];
+
 /** @typedef {{ label: string, icon: string, act: () => void, danger?: boolean } | null} Item */
 
 /**
  * One menu for right click, long press and button. `at` is where it opens; null lines divide.
- * @param {{ label: string, items: Item[], at: { x: number, y: number }, onClose: () => void }} props
+ * @param {{ label: string, items: Item[], at: { x: number, y: number }, onClose: () => void, faces?: { chosen: string, choose: (face: string | null) => void } | null }} props
  */
-export function Menu({ label, items, at, onClose }) {
+export function Menu({ label, items, at, onClose, faces = null }) {
   const ref = useRef(/** @type {HTMLDivElement | null} */ (null));
   useLayoutEffect(() => {
     const menu = ref.current;
@@ -79,7 +81,7 @@ export function Menu({ label, items, at, onClose }) {
   const keys = (event) => {
     const buttons = /** @type {HTMLElement[]} */ ([...(ref.current?.querySelectorAll("button") ?? [])]);
     const now = buttons.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-    const to = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: buttons.length - 1 }[event.key];
+    const to = { ArrowDown: now + 1, ArrowRight: now + 1, ArrowUp: now - 1, ArrowLeft: now - 1, Home: 0, End: buttons.length - 1 }[event.key];
     if (event.key === "Escape" || event.key === "Tab") {
       event.preventDefault();
       event.stopPropagation();
@@ -92,6 +94,8 @@ export function Menu({ label, items, at, onClose }) {
   /** @param {ToggleEvent} event */
   const toggled = (event) => { if (event.newState === "closed") onClose(); };
   return html`<div ref=${ref} class="menu" role="menu" aria-label=${label} popover="auto" onKeyDown=${keys} onToggle=${toggled}>
+    ${faces ? html`<div class="faces" role="group" aria-label="React">${FACES.map(([face, name]) => html`<button type="button" role="menuitemradio" tabindex="-1" key=${face} aria-label=${name} aria-checked=${faces.chosen === face ? "true" : "false"}
+      onClick=${() => { onClose(); faces.choose(faces.chosen === face ? null : face); }}>${face}</button>`)}</div>` : null}
     ${items.map((item) => item === null ? html`<hr />` : html`<button type="button" role="menuitem" tabindex="-1" class=${item.danger ? "danger" : ""}
       onClick=${() => { onClose(); item.act(); }}>${icon(item.icon)}${item.label}</button>`)}
   </div>`;

@@ -250,7 +250,7 @@ function done(state, event) {
   if (event.message) return touched(placed(over, event.room, event.message), event.room, event.message, true);
   const log = state.logs[event.room];
   const logs = log ? { ...state.logs, [event.room]: { ...log, stale: true } } : state.logs;
-  if (event.status === "completed" || event.status === "interrupted") return { ...over, logs };
+  if (event.status === "completed") return { ...over, logs };
   const failure = { reply: event.reply, parent: reply?.parent ?? null, status: event.status, code: event.code };
   return { ...over, logs, failures: { ...over.failures, [event.room]: failure } };
 }

@@ -1,0 +1,60 @@
+/** The first script: which screen an address shows, and what runs beside them all. */
+import { begin } from "./live.js";
+import { go, match, path } from "./router.js";
+import { Chats } from "./screens/chats.js";
+import { Discover } from "./screens/discover.js";
+import { Settings } from "./screens/settings.js";
+import { Forgot, LogIn, SignUp } from "./screens/sign.js";
+import { Wallet } from "./screens/wallet.js";
+import { Welcome } from "./screens/welcome.js";
+import { person } from "./session.js";
+import { Toasts } from "./toast.js";
+import { effect, html, render, useEffect } from "./ui.js";
+
+/** @typedef {import("./ui.js").Child} Child */
+
+// Other names people and links use for the same places.
+const SAME = /** @type {Record<string, string>} */ ({ "/login": "/log-in", "/signup": "/sign-up" });
+
+/** @returns {Child} */
+function outside() {
+  if (match("/sign-up")) return html`<${SignUp} />`;
+  if (match("/log-in")) return html`<${LogIn} />`;
+  if (match("/forgot")) return html`<${Forgot} />`;
+  return html`<${Welcome} />`;
+}
+
+/** @returns {Child} */
+function inside() {
+  const room = match("/chats/:room")?.room;
+  if (room || match("/chats")) return html`<${Chats} room=${room} />`;
+  if (match("/wallet")) return html`<${Wallet} />`;
+  if (match("/settings") || match("/settings/:part")) return html`<${Settings} />`;
+  const chosen = match("/discover/:companion")?.companion;
+  if (chosen || match("/discover")) return html`<${Discover} chosen=${chosen} key=${chosen ?? "all"} />`;
+  return html`<${Chats} />`;
+}
+
+const PUBLIC = ["/", "/welcome", "/sign-up", "/log-in", "/forgot"];
+const TITLES = /** @type {Record<string, string>} */ ({ "/chats": "Chats", "/discover": "Discover", "/sign-up": "Sign up", "/log-in": "Log in", "/forgot": "Reset your password" });
+
+function App() {
+  const at = SAME[path.value] ?? path.value.replace(/^\/room\//, "/chats/");
+  const signedIn = person.value !== null;
+  // Where one belongs: signed in, the front doors lead to the chats; signed out, everything leads to the front door.
+  const to = at !== path.value ? at : signedIn && PUBLIC.includes(at) && at !== "/welcome" ? "/chats" : !signedIn && !PUBLIC.includes(at) ? "/log-in" : at;
+  useEffect(() => { if (to !== path.value) go(to, { replace: true }); }, [to]);
+  useEffect(() => { document.title = TITLES[to] ? `${TITLES[to]} · Kindred` : "Kindred"; }, [to]);
+  if (to !== path.value) return null;
+  return html`${signedIn && at !== "/welcome" ? inside() : outside()}<${Toasts} />`;
+}
+
+effect(() => { if (person.value) void begin(); });
+
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${App} />`, root);
+
+if ("serviceWorker" in navigator) {
+  navigator.serviceWorker.register("/sw.js").catch(() => undefined); // Private windows may refuse; the app works without.
+}
