@@ -50,6 +50,7 @@ class Serving(Struct, frozen=True, kw_only=True):
 
 def main(argv: list[str] | None = None) -> int:
     """Prepare, load, serve until told to stop. Returns the exit status."""
+    parent = os.getppid()
     serving = _serving(sys.argv[1:] if argv is None else argv)
     if not serving.key:
         print(f"Set {KEY_VARIABLE} to the key that callers must show.", file=sys.stderr)
@@ -63,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     except (NoModel, OSError) as error:
         print(f"The language model cannot be loaded: {error}", file=sys.stderr)
         return 1
-    return _serve(serving, weights_of(serving))
+    return _serve(serving, weights_of(serving), parent)
 
 
 def weights_of(serving: Serving) -> Path:
@@ -85,7 +86,7 @@ def prepare(serving: Serving) -> bool:
     return True
 
 
-def _serve(serving: Serving, weights: Path) -> int:
+def _serve(serving: Serving, weights: Path, parent: int) -> int:
     _say("load", 0)
     # Loading is one long call that no Python handler can interrupt, and it leaves nothing behind:
     # until it is over, a signal simply ends the process.
@@ -103,7 +104,6 @@ def _serve(serving: Serving, weights: Path) -> int:
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     _say("load", 100)
     print("ready", flush=True)
-    parent = os.getppid()
     while not stop.wait(ORPHAN_LOOK_SECONDS):
         if os.getppid() != parent:
             break
