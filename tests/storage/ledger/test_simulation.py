@@ -96,17 +96,24 @@ async def test_what_one_turn_gives_back_the_next_may_use(database: "Pool") -> No
     """Two hundred turns that hold much and use little: all of the credit can be spent."""
     await rich(database, "ann", 1)
 
-    async def one(n: int) -> int:
-        while not await _opened(database, n):
-            await asyncio.sleep(0)
-        return (await settles(database, "ann", f"h{n}", 5_000)).captured
+    returned, returns = asyncio.Condition(), [0]
 
-    async def _opened(db: "Pool", n: int) -> bool:
-        if (await standing(db, "ann")) == (0, 0):
-            return True
+    async def one(n: int) -> int:
+        seen = returns[0]
+        while not await opened(n):
+            async with returned:
+                await returned.wait_for(lambda: returns[0] > seen)
+            seen = returns[0]
+        settled = await settles(database, "ann", f"h{n}", 5_000)
+        async with returned:
+            returns[0] += 1
+            returned.notify_all()
+        return settled.captured
+
+    async def opened(n: int) -> bool:
         try:
             await opens(
-                db, "ann", f"h{n}", key=None, amount=300_000, least=5_000, home=None,
+                database, "ann", f"h{n}", key=None, amount=300_000, least=5_000, home=None,
                 room=None, message=None, parts=None,
             )  # fmt: skip
         except NotEnoughCredits:
