@@ -42,7 +42,7 @@ function App() {
   const at = SAME[path.value] ?? path.value.replace(/^\/room\//, "/chats/");
   const signedIn = person.value !== null;
   // Where one belongs: signed in, the front doors lead to the chats; signed out, everything leads to the front door.
-  const to = at !== path.value ? at : signedIn && PUBLIC.includes(at) && at !== "/welcome" ? "/chats" : !signedIn && !PUBLIC.includes(at) ? "/log-in" : at;
+  const to = at !== path.value ? at : signedIn && at === "/sign-up" ? "/discover" : signedIn && PUBLIC.includes(at) && at !== "/welcome" ? "/chats" : !signedIn && !PUBLIC.includes(at) ? "/log-in" : at;
   useEffect(() => { if (to !== path.value) go(to, { replace: true }); }, [to]);
   useEffect(() => { document.title = TITLES[to] ? `${TITLES[to]} · Kindred` : "Kindred"; }, [to]);
   if (to !== path.value) return null;

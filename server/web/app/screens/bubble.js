@@ -2,6 +2,7 @@
 import { again, carryOn, discard, edit as editAgain, retry, send, walk } from "../actions.js";
 import { credits, time, words } from "../format.js";
 import { link, replyOf, replying } from "../live.js";
+import { Words } from "../text.js";
 import { html, icon } from "../ui.js";
 
 /** @typedef {import("../../types.d.ts").Message} Message */
@@ -16,9 +17,9 @@ const ENDED = /** @type {Record<string, string>} */ ({
   interrupted: "Stopped here", failed: "Broke off here", out_of_credits: "The credits ended here", moderated: "Withheld by the rules",
 });
 
-/** Paragraphs and line breaks as they were written; nothing else is markup. @param {{ text: string }} props */
-export function Words({ text }) {
-  return html`<span class="said" dir="auto">${text}</span>`;
+/** Paragraphs and line breaks as they were written. @param {{ text: string }} props */
+function Said({ text }) {
+  return html`<span class="said" dir="auto"><${Words} text=${text} /></span>`;
 }
 
 /** Handlers that open the menu: right click, or a finger that stays. @param {(at: { x: number, y: number }) => void} open */
@@ -66,7 +67,7 @@ export function Bubble({ message, me, joined, newest, read, busy, hands }) {
     <div class="line">
       <div class="bubble" ...${pressing(open)}>
         <span class="sr">${mine ? "You" : message.sender.name}: </span>
-        ${text ? html`<${Words} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
+        ${text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
         ${mine
           ? html`<span class="stamp num">${message.edited ? html`<span>edited</span>` : null}<time dateTime=${new Date(message.at).toISOString()}>${time(message.at)}</time>${icon(read ? "checks" : "check", "s")}<span class="sr">${read ? "read" : "sent"}</span></span>`
           : null}
@@ -116,7 +117,7 @@ export function Writing({ room, name }) {
     <div class="line"><div class="bubble" aria-hidden="true">
       ${reply.missing ? html`<span class="soft">… </span>` : null}
       ${reply.length
-        ? html`<${Words} text=${reply.text} /><i class="caret"></i>`
+        ? html`<${Said} text=${reply.text} /><i class="caret"></i>`
         : html`<span class="waiting"><i></i><i></i><i></i></span>`}
     </div></div>
     <span class="sr">${name} is writing</span>
@@ -131,7 +132,7 @@ export function Writing({ room, name }) {
 export function Unsent({ pending }) {
   const failed = pending.state === "failed";
   return html`<li class=${`m me unsent${failed ? " failed" : ""}`} data-key=${pending.key}>
-    <div class="line"><div class="bubble"><span class="sr">You: </span><${Words} text=${pending.text} />
+    <div class="line"><div class="bubble"><span class="sr">You: </span><${Said} text=${pending.text} />
       <span class="stamp num"><time>${time(pending.at)}</time>${icon(failed ? "warn" : "clock", "s")}<span class="sr">${failed ? "not sent" : "waiting to be sent"}</span></span></div></div>
     ${failed ? html`<div class="meta bad" role="alert"><span>${pending.fault?.message ?? "It was not sent."}</span>${fixes(pending)}</div>` : null}
     ${!failed && link.value !== "ready" ? html`<div class="meta"><span>Goes out when you are back online</span><button type="button" class="link quiet" onClick=${() => discard(pending.key)}>Delete</button></div>` : null}

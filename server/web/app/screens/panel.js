@@ -30,7 +30,7 @@ export function Panel({ id, onClose }) {
   return html`<aside class="side hue" style=${{ "--h": face.hue ?? 195 }} aria-label=${`About ${face.name}`}>
     <button type="button" class="icon shut" aria-label="Close the panel" onClick=${onClose}>${icon("close")}</button>
     <figure class="face">${face.portrait ? html`<img src=${portrait(face.portrait, 512)} alt="" width="512" height="512" />` : null}
-      <figcaption><h2>${face.name}</h2><p>${value ? `${value.tagline}, ${value.age}` : "AI companion"}</p></figcaption></figure>
+      <figcaption><h2>${face.name}${value ? html`<small>${value.age}</small>` : null}</h2><p>${value?.tagline ?? "AI companion"}</p></figcaption></figure>
     <section><a class="btn wide" href=${`/discover/${value?.slug ?? face.id}`}>${icon("people")}Full profile</a></section>
     ${value?.temperament?.length ? html`<section><h3>Temper</h3><div class="chips">${value.temperament.map((/** @type {string} */ one) => html`<span class="chip" key=${one}>${one}</span>`)}</div></section>` : null}
     <section><h3>This chat</h3><dl class="facts">
