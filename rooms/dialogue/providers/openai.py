@@ -26,6 +26,7 @@ from rooms.dialogue.ports import (
 from rooms.dialogue.providers.failures import Unreachable, failure_of
 from rooms.dialogue.providers.reading import Items, Reading
 from rooms.dialogue.providers.sse import EventData
+from rooms.dialogue.providers.transport import StreamTransport
 from rooms.dialogue.reasoning import ReasoningFilter
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ class OpenAIModel:
                 api_key=self._settings.api_key or "none",
                 max_retries=0,  # the router decides who is asked again
                 timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+                http_client=httpx2.AsyncClient(transport=StreamTransport(), follow_redirects=True),
             )
         return self._client
 
