@@ -20,8 +20,10 @@ from rooms.dialogue.embedded.gguf_file import check_gguf
 from rooms.dialogue.embedded.requantise import UNFINISHED, requantise
 from rooms.dialogue.embedded.shipped import (
     OWN_CONTEXT_TOKENS,
+    OWN_SLOTS,
     SHIPPED_CONTEXT_TOKENS,
     SHIPPED_MODEL,
+    SHIPPED_SLOTS,
     NoModel,
     shipped_weights,
 )
@@ -43,7 +45,7 @@ class Serving(Struct, frozen=True, kw_only=True):
     key: str
     model: Path | None = None
     threads: int = 1
-    slots: int = 3
+    slots: int = SHIPPED_SLOTS
     context_tokens: int = SHIPPED_CONTEXT_TOKENS
     sleep_seconds: int = 300
 
@@ -154,7 +156,7 @@ def _serving(argv: list[str]) -> Serving:
     parser.add_argument("--data", type=Path, required=True, help="the data folder")
     parser.add_argument("--model", type=Path, help="a GGUF file; without it, the shipped model")
     parser.add_argument("--threads", type=int, default=1, help="more only on an idle machine")
-    parser.add_argument("--slots", type=int, default=3, help="how many may talk at once")
+    parser.add_argument("--slots", type=int, help="how many may talk at once")
     parser.add_argument("--context", type=int, help="tokens for each of them")
     parser.add_argument(
         "--sleep", type=int, default=300, help="idle seconds after which memory is given back"
@@ -167,7 +169,7 @@ def _serving(argv: list[str]) -> Serving:
         key=os.environ.get(KEY_VARIABLE, ""),
         model=told.model,
         threads=told.threads,
-        slots=told.slots,
+        slots=told.slots or (OWN_SLOTS if told.model else SHIPPED_SLOTS),
         context_tokens=told.context or usual,
         sleep_seconds=told.sleep,
     )

