@@ -26,6 +26,21 @@ class ModelProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     temperature: float = 0.8
 
 
+class EmbeddingProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What turns words into vectors, for recall by meaning.
+
+    kind: embedded (ships with Kindred) or openai (any address that answers /v1/embeddings).
+    base_url: the provider's address; empty takes the vendor's own.
+    api_key: the key; prefer the environment variable KINDRED_MODELS__EMBEDDINGS__API_KEY.
+    model: the model's name at the provider; it must give 384 numbers for a text.
+    """
+
+    kind: Literal["embedded", "openai"] = "embedded"
+    base_url: str = ""
+    api_key: str = ""
+    model: str = ""
+
+
 class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The router over the providers.
 
@@ -36,6 +51,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     retries: how often one provider is asked again before the next takes over.
     circuit_failures: consecutive failures after which a provider rests.
     circuit_seconds: how long it rests.
+    embeddings: what turns words into vectors.
     """
 
     use: list[str] = field(default_factory=lambda: ["embedded"])
@@ -45,3 +61,4 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     retries: int = 1
     circuit_failures: int = 5
     circuit_seconds: float = 30.0
+    embeddings: EmbeddingProvider = EmbeddingProvider()
