@@ -14,7 +14,8 @@ from config.models import EmbeddingProvider
 from rooms.memory.ports import Embeddings, EmbeddingsError, Kind
 
 DIMENSIONS: Final = 384  # of the vectors in the database
-CHARACTERS_MAX: Final = 2_000
+CHARACTERS_MAX: Final = 1_500
+TOKENS_MAX: Final = 256  # of the 512 it knows; each costs 2 ms, and all share one thread
 WAITING_MAX: Final = 64
 TEXTS_MAX: Final = 256
 REMOTE_SECONDS: Final = 10.0
@@ -49,7 +50,7 @@ class EmbeddedEmbeddings:
 
     def _embed(self, texts: list[str], kind: Kind) -> list[list[float]]:
         engine = self._loaded()
-        cut = [_clean(text) for text in texts]
+        cut = [_cut(engine, _clean(text)) for text in texts]
         vectors = engine.query(cut) if kind == "query" else engine.passage(cut)
         found: list[list[float]] = vectors.tolist()
         return found
@@ -135,6 +136,13 @@ def _clean(text: str) -> str:
     """What the C code can read to its end: no NUL, no half characters, not too long."""
     whole = text[:CHARACTERS_MAX].replace("\0", " ")
     return whole.encode("utf-8", "replace").decode("utf-8")
+
+
+def _cut(engine: Any, text: str) -> str:
+    """The beginning of `text` that the engine can read; a picture sign is a token of its own."""
+    while (tokens := engine.token_count(text)) > TOKENS_MAX:
+        text = text[: len(text) * TOKENS_MAX // tokens - 1]
+    return text
 
 
 def _normalised(vector: list[float]) -> list[float]:

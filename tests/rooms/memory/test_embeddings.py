@@ -120,6 +120,11 @@ async def test_what_follows_a_nul_counts(embeddings: Embeddings) -> None:
     assert nearness(one, other) < 0.999
 
 
+async def test_a_text_is_read_as_far_as_the_model_can(engine: EmbeddedEmbeddings) -> None:
+    one, other = await engine.embed(["tea " + "🙂" * 400, "tea " + "🙂" * 900], "passage")
+    assert nearness(one, other) > 0.999
+
+
 async def test_nothing_gives_nothing(embeddings: Embeddings) -> None:
     assert await embeddings.embed([], "query") == []
 
