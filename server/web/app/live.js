@@ -31,6 +31,8 @@ export const farewell = signal("");
 /** @type {import("../vendor/signals.js").Signal<Record<string, any> | null>} */
 export const meta = signal(null);
 
+/** Who is signed in, as the store knows them. */
+export const me = computed(() => state.value.me);
 export const rooms = computed(() => Object.values(state.value.rooms).sort((a, b) => b.updated_at - a.updated_at));
 export const roomsLoaded = computed(() => state.value.roomsLoaded);
 export const wallet = computed(() => state.value.wallet);
@@ -59,6 +61,7 @@ export const roomOf = perRoom((now, room) => now.rooms[room]);
 export const logOf = perRoom((now, room) => now.logs[room]);
 export const replyOf = perRoom((now, room) => now.replies[room]);
 export const replying = perRoom((now, room) => now.replies[room]?.id ?? "");
+export const stopping = perRoom((now, room) => now.replies[room]?.stopping ?? false);
 export const begun = perRoom((now, room) => (now.replies[room]?.length ?? 0) > 0);
 export const notesOf = perRoom((now, room) => now.notes[room]);
 export const failureOf = perRoom((now, room) => now.failures[room]);

@@ -3,7 +3,7 @@ import { ceilingOf, edit, send, stop, typing } from "../actions.js";
 import { api } from "../api.js";
 import { credits, words } from "../format.js";
 import * as disk from "../keep.js";
-import { link, logOf, meta, replying, roomOf, state } from "../live.js";
+import { link, logOf, meta, replying, roomOf, stopping } from "../live.js";
 import { html, icon, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
 
 /** @typedef {import("../../types.d.ts").Message} Message */
@@ -19,7 +19,7 @@ export function Composer({ id, me, name, editing, onEdit }) {
   const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const [text, setText] = useState("");
   const busy = Boolean(replying(id));
-  const stopping = busy && Boolean(state.value.replies[id]?.stopping);
+  const halting = busy && stopping(id);
   const most = meta.value?.message_characters ?? 8000;
   useDraft(id, text, setText, editing);
   useLayoutEffect(() => { if (area.current) fit(area.current); }, [text]);
@@ -60,7 +60,7 @@ export function Composer({ id, me, name, editing, onEdit }) {
       <textarea ref=${area} rows="1" aria-label=${`Message ${name}`} placeholder=${`Message ${name}`} enterkeyhint=${touch.matches ? "enter" : "send"} dir="auto" value=${text}
         onKeyDown=${keys} onInput=${(/** @type {{ currentTarget: HTMLTextAreaElement }} */ e) => { setText(e.currentTarget.value); if (e.currentTarget.value) typing(id); }}></textarea>
       ${busy && !ready
-        ? html`<button type="button" class="go stop" key="stop" disabled=${stopping} aria-label="Stop the reply" title="Stop (Esc)" onClick=${() => stop(id)}>${icon("stop")}</button>`
+        ? html`<button type="button" class="go stop" key="stop" disabled=${halting} aria-label="Stop the reply" title="Stop (Esc)" onClick=${() => stop(id)}>${icon("stop")}</button>`
         : html`<button class="go" key="send" disabled=${!ready} aria-label=${editing ? "Save and answer again" : "Send"} title="Send (Enter)">${icon(editing ? "check" : "send")}</button>`}
     </form>
     <${Hint} id=${id} busy=${busy} length=${text.length} most=${most} />

@@ -1,7 +1,7 @@
 /** One conversation: who it is with, what to know just now, what was said, and where one writes. */
 import { again, carryOn, closeRoom, openRoom, react, stop } from "../actions.js";
 import { words } from "../format.js";
-import { announcement, begun, broke, demo, happen, link, logOf, low, replying, roomOf, state, typingIn } from "../live.js";
+import { announcement, begun, broke, demo, happen, link, logOf, low, me, replying, roomOf, typingIn } from "../live.js";
 import { Avatar, Balance, Fault, Menu } from "../parts.js";
 import { faceOf } from "../shell.js";
 import { toast } from "../toast.js";
@@ -21,7 +21,7 @@ export function Conversation({ id, onPanel, panel }) {
   const [editing, setEditing] = useState(/** @type {Message | null} */ (null));
   const [window_, open] = useState(/** @type {{ kind: "receipt" | "report" | "menu" | "prompt", id?: string, message?: Message, at?: { x: number, y: number } } | null} */ (null));
   const face = room ? faceOf(room) : undefined;
-  const me = state.value.me;
+  const mine = me.value;
   const name = face?.name ?? room?.title ?? "";
   const load = () => { setFault(""); openRoom(id).catch((error) => { if (!logOf(id)) setFault(error.message); }); };
   useEffect(() => { load(); return closeRoom; }, [id]);
@@ -46,14 +46,19 @@ export function Conversation({ id, onPanel, panel }) {
       <button type="button" class="icon about" aria-label="About this chat" aria-expanded=${panel ? "true" : "false"} onClick=${onPanel}>${icon("info")}</button>
     </header>
     <${Banners} />
-    ${fault ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${me} name=${name} hands=${hands} />`}
-    <${Composer} id=${id} me=${me} name=${name} editing=${editing} onEdit=${setEditing} />
-    <div class="sr" role="status" aria-live="polite" data-announced>${announcement.value}</div>
+    ${fault ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${mine} name=${name} hands=${hands} />`}
+    <${Composer} id=${id} me=${mine} name=${name} editing=${editing} onEdit=${setEditing} />
+    <${Announcer} />
     ${window_?.kind === "receipt" ? html`<${ReceiptDialog} id=${window_.id} onClose=${close} />` : null}
     ${window_?.kind === "prompt" ? html`<${PromptDialog} room=${id} onClose=${close} />` : null}
     ${window_?.kind === "report" && window_.message ? html`<${ReportDialog} message=${window_.message} onClose=${close} />` : null}
-    ${window_?.kind === "menu" && window_.message ? html`<${MessageMenu} message=${window_.message} at=${window_.at} me=${me} hands=${hands} onClose=${close} onReport=${(/** @type {Message} */ message) => open({ kind: "report", message })} onPrompt=${() => open({ kind: "prompt" })} />` : null}
+    ${window_?.kind === "menu" && window_.message ? html`<${MessageMenu} message=${window_.message} at=${window_.at} me=${mine} hands=${hands} onClose=${close} onReport=${(/** @type {Message} */ message) => open({ kind: "report", message })} onPrompt=${() => open({ kind: "prompt" })} />` : null}
   </main>`;
+}
+
+/** A finished reply is said once to those who listen; apart, so that nothing else touches it. */
+function Announcer() {
+  return html`<div class="sr" role="status" aria-live="polite" data-announced>${announcement.value}</div>`;
 }
 
 /** What the companion does now; that it is an AI always stands there. @param {{ id: string }} props */

@@ -1,8 +1,9 @@
 /** Choosing a companion: a gallery with search and tags, and one companion in full. */
 import { talkTo } from "../actions.js";
 import { api } from "../api.js";
-import { Balance, Fault, portrait, useLoaded } from "../parts.js";
+import { Balance, drawing, Fault, faces, portrait, useLoaded } from "../parts.js";
 import { back } from "../router.js";
+import { Problem } from "../session.js";
 import { Shell } from "../shell.js";
 import { toast } from "../toast.js";
 import { html, icon, useEffect, useRef, useState } from "../ui.js";
@@ -76,7 +77,7 @@ function Gallery() {
 function DeckCard({ card }) {
   return html`<li class="deck-card hue" style=${{ "--h": card.hue }}>
     <a href=${`/discover/${card.slug}`} aria-label=${`${card.name}, ${card.age}. ${card.tagline}`}>
-      <span class="face"><img src=${portrait(card.portrait, 512)} alt="" loading="lazy" decoding="async" width="512" height="512" /></span>
+      <span class="face"><img src=${portrait(card.portrait, 256)} srcset=${faces(card.portrait)} sizes="(max-width: 820px) 45vw, 250px" alt="" loading="lazy" decoding="async" width="512" height="512" /></span>
       ${card.tier === "free" ? null : html`<span class="badge tier">${card.tier}</span>`}
       <span class="words"><b>${card.name}<small>${card.age}</small></b><span class="tagline">${card.tagline}</span><span class="tags">${card.tags.slice(0, 3).join(" · ")}</span></span>
     </a>
@@ -96,6 +97,7 @@ const TRAITS = /** @type {[string, string, string][]} */ ([
 /** @param {{ id: string }} props */
 function Detail({ id }) {
   const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState(/** @type {Problem | null} */ (null));
   /** @type {{ value: Profile | null, fault: string, reload: () => void }} */
   const { value, fault, reload } = useLoaded(() => api("GET", `companions/${encodeURIComponent(id)}`), [id]);
   const traits = useLoaded(() => api("GET", `companions/${encodeURIComponent(id)}/personality`), [id]).value?.traits;
@@ -107,18 +109,19 @@ function Detail({ id }) {
     try {
       await talkTo(value.id);
     } catch (error) {
-      toast(/** @type {Error} */ (error).message);
+      if (error instanceof Problem && error.status === 402) setRefused(error);
+      else toast(/** @type {Error} */ (error).message);
       setBusy(false);
     }
   };
   return html`<main class="detail hue" id="main" tabindex="-1" style=${{ "--h": value.hue }}>
-    <div class="poster"><img src=${portrait(value.portrait, 1024)} alt=${`Portrait of ${value.name}`} width="1024" height="1024" />
+    <div class="poster"><img src=${drawing(value.portrait)} alt=${`Portrait of ${value.name}`} width="1024" height="1024" />
       <button type="button" class="icon over" aria-label="Back" onClick=${() => back("/discover")}>${icon("back")}</button></div>
     <div class="story">
       <header><h1>${value.name} <small>${value.age}</small></h1><p class="tagline">${value.tagline}</p>
         <p class="facts"><span class="badge">AI companion</span>${value.tier === "free" ? null : html`<span class="badge warn">${value.tier}</span>`}<span class="soft">${value.pronouns} · ${value.culture} · ${value.background}</span></p></header>
-      <div class="start"><button type="button" class="btn p big" disabled=${busy || value.locked} onClick=${start}>${icon("chat")}Start talking</button>
-        ${value.locked ? html`<p class="soft small">${value.name} needs a larger plan. <a href="/wallet">See plans</a></p>` : null}</div>
+      <div class="start"><button type="button" class="btn p big" disabled=${busy} onClick=${start}>${icon("chat")}Start talking</button>
+        ${refused ? html`<p class="bad-line" role="alert">${refused.message} <a href="/wallet">See plans</a></p>` : value.locked ? html`<p class="soft small">${value.name} comes with a larger plan. <a href="/wallet">See plans</a></p>` : null}</div>
       <blockquote class="bubble sample">${value.greetings[0]}</blockquote>
       <section><h2>What they are like</h2><div class="chips">${value.temperament.map((one) => html`<span class="chip" key=${one}>${one}</span>`)}</div>
         ${traits ? html`<dl class="traits">${TRAITS.filter(([key]) => key in traits).map(([key, low, high]) => html`<div key=${key}><dt>${low}</dt><dd role="img" aria-label=${`${Math.round(traits[key] * 100)} of 100 from ${low} to ${high}`}><i style=${{ "inset-inline-start": `${traits[key] * 100}%` }}></i></dd><dt>${high}</dt></div>`)}</dl>` : null}</section>

@@ -2,7 +2,7 @@
 import { api } from "../api.js";
 import { credits } from "../format.js";
 import { meta, readMeta } from "../live.js";
-import { portrait, useLoaded } from "../parts.js";
+import { faces, portrait, useLoaded } from "../parts.js";
 import { html, icon, Mark, useEffect } from "../ui.js";
 import { Legal } from "./sign.js";
 
@@ -14,7 +14,7 @@ export function Welcome() {
   const about = meta.value;
   const plan = about?.plans?.[about.default_plan];
   /** @type {import("../../types.d.ts").ServerFrame[]} */
-  const faces = cast.value?.items ?? [];
+  const met = cast.value?.items ?? [];
   return html`<div class="welcome">
     <header class="hello"><a class="brand" href="/welcome"><${Mark} size=${36} /><span>Kindred</span></a>
       <nav aria-label="Account"><a class="btn line" href="/log-in">Log in</a></nav></header>
@@ -27,8 +27,8 @@ export function Welcome() {
           <p class="soft small">${plan ? `Free: ${credits(plan.allowance_microcredits)} credits ${PERIODS[plan.allowance_period] ?? ""}. No card needed.` : " "}</p>
         </div>
         <ul class="faces" aria-label="Some of the companions">
-          ${(faces.length ? faces : Array.from({ length: 6 }, () => null)).slice(0, 6).map((/** @type {any} */ one) => one
-            ? html`<li class="hue" style=${{ "--h": one.hue }}><img src=${portrait(one.portrait, 512)} alt="" width="256" height="256" decoding="async" /><span><b>${one.name}</b>, ${one.age}<small>${one.tagline}</small></span></li>`
+          ${(met.length ? met : Array.from({ length: 6 }, () => null)).slice(0, 6).map((/** @type {any} */ one) => one
+            ? html`<li class="hue" style=${{ "--h": one.hue }}><img src=${portrait(one.portrait, 256)} srcset=${faces(one.portrait)} sizes="(max-width: 820px) 30vw, 180px" alt="" width="256" height="256" decoding="async" /><span><b>${one.name}</b>, ${one.age}<small>${one.tagline}</small></span></li>`
             : html`<li class="bone"></li>`)}
         </ul>
       </section>
