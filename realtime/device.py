@@ -107,7 +107,10 @@ class Device:
         live = await self._follow(logs)
         replay: list[Waiting] = []
         places: dict[str, Place] = {}
-        found = rests(record, decode_anchors(kept[1]), seq)
+        anchors = decode_anchors(kept[1])
+        if seq and not anchors:
+            raise NotResumable("seq_ahead")  # the first frame of a session writes an anchor
+        found = rests(record, anchors, seq)
         for log in logs:
             rest = found.get(log, Rest(log, "", 0, 0))
             entries = await self._after(rest, live.get(log))

@@ -119,7 +119,14 @@ class Holder:
                 await self._bus.release(name, pen.fence)
 
     async def recover(self, name: str) -> None:
-        """Open a room whose holder died, which settles what it left."""
+        """Open a room whose holder died, which settles what it left.
+
+        A room that is here already is opened anew, unless a reply is under way in it.
+        """
+        found = self._rooms.get(name)
+        if found is not None and not found[0].idle:
+            return
+        self._rooms.pop(name, None)
         try:
             await self.room(name)
         except (NotFound, Unavailable, LogStale, LogStalled, BusDown) as error:

@@ -128,6 +128,8 @@ def _why(connection: Connection, ends: list[Any]) -> Closing | None:
     for end in ends:
         if isinstance(end, Closing):
             return end
+    if any(isinstance(end, OSError) for end in ends):
+        return None  # the client went away while we were sending
     for end in ends:
         if isinstance(end, Exception):
             logger.error("a socket failed", exc_info=end)
