@@ -151,6 +151,7 @@ export class Socket {
     const Make = this.options.WebSocket ?? globalThis.WebSocket;
     const ws = new Make(this.options.url, "kindred.v1.json");
     this.ws = ws;
+    this.heard();
     this.pong = setTimeout(() => this.lose(), WAIT_MS);
     ws.onmessage = (event) => { if (this.ws === ws) this.receive(JSON.parse(event.data), token); };
     ws.onclose = (event) => { if (this.ws === ws) this.closed(event.code, event.reason); };
@@ -181,16 +182,21 @@ export class Socket {
         else if (frame.id) this.answer(frame.id, (one) => one.reject(new Refused(frame)));
         return;
       case "pong":
-        clearTimeout(this.pong);
+        this.heard();
         return;
       default:
         this.event(frame);
     }
   }
 
+  heard() {
+    clearTimeout(this.pong);
+    this.pong = undefined;
+  }
+
   /** @param {any} frame */
   enter(frame) {
-    clearTimeout(this.pong);
+    this.heard();
     this.session = frame.session;
     this.epoch = frame.epoch;
     if (frame.type !== "resumed") this.seq = frame.seq;
@@ -236,8 +242,7 @@ export class Socket {
 
   ping() {
     this.send({ type: "ping", seq: this.seq });
-    clearTimeout(this.pong);
-    this.pong = setTimeout(() => this.lose(), PONG_MS);
+    this.pong ??= setTimeout(() => this.lose(), PONG_MS); // counted from the first unanswered ping
   }
 
   schedule() {
@@ -305,7 +310,7 @@ export class Socket {
   /** Nobody will answer what was asked on this connection. */
   lost() {
     clearTimeout(this.beat);
-    clearTimeout(this.pong);
+    this.heard();
     for (const one of this.waiting.values()) {
       clearTimeout(one.timer);
       one.reject(new Refused(LOST));
