@@ -279,5 +279,56 @@ def model() -> None:
     """
 
 
+@model.command("use")
+@click.argument("target")
+@click.option("--name", help="Which of the models at an address, where it has several.")
+@click.option(
+    "--api-key",
+    envvar="MODEL_API_KEY",
+    help="The address's key [or set MODEL_API_KEY, which no shell history keeps].",
+)
+@click.option("--seconds", default=120.0, show_default=True, help="How long the trial may take.")
+@config_option
+@data_option
+def use_model(
+    target: str,
+    name: str | None,
+    api_key: str | None,
+    seconds: float,
+    config: Path | None,
+    data: str | None,
+) -> None:
+    """Make TARGET the model: a GGUF file, or an OpenAI-compatible address.
+
+    It is asked a trial question first; only if it answers is it written into kindred.toml in
+    the data folder. Restart Kindred to use it.
+
+    \b
+    kindred model use ./models/some-model.Q4_K_M.gguf
+    kindred model use https://openrouter.ai/api/v1 --name some/model
+    kindred model use http://127.0.0.1:8080
+    """
+    import asyncio
+
+    from rooms.dialogue.choose import CannotChoose, choose_model
+
+    settings = load_settings(config, data=data)
+    written = config or Path(settings.data) / "kindred.toml"
+    try:
+        choice = asyncio.run(
+            choose_model(
+                target, written, api_key=api_key, model=name, trial_seconds=seconds, say=click.echo
+            )
+        )
+    except CannotChoose as error:
+        click.echo(f"Nothing was changed. {error}", err=True)
+        sys.exit(1)
+    trial = choice.trial
+    click.echo(f"It said: {trial.reply}")
+    speed = f"{trial.first_token_ms} ms to the first word, {trial.tokens_per_second:.0f} tokens/s"
+    click.echo(f"{choice.provider.model} answers ({speed}).")
+    click.echo(f"Written to {choice.config}. Restart Kindred to use it.")
+
+
 if __name__ == "__main__":
     main()
