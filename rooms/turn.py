@@ -32,7 +32,7 @@ from rooms.events import (
     WalletUpdated,
 )
 from rooms.pen import Pen
-from rooms.ports import LogStale, RoomLog, Screen, Telling
+from rooms.ports import LogStale, LogStalled, RoomLog, Screen, Telling
 from rooms.shapes import Message, Usage
 
 logger = structlog.get_logger(__name__)
@@ -297,6 +297,8 @@ class Turn:
             await self._log.append(tellings)
         except LogStale:
             logger.warning("settled, then the room went elsewhere", reply=self.asked.reply)
+        except LogStalled:
+            logger.error("settled, but its end cannot be told yet", reply=self.asked.reply)
 
 
 def notice_of(kind: str, text: str) -> Notice:

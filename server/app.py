@@ -30,7 +30,7 @@ from storage.bus.ports import BusDown
 from storage.database import open_pool
 
 logger = structlog.get_logger(__name__)
-HOUSEKEEPING_SECONDS = 10.0
+HOUSEKEEPING_SECONDS = 2.0  # who was mid-reply on a gateway that died waits no longer
 REST = [users.routes, auth.routes, companions.routes, rooms.routes, wallet.routes, meta.routes]
 
 

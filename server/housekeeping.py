@@ -14,7 +14,14 @@ from rooms.errors import Unavailable
 from rooms.ports import LogStale
 from rooms.shapes import Usage
 from storage.bus.ports import BusDown
-from storage.ledger.turns import HoldRow, expired_holds, foreign_holds, renew_holds
+from storage.ledger.turns import (
+    HoldRow,
+    expired_holds,
+    foreign_holds,
+    last_rooms,
+    overdue_holds,
+    renew_holds,
+)
 from storage.rooms import forget_commands
 
 if TYPE_CHECKING:
@@ -23,17 +30,21 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, BusDown)
 SETTLE_BLIND_SECONDS: Final = 900.0
+UNTOLD_SECONDS: Final = 600.0
+SETTLING_SECONDS: Final = 90.0  # past a turn's own limit: nobody here works on that hold any more
 BATCH: Final = 200
 COMMANDS_HOURS: Final = 24
+TIDY_PASSES: Final = 600
 
 
 async def keep_house(house: "House", every_seconds: float) -> None:
     """Passes until cancelled; the first one at once, for what died before we started."""
     passes = 0
+    buried: set[str] = set()
     while True:
         try:
-            await one_pass(house)
-            if passes % 120 == 0:
+            await one_pass(house, buried)
+            if passes % TIDY_PASSES == 0:
                 await forget_commands(house.db, COMMANDS_HOURS)
                 await house.accounts.erase_due()
         except AWAY as error:
@@ -42,19 +53,33 @@ async def keep_house(house: "House", every_seconds: float) -> None:
         await asyncio.sleep(every_seconds)
 
 
-async def one_pass(house: "House") -> None:
-    """Renew our holds; bring home those of nodes that are gone."""
+async def one_pass(house: "House", buried: set[str]) -> None:
+    """Renew our holds; bring home those of nodes that are gone. `buried`: those seen to already."""
     node = house.realtime.node
     await renew_holds(house.db, node, house.settings.rooms.hold_seconds)
     living = [*await house.realtime.bus.living(), node]
     orphans = await foreign_holds(house.db, living, BATCH)
+    longest_seconds = house.settings.rooms.turn_seconds + SETTLING_SECONDS
+    orphans += await overdue_holds(house.db, node, longest_seconds, BATCH)
     for room in dict.fromkeys(hold.room for hold in orphans if hold.room is not None):
         await house.realtime.holder.recover(room)
     for hold in orphans:
         if hold.room is None:
             await _settle_blind(house, hold)
+    await _tell_untold_ends(house, living, buried)
     for hold in await expired_holds(house.db, SETTLE_BLIND_SECONDS, BATCH):
         await _settle_blind(house, hold)
+
+
+async def _tell_untold_ends(house: "House", living: list[str], buried: set[str]) -> None:
+    """A node that died between settling and telling left no hold, but an open reply in a log."""
+    known = [*living, *buried]
+    found = await last_rooms(house.db, known, UNTOLD_SECONDS, BATCH)
+    for room in dict.fromkeys(room for _, room in found):
+        if (await house.realtime.bus.head(room)).open:
+            await house.realtime.holder.recover(room)
+    if len(found) < BATCH:
+        buried.update(node for node, _ in found)
 
 
 async def _settle_blind(house: "House", hold: HoldRow) -> None:

@@ -3,9 +3,10 @@
 The only place where storage's money errors become answers that people can act on.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import msgspec
@@ -25,7 +26,18 @@ from storage.ledger.turns import Allowance, HoldRow, OpenTurn, SettleTurn, Walle
 if TYPE_CHECKING:
     from rooms.asking import Asked
 
-DATABASE_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError)
+DATABASE_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, killed, starting; a statement out of time
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # deadlock: the same again will do
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection torn in mid-statement
+)
+T = TypeVar("T")
+ASK_AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
 OpenHold = HoldRow
 NOTHING = Allowance(0, "never")  # another payer's allowance is minted by their own plan, not here
 
@@ -97,7 +109,7 @@ class Credits:
         message = asked.message
         turn = OpenTurn(
             sender=asked.who.person.id,
-            key=asked.key,
+            key=asked.key or asked.hold,
             digest=asked.digest,
             answer=msgspec.to_builtins(asked.answer),
             payer=asked.payer,
@@ -120,7 +132,7 @@ class Credits:
             edited=bool(message and message.siblings),
         )
         async with self._refusals(asked.plan):
-            opened = await turns.open_turn(self._db, turn)
+            opened = await self._surely(lambda: turns.open_turn(self._db, turn))
         if opened.outcome == "key_reused":
             raise Conflict("This key was used for something else.", code="key_reused", path="$.key")
         answer = msgspec.convert(opened.answer, Answer)
@@ -135,6 +147,15 @@ class Credits:
             meter=Meter(self.book, plan, tokens, opened.granted),
             repeated=answer if opened.outcome == "repeated" else None,
         )
+
+    async def _surely(self, statement: Callable[[], Awaitable[T]]) -> T:
+        """If the answer is lost, ask again: both commits are safe to repeat, and must be known."""
+        for wait_seconds in ASK_AGAIN_SECONDS:
+            try:
+                return await statement()
+            except DATABASE_AWAY:
+                await asyncio.sleep(wait_seconds)
+        return await statement()
 
     async def settle(self, asked: "Asked", outcome: Outcome, fence: int) -> Settled:
         """Charge what was delivered; the rest goes back. Raises Unavailable while the database
@@ -183,7 +204,7 @@ class Credits:
 
     async def _settle(self, turn: SettleTurn, plan: Plan | None) -> Settled:
         async with self._refusals(plan):
-            settled = await turns.settle_turn(self._db, turn)
+            settled = await self._surely(lambda: turns.settle_turn(self._db, turn))
         wallet = wallet_view(settled.wallet)
         return Settled(
             captured_microcredits=settled.captured,

@@ -148,7 +148,7 @@ EXTEND_HOLD = sql("extend_hold", "SELECT extend_hold($1, $2, $3, $4, $5, $6, $7)
 RENEW_HOLDS = sql(
     "renew_holds",
     "UPDATE holds SET expires_at = now() + make_interval(secs => $2) "
-    "WHERE node = $1 AND state = 'open'",
+    "WHERE node = $1 AND state = 'open' AND expires_at < now() + make_interval(secs => $2 * 2 / 3)",
 )
 _HOLD = "person, hold, home, room, reply, message, sender, companion, node, fence, amount, metered"
 OPEN_HOLDS = sql(
@@ -165,6 +165,17 @@ FOREIGN_HOLDS = sql(
     "foreign_holds",
     f"SELECT {_HOLD} FROM holds WHERE state = 'open' AND node <> ALL ($1::text[]) "  # noqa: S608
     "ORDER BY created_at LIMIT $2",
+)
+
+OVERDUE_HOLDS = sql(
+    "overdue_holds",
+    f"SELECT {_HOLD} FROM holds WHERE state = 'open' AND node = $1 AND "  # noqa: S608
+    "created_at < now() - make_interval(secs => $2) ORDER BY created_at LIMIT $3",
+)
+LAST_ROOMS = sql(
+    "last_rooms",
+    "SELECT DISTINCT node, room FROM holds WHERE settled_at > now() - make_interval(secs => $2) "
+    "AND node <> ALL ($1::text[]) AND room IS NOT NULL LIMIT $3",
 )
 
 
@@ -294,6 +305,21 @@ async def expired_holds(db: asyncpg.Pool, past_seconds: float, limit: int) -> li
 async def foreign_holds(db: asyncpg.Pool, living: list[str], limit: int) -> list[HoldRow]:
     """Open holds of nodes that are not among the living."""
     return [HoldRow(**dict(row)) for row in await db.fetch(FOREIGN_HOLDS, living, limit)]
+
+
+async def overdue_holds(
+    db: asyncpg.Pool, node: str, age_seconds: float, limit: int
+) -> list[HoldRow]:
+    """A node's own open holds that are older than any turn can be."""
+    return [HoldRow(**dict(row)) for row in await db.fetch(OVERDUE_HOLDS, node, age_seconds, limit)]
+
+
+async def last_rooms(
+    db: asyncpg.Pool, living: list[str], past_seconds: float, limit: int
+) -> list[tuple[str, str]]:
+    """(node, room) where nodes that are gone settled a reply not long ago."""
+    rows = await db.fetch(LAST_ROOMS, living, past_seconds, limit)
+    return [(row["node"], row["room"]) for row in rows]
 
 
 def _wallet(row: asyncpg.Record) -> WalletRow:

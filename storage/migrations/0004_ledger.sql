@@ -47,6 +47,7 @@ CREATE TABLE holds (
     CHECK (captured <= amount)
 );
 CREATE INDEX holds_open_by_room ON holds (home, room) WHERE state = 'open';
+CREATE INDEX holds_by_end ON holds (settled_at);    -- what a dead node settled and may not have told
 CREATE INDEX holds_open_by_age ON holds (expires_at) WHERE state = 'open';
 
 CREATE TABLE entries (
@@ -237,6 +238,12 @@ BEGIN
             SELECT c.digest, c.answer INTO v_digest, answer FROM commands c
              WHERE c.person = p_sender AND c.key = p_key;
             outcome := CASE WHEN v_digest = p_digest THEN 'repeated' ELSE 'key_reused' END;
+            -- The very same request once more: its answer was lost on the way, its hold stands.
+            SELECT 'opened', h.amount, m.n INTO outcome, granted, n
+              FROM holds h LEFT JOIN messages m
+                ON m.home = h.home AND m.room = h.room AND m.message = p_message
+             WHERE outcome = 'repeated' AND h.person = p_payer AND h.hold = p_hold AND h.state = 'open'
+             UNION ALL SELECT outcome, NULL, NULL LIMIT 1;
             RETURN;
         END IF;
     END IF;

@@ -43,11 +43,21 @@ async def test_a_turn_holds_its_worst_case_and_charges_what_was_delivered(db: "P
 
 
 async def test_an_opening_repeated_four_times_at_once_happens_once(db: "Pool") -> None:
-    told = await asyncio.gather(*(opens(db, "ann", "h1") for _ in range(4)))
+    asked = [opens(db, "ann", f"h{n}", key="k", digest=b"same") for n in range(4)]
+    told = await asyncio.gather(*asked)
     assert sorted(one.outcome for one in told) == ["opened"] + ["repeated"] * 3
-    assert {one.answer["reply"] for one in told if one.answer} == {"m_h1"}
+    assert len({one.answer["reply"] for one in told if one.answer}) == 1
     assert await standing(db, "ann") == (9 * CREDIT, CREDIT)
     assert await count(db, "messages") == 1
+
+
+async def test_who_lost_the_answer_asks_again_and_finds_the_hold_standing(db: "Pool") -> None:
+    first = await opens(db, "ann", "h1")
+    again = await opens(db, "ann", "h1")
+    assert (again.outcome, again.granted, again.n) == ("opened", first.granted, first.n)
+    assert await standing(db, "ann") == (9 * CREDIT, CREDIT)
+    await settles(db, "ann", "h1", CREDIT)
+    assert (await opens(db, "ann", "h1")).outcome == "repeated"  # it is over by now
 
 
 async def test_the_same_key_with_other_content_is_refused_and_holds_nothing(db: "Pool") -> None:

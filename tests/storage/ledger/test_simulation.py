@@ -102,7 +102,7 @@ async def test_what_one_turn_gives_back_the_next_may_use(database: "Pool") -> No
         seen = returns[0]
         while not await opened(n):
             async with returned:
-                await returned.wait_for(lambda: returns[0] > seen)
+                await returned.wait_for(lambda seen=seen: returns[0] > seen)
             seen = returns[0]
         settled = await settles(database, "ann", f"h{n}", 5_000)
         async with returned:
