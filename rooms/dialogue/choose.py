@@ -160,9 +160,9 @@ def _chosen_entry(models: list[dict[str, Any]], wanted: str | None) -> dict[str,
             raise CannotChoose(f"There is no model {wanted!r} there; it has {_some(names)}.")
         return found[0] if found else {"id": wanted}
     if not names:
-        raise CannotChoose("The address does not list its models: name one with --model.")
+        raise CannotChoose("The address does not list its models: name one with --name.")
     if len(names) > 1:
-        raise CannotChoose(f"It has {len(names)} models, name one with --model: {_some(names)}.")
+        raise CannotChoose(f"It has {len(names)} models, name one with --name: {_some(names)}.")
     return models[0]
 
 

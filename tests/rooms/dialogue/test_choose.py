@@ -50,7 +50,7 @@ async def test_an_address_without_v1_is_found(upstream: Upstream, config: Path) 
 @pytest.mark.parametrize(
     ("models", "named", "words"),
     [
-        ([{"id": "a"}, {"id": "b"}], None, "name one with --model: a, b"),
+        ([{"id": "a"}, {"id": "b"}], None, "name one with --name: a, b"),
         ([{"id": "a"}], "b", "no model 'b' there; it has a"),
         (None, None, "does not list its models: name one"),
     ],
