@@ -1,5 +1,6 @@
-"""A conversation as a person has it: from signing up to a settled reply, and each way to steer it."""
+"""A conversation as a person has it: from signing up to a settled reply, and ways to steer it."""
 
+import itertools
 import re
 
 import pytest
@@ -50,11 +51,13 @@ def test_a_newcomer_signs_up_chooses_and_is_answered_word_by_word(visit) -> None
         WRITING,
     )
     assert len(states) >= 5
-    for earlier, later in zip(states, states[1:], strict=False):
+    for earlier, later in itertools.pairwise(states):
         assert later.startswith(earlier)
     expect(page.locator("[data-writing]")).to_have_count(0)
     assert last_reply(page).strip().startswith(states[-1].strip())
-    page.wait_for_function("was => +document.querySelector('[data-balance]').textContent < was", arg=before)
+    page.wait_for_function(
+        "was => +document.querySelector('[data-balance]').textContent < was", arg=before
+    )
     expect(page.locator("li.m.me .stamp .sr")).to_have_text("read")
 
 
@@ -63,7 +66,8 @@ def test_the_price_stands_before_during_and_after_a_reply(visit) -> None:
     expect(page.locator("[data-price]")).to_have_text(re.compile(r"at most 0\.\d+ credits"))
     visit.server.pace(gap_seconds=0.06, tokens=30)
     visit.say("What does this cost me?")
-    expect(page.locator("[data-writing]")).to_contain_text(re.compile(r"0\.\d+ of at most 0\.\d+ credits"))
+    running = re.compile(r"0\.\d+ of at most 0\.\d+ credits")
+    expect(page.locator("[data-writing]")).to_contain_text(running)
     page.locator("[data-writing]").wait_for(state="detached")
     cost = page.locator("li.m:not(.me) .meta .link.num").last
     expect(cost).to_have_text(re.compile(r"^0\.\d+ credits$"))
@@ -81,7 +85,7 @@ def test_stopping_keeps_the_words_and_their_price(visit, how: str) -> None:
     page = visit.chat()
     visit.server.pace(gap_seconds=0.08, tokens=200)
     visit.say("Tell me everything")
-    page.wait_for_function("s => (document.querySelector(s)?.textContent.length ?? 0) > 20", arg=WRITING)
+    visit.begun(20)
     if how == "button":
         page.get_by_role("button", name="Stop the reply").click()
     else:
@@ -172,7 +176,8 @@ def test_a_finished_reply_is_announced_once_and_not_word_by_word(visit) -> None:
     visit.answered()
     expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")
     page.wait_for_function("() => window.heard.length > 0")
-    assert page.evaluate("() => window.heard") == [f"Mira: {visit.history()[-1]['parts'][0]['text']}"]
+    said = visit.history()[-1]["parts"][0]["text"]
+    assert page.evaluate("() => window.heard") == [f"Mira: {said}"]
 
 
 def test_a_message_in_a_crisis_is_met_with_help_that_costs_nothing(visit) -> None:
@@ -205,22 +210,29 @@ def test_all_of_it_can_be_done_with_the_keyboard_alone(visit) -> None:
     visit.answered()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
-    name = page.evaluate("() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent")
-    assert name, "something before the composer has the focus and a name"
+    assert focused(page)[1], "what stands before the composer has the focus and a name"
     page.keyboard.press("Control+k")
     expect(page.get_by_role("dialog", name="Switch chat")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog", name="Switch chat")).to_have_count(0)
 
 
+def focused(page: Page) -> list[str]:
+    """The tag and the name of what has the focus."""
+    found: list[str] = page.evaluate(
+        """() => {
+          const at = document.activeElement;
+          return [at.tagName.toLowerCase(), at.getAttribute('aria-label') ?? at.textContent];
+        }"""
+    )
+    return found
+
+
 def focus(page: Page, tag: str, name: str) -> None:
-    """Press Tab until the element with this name has the focus, as somebody without a mouse does."""
+    """Press Tab until what has this name has the focus, as somebody without a mouse does."""
     for _ in range(60):
         page.keyboard.press("Tab")
-        found = page.evaluate(
-            "() => [document.activeElement.tagName.toLowerCase(),"
-            " document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent]"
-        )
+        found = focused(page)
         if found[0] == tag and name in found[1]:
             assert page.evaluate("() => document.activeElement.matches(':focus-visible')")
             return
