@@ -13,6 +13,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tls_key: path of the PEM private key.
     trusted_proxies: addresses or networks whose X-Forwarded-For and -Proto are believed.
     allowed_origins: further browser origins that may open sockets; its own is always allowed.
+    portraits_ahead: draw the cast's portraits after the start, before anybody asks for them.
     drain_seconds: how long a stopping gateway lets replies finish.
     """
 
@@ -23,4 +24,5 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tls_key: str = ""
     trusted_proxies: list[str] = field(default_factory=list)
     allowed_origins: list[str] = field(default_factory=list)
+    portraits_ahead: bool = True
     drain_seconds: float = 10.0

@@ -71,7 +71,7 @@ def create_app(
         door.open(house)
         await house.realtime.start()
         async with asyncio.TaskGroup() as tasks:
-            beside = wiring.background(tasks)
+            beside = wiring.background(tasks, house)
             beside.append(tasks.create_task(keep_house(house, HOUSEKEEPING_SECONDS)))
             app.state.drain = _drain_once(house)
             try:

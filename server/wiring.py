@@ -39,6 +39,7 @@ from storage.messages import branch
 from storage.rooms import fence_of, find_room, leave_room, raise_fence, room_ids_of
 
 logger = structlog.get_logger(__name__)
+DRAWN_AHEAD = (256, 96, 512)  # cards, avatars, panels: in the order they are met
 DISCLOSURE = "Companions here are AI. They are not people, and they will say so when you ask."
 
 
@@ -201,9 +202,12 @@ class Wiring:
         except LimitUnknown:
             return Allowed(True, 0, 0)
 
-    def background(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+    def background(self, tasks: asyncio.TaskGroup, house: House) -> list[asyncio.Task[None]]:
         """What runs beside the requests, in the app's TaskGroup."""
+        ahead = self.settings.server.portraits_ahead
+        looks = [one.appearance for one in house.catalogue.cast if ahead]
         return [
+            tasks.create_task(house.portraits.draw_ahead(looks, DRAWN_AHEAD), name="portraits"),
             tasks.create_task(self._recall.run(), name="remembering"),
             tasks.create_task(self._mailer.run(), name="mail"),
         ]

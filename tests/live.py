@@ -215,6 +215,7 @@ async def running(
     async with Script().serving() as script:
         values = {
             "KINDRED_DATA": str(data),
+            "KINDRED_SERVER__PORTRAITS_AHEAD": "false",
             "KINDRED_MODELS__USE": "script",
             "KINDRED_MODELS__PROVIDERS__SCRIPT__BASE_URL": f"http://127.0.0.1:{script.port}/v1",
             "KINDRED_MODELS__PROVIDERS__SCRIPT__MODEL": "script",

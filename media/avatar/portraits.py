@@ -1,16 +1,25 @@
-"""Portraits on demand without holding up the loop: a few threads draw, everyone else waits or hits.
+"""Portraits on demand without holding up the loop: a child process draws, everyone else waits.
 
-Two people asking for the same new portrait wait for one drawing.
+Two people asking for the same new portrait wait for one drawing. The cast is drawn ahead, so
+that nobody has to wait at all.
 """
 
 import asyncio
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+import structlog
+
 from media.avatar.appearance import Appearance, content_hash
-from media.avatar.raster import nearest_size, portrait_png
+from media.avatar.raster import Order, RasterFailed, nearest_size
 from media.avatar.still import DRAWING_VERSION, draw
 
-DRAWING_AT_ONCE = 2
+logger = structlog.get_logger(__name__)
+DRAWING_AT_ONCE = 1
+DRAWING_SECONDS = 120.0
+ROOT = Path(__file__).parents[2]
 SVG_KEPT = 128
 
 
@@ -26,14 +35,57 @@ class Portraits:
     async def png(self, look: Appearance, size: int) -> bytes:
         """The portrait at the smallest offered size that is at least `size`."""
         pixels = nearest_size(size)
-        key = f"{content_hash(look, DRAWING_VERSION)}-{pixels}"
+        path = self._path(look, pixels)
+        key = path.name
         lock = self._locks.setdefault(key, asyncio.Lock())
         try:
-            async with lock, self._turns:
-                return await asyncio.to_thread(portrait_png, look, pixels, self._folder)
+            async with lock:
+                if not path.exists():
+                    await self._draw([Order(look, pixels)])
+                return await asyncio.to_thread(path.read_bytes)
         finally:
             if not lock.locked():
                 self._locks.pop(key, None)
+
+    def _path(self, look: Appearance, pixels: int) -> Path:
+        return self._folder / f"{content_hash(look, DRAWING_VERSION)}-{pixels}.png"
+
+    async def draw_ahead(self, looks: Iterable[Appearance], sizes: Sequence[int]) -> None:
+        """Draw what is missing of these, one look after another, for whoever comes first."""
+        for look in looks:
+            missing = [Order(look, size) for size in sizes if not self._path(look, size).exists()]
+            if missing:
+                try:
+                    await self._draw(missing)
+                except RasterFailed as error:
+                    logger.warning("a portrait was not drawn ahead", error=str(error))
+
+    async def _draw(self, orders: list[Order]) -> None:
+        """A child at low priority; it is ended when we are cancelled. Raises RasterFailed."""
+        async with self._turns:
+            if all(self._path(order.look, order.size).exists() for order in orders):
+                return
+            child = await asyncio.create_subprocess_exec(
+                "nice",
+                sys.executable,
+                "-m",
+                "media.avatar.raster",
+                str(self._folder.absolute()),
+                stdin=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=ROOT,
+            )
+            try:
+                async with asyncio.timeout(DRAWING_SECONDS):
+                    _, told = await child.communicate(msgspec.json.encode(orders))
+            except TimeoutError:
+                raise RasterFailed("drawing took too long") from None
+            finally:
+                if child.returncode is None:
+                    child.kill()
+                    await child.wait()
+            if child.returncode:
+                raise RasterFailed(told.decode(errors="replace")[-300:])
 
     async def svg(self, look: Appearance) -> str:
         """The layered drawing itself."""

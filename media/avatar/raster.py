@@ -5,9 +5,11 @@ second of one core at 512, so the file is the cache and any node may write it.
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
 import resvg_py
 
 from media.avatar.appearance import Appearance, content_hash
@@ -59,3 +61,26 @@ def _keep(path: Path, png: bytes) -> None:
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One portrait to draw."""
+
+    look: Appearance
+    size: int
+
+
+def main() -> int:
+    """Draw what is ordered on standard input (a JSON list of Order) into the folder named.
+
+    A process of its own, because resvg holds the interpreter's lock for as long as it draws:
+    in a gateway one look at a new face would stop every conversation for a second.
+    """
+    folder = Path(sys.argv[1])
+    for order in msgspec.json.decode(sys.stdin.buffer.read(), type=list[Order]):
+        portrait_png(order.look, order.size, folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -91,11 +91,12 @@ class Catalogue:
         self._now_ms = now_ms
         self._sees = sees or self._by_plan
         self._cast = cast
+        self.cast: list[Companion] = []  # the shipped ones, once they are loaded
         self._kept: OrderedDict[str, Entry] = OrderedDict()
 
     async def load_cast(self) -> int:
         """Bring the shipped cast into the database; returns how many documents changed."""
-        cast = read_cast(self._cast)
+        cast = self.cast = read_cast(self._cast)
         changed = 0
         for companion in cast:
             doc = msgspec.to_builtins(companion)

@@ -19,7 +19,7 @@ def kindred(*arguments: str, **environment: str) -> "subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "server.cli", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-        env={**_plain(), **environment},
+        env={**_plain(), "KINDRED_SERVER__PORTRAITS_AHEAD": "false", **environment},
     )  # fmt: skip
 
 

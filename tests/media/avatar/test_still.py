@@ -157,13 +157,14 @@ async def test_many_asking_at_once_wait_for_one_drawing(
 ) -> None:
     import asyncio
 
-    drawn = []
+    drawn: list[object] = []
+    start = asyncio.create_subprocess_exec
 
-    def counting(svg: str, size: int) -> bytes:
-        drawn.append(size)
-        return rasterise(svg, size)
+    async def counting(*arguments: object, **more: object) -> object:
+        drawn.append(arguments)
+        return await start(*arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("media.avatar.raster.rasterise", counting)
+    monkeypatch.setattr("asyncio.create_subprocess_exec", counting)
     portraits = Portraits(tmp_path)
     pictures = await asyncio.gather(*(portraits.png(PLAIN, 90) for _ in range(8)))
     assert len(drawn) == 1
