@@ -1,16 +1,16 @@
 """The rooms this node holds: opened with a lease when first needed, closed when idle or draining.
 
-A command goes to the room's holder. A room whose lease another living node has answers with a
-typed error that says to come back, until commands travel between nodes.
+A command goes to the room's holder, here or on the node that has the lease.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 import structlog
 
+from realtime.forward import Forward, NotHere
 from realtime.logs import RoomPen
 from realtime.tails import Tails
 from rooms.commands import Answer, ReplyCancel, RoomCommand
@@ -19,7 +19,30 @@ from rooms.ports import LiveRoom, LogStale, LogStalled, OpenRoom, Principal
 from storage.bus.ports import Bus, BusDown
 
 logger = structlog.get_logger(__name__)
-TRIES: Final = 3
+TRIES: Final = 4
+RELEASED_AT_ONCE: Final = 8
+
+
+class HeldElsewhere(Exception):
+    """A living node has the room's lease."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+class Held:
+    """A room in memory, its pen, and how many commands are in it."""
+
+    __slots__ = ("live", "pen", "users")
+
+    def __init__(self, live: LiveRoom, pen: RoomPen) -> None:
+        self.live, self.pen, self.users = live, pen, 0
+
+    @property
+    def idle(self) -> bool:
+        """Nothing goes on in it."""
+        return self.users == 0 and self.live.idle
 
 
 class Holder:
@@ -29,20 +52,24 @@ class Holder:
         self,
         bus: Bus,
         tails: Tails,
+        node: str,
         open_room: OpenRoom,
         fence_floor: Callable[[str], Awaitable[int]],
         live_max: int,
+        spawn: Callable[[Coroutine[object, object, None]], None],
     ) -> None:
         """`fence_floor`: the highest fence the database has seen for a room."""
+        self.forward = Forward(bus, node, self._for_another, spawn)
+        self.draining = False
         self._bus = bus
         self._tails = tails
+        self._node = node
         self._open_room = open_room
         self._fence_floor = fence_floor
         self._live_max = live_max
-        self._rooms: OrderedDict[str, tuple[LiveRoom, RoomPen]] = OrderedDict()
+        self._rooms: OrderedDict[str, Held] = OrderedDict()
         self._opening: dict[str, asyncio.Lock] = {}
         self._replies: dict[str, str] = {}
-        self.draining = False
 
     def replying(self, room: str) -> str | None:
         """The reply under way in a room of this node."""
@@ -51,85 +78,145 @@ class Holder:
     @property
     def live(self) -> dict[str, LiveRoom]:
         """The rooms in memory."""
-        return {name: room for name, (room, _) in self._rooms.items()}
+        return {name: held.live for name, held in self._rooms.items()}
+
+    # --- commands
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """Carry a command to its room. Raises ProductError."""
+        try:
+            if isinstance(command, ReplyCancel):
+                return await self._cancel(who, command, key)
+            for _ in range(TRIES):
+                try:
+                    return await self._here(command.room, who, command, key)
+                except LogStale:
+                    continue  # the room moves: look again who has it
+                except HeldElsewhere as elsewhere:
+                    try:
+                        return await self.forward.ask(elsewhere.node, who, command, key)
+                    except NotHere:
+                        await asyncio.sleep(0.05)
+        except (BusDown, LogStalled) as error:
+            raise Unavailable(
+                "The room's log does not answer; nothing was lost.", retry_after_ms=1000
+            ) from error
+        raise Unavailable("This room is moving to another server.", retry_after_ms=500)
+
+    async def _here(self, room: str, who: Principal, command: RoomCommand, key: str) -> Answer:
+        held = await self._held(room)
+        held.users += 1
+        try:
+            return await held.live.command(who, command, key)
+        finally:
+            held.users -= 1
+
+    async def _cancel(self, who: Principal, command: ReplyCancel, key: str) -> Answer:
+        """Only a reply's holder knows its room; one that has ended is stopped already."""
+        room = self._replies.get(command.reply)
+        if room is not None:
+            try:
+                return await self._here(room, who, command, key)
+            except (LogStale, HeldElsewhere):
+                return Answer(reply=command.reply)
+        others = [node for node in await self._bus.living() if node != self._node]
+        asked = (self.forward.ask(node, who, command, key) for node in others)
+        for came in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(came, Answer):
+                return came
+            if isinstance(came, BaseException) and not isinstance(came, NotHere):
+                raise came
+        return Answer(reply=command.reply)
+
+    async def _for_another(self, who: Principal, command: RoomCommand, key: str) -> Answer:
+        """A command another node sent here because we hold its room."""
         if isinstance(command, ReplyCancel):
             room = self._replies.get(command.reply)
             if room is None:
-                return Answer(reply=command.reply)  # it has ended; stopping it is no error
+                raise NotHere
         else:
             room = command.room
-        for _ in range(TRIES):
-            try:
-                live = await self.room(room)
-                return await live.command(who, command, key)
-            except LogStale:
-                self._rooms.pop(room, None)
-            except (BusDown, LogStalled) as error:
-                raise Unavailable(
-                    "The room's log does not answer; nothing was lost.", retry_after_ms=1000
-                ) from error
-        raise Unavailable("This room is moving to another server.", retry_after_ms=500)
+        try:
+            return await self._here(room, who, command, key)
+        except (LogStale, HeldElsewhere) as error:
+            raise NotHere from error
+        except (BusDown, LogStalled) as error:
+            raise Unavailable("The room's log does not answer.", retry_after_ms=1000) from error
+
+    # --- rooms
 
     async def room(self, name: str) -> LiveRoom:
-        """The live room, opened if need be. Raises NotFound, Unavailable, BusDown."""
-        found = self._rooms.get(name)
-        if found is not None and not found[1].stale:
+        """The live room, opened if need be.
+
+        Raises NotFound, Unavailable, BusDown, LogStale, LogStalled, and HeldElsewhere.
+        """
+        return (await self._held(name)).live
+
+    async def _held(self, name: str) -> Held:
+        held = self._rooms.get(name)
+        if held is not None and not held.pen.stale:
             self._rooms.move_to_end(name)
-            return found[0]
+            return held
         lock = self._opening.setdefault(name, asyncio.Lock())
         try:
             async with lock:
-                found = self._rooms.get(name)
-                if found is not None and not found[1].stale:
-                    return found[0]
+                held = self._rooms.get(name)
+                if held is not None and not held.pen.stale:
+                    return held
+                self._rooms.pop(name, None)
                 return await self._open(name)
         finally:
-            if not lock.locked():
-                self._opening.pop(name, None)
+            if not lock.locked() and self._opening.get(name) is lock:
+                del self._opening[name]
 
-    async def _open(self, name: str) -> LiveRoom:
+    async def _open(self, name: str) -> Held:
         if self.draining:
             raise Unavailable("This server is going away; reconnect.", retry_after_ms=500)
         floor = await self._fence_floor(name)
         lease = await self._bus.take(name, floor)
         if not lease.fence:
-            raise Unavailable("This room is held by another server.", retry_after_ms=500)
+            raise HeldElsewhere(lease.holder)
         pen = RoomPen(
             self._bus, self._tails, name, lease.fence, self._replies.__setitem__, self._end
         )
-        live = await self._open_room(name, pen)
-        self._rooms[name] = (live, pen)
+        try:
+            live = await self._open_room(name, pen)
+        except NotFound:
+            await self._bus.release(name, lease.fence)
+            raise
+        held = self._rooms[name] = Held(live, pen)
         await self._evict()
-        return live
+        return held
 
     def _end(self, reply: str) -> None:
         self._replies.pop(reply, None)
 
     async def _evict(self) -> None:
         """Beyond the bound the idlest leave first; a room with a turn stays."""
-        for name in list(self._rooms):
-            if len(self._rooms) <= self._live_max:
-                return
-            live, pen = self._rooms[name]
-            if live.idle:
-                del self._rooms[name]
-                await self._bus.release(name, pen.fence)
+        over = len(self._rooms) - self._live_max
+        if over <= 0:
+            return
+        leaving: list[str] = []
+        for name, held in self._rooms.items():
+            if held.idle and next(reversed(self._rooms)) != name:
+                leaving.append(name)
+                if len(leaving) == min(over, RELEASED_AT_ONCE):
+                    break
+        for name in leaving:
+            await self._bus.release(name, self._rooms.pop(name).pen.fence)
 
     async def recover(self, name: str) -> None:
         """Open a room whose holder died, which settles what it left.
 
-        A room that is here already is opened anew, unless a reply is under way in it.
+        A room that is here already is opened anew, unless something goes on in it.
         """
-        found = self._rooms.get(name)
-        if found is not None and not found[0].idle:
+        held = self._rooms.get(name)
+        if held is not None and not held.idle:
             return
         self._rooms.pop(name, None)
         try:
             await self.room(name)
-        except (NotFound, Unavailable, LogStale, LogStalled, BusDown) as error:
+        except (NotFound, Unavailable, LogStale, LogStalled, BusDown, HeldElsewhere) as error:
             logger.info("a room was not recovered", room=name, why=type(error).__name__)
 
     async def drain(self, seconds: float) -> None:
@@ -138,12 +225,12 @@ class Holder:
         rooms = list(self._rooms.values())
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*(live.close(interrupt=False) for live, _ in rooms))
+                await asyncio.gather(*(held.live.close(interrupt=False) for held in rooms))
         except TimeoutError:
-            await asyncio.gather(*(live.close(interrupt=True) for live, _ in rooms))
-        for live, pen in rooms:
-            if live.idle and not pen.stale:
+            await asyncio.gather(*(held.live.close(interrupt=True) for held in rooms))
+        for held in rooms:
+            if held.live.idle and not held.pen.stale:
                 try:
-                    await self._bus.release(pen.room, pen.fence)
+                    await self._bus.release(held.pen.room, held.pen.fence)
                 except BusDown:
                     break

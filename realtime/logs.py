@@ -6,16 +6,17 @@ Logged before shown: delivery on this node happens on the append's answer, elsew
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
 
 from realtime.codec import encode_json
-from realtime.tails import ORDER_MARK, Tails
-from rooms.events import MessageCreated, ReplyDelta, ReplyDone, ReplyStarted, RoomEvent
+from realtime.orders import Kick, Order, encode_order
+from realtime.tails import ORDER_MARK, TO_NODES, Tails
+from rooms.events import ReplyDelta, ReplyDone, ReplyStarted, RoomEvent
 from rooms.ports import LogStale, LogStalled, Metered, Telling, Unfinished
-from storage.bus.ports import Bus, BusDown, StaleFence, Wanted
+from storage.bus.ports import Bus, BusDown, Place, StaleFence, Wanted
 
 logger = structlog.get_logger(__name__)
 STALL_SECONDS: Final = 10.0
@@ -61,6 +62,7 @@ class RoomPen:
         self._begun = begun
         self._done = done
         self._open: dict[str, OpenReply] = {}
+        self._known: Place | None = None  # where this pen saw the log end
 
     async def append(self, tellings: Sequence[Telling]) -> None:
         """See the port: one atomic append, delivered here when it is answered."""
@@ -79,12 +81,13 @@ class RoomPen:
         state = self._state(tellings)
         try:
             async with asyncio.timeout(STALL_SECONDS):
-                done = await self._bus.append(self.room, self.fence, entries, state)
+                done = await self._bus.append(self.room, self.fence, entries, state, self._known)
         except StaleFence as error:
             self.stale = True
             raise LogStale(self.room) from error
         except (BusDown, TimeoutError) as error:
             raise LogStalled(self.room) from error
+        self._known = Place(done.generation, done.last)
         self._tails.deliver(self.room, done.generation, done.first, entries)
 
     def _state(self, tellings: Sequence[Telling]) -> dict[str, bytes | None]:
@@ -141,43 +144,11 @@ class RoomPen:
             left.append(Unfinished(metered, kept.companion, kept.parent, kept.continues, text))
         return left
 
-    async def last_n(self) -> int:
-        """The number of the newest message the log has told of; 0 if it tells of none."""
-        entries = await self._bus.read(self.room, 0, READ_MAX)
-        created: list[Any] = [msgspec.json.decode(entry.event) for entry in entries]
-        kinds = {MessageCreated.__struct_config__.tag, ReplyDone.__struct_config__.tag}
-        numbers = [e["message"]["n"] for e in created if e["type"] in kinds and e.get("message")]
-        return max(numbers, default=0)
-
     def mention(self, event: RoomEvent) -> None:
         """See the port."""
         payload = encode_json(event)
         self._tails.hear(self.room, payload)
         self._bus.whisper(self.room, payload)
-
-
-class Kick(msgspec.Struct, frozen=True, tag="kick"):
-    """An order to every node: close this person's sockets. `sign_in` empty is all of them."""
-
-    sign_in: str
-    code: int
-    reason: str
-
-
-class Replaced(msgspec.Struct, frozen=True, tag="replaced"):
-    """An order to every node: this session goes on under another owner."""
-
-    session: str
-    owner: str
-
-
-Order = Kick | Replaced
-_decode_order = msgspec.json.Decoder(Order).decode
-
-
-def order_in(payload: bytes) -> Order | None:
-    """The order in a whisper, if it is one."""
-    return _decode_order(payload[1:]) if payload.startswith(ORDER_MARK) else None
 
 
 class AccountPen:
@@ -188,23 +159,30 @@ class AccountPen:
         self._tails = tails
 
     async def tell(self, person: str, event: RoomEvent) -> None:
-        """See the port. While the bus is away the event waits in nobody's memory: it is dropped
-        with a warning, for history holds what matters."""
-        entries = [Wanted(now_ms(), "", "", encode_json(event))]
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                done = await self._bus.append(person, 0, entries, {})
-        except (BusDown, TimeoutError):
+        """See the port. When the bus stays away the event is dropped with a warning, for what it
+        tells of is in the database."""
+        if not await self._append(person, Wanted(now_ms(), "", "", encode_json(event))):
             logger.warning("an account event was not told")
-            return
-        self._tails.deliver(person, done.generation, done.first, entries)
 
     async def kick(self, person: str, session: str | None, code: int, reason: str) -> None:
-        """See the port."""
-        self.order(person, Kick(session or "", code, reason))
+        """See the port. Here at once; elsewhere through the log, so that no node misses it."""
+        payload = encode_order(Kick(session or "", code, reason))
+        self._tails.on_order(person, payload)
+        if not await self._append(person, Wanted(now_ms(), TO_NODES, "", payload)):
+            logger.warning("other nodes were not told that a sign-in ended")
+
+    async def _append(self, person: str, wanted: Wanted) -> bool:
+        known = self._tails.place(person)
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                done = await self._bus.append(person, 0, [wanted], {}, known)
+        except (BusDown, TimeoutError):
+            return False
+        self._tails.deliver(person, done.generation, done.first, [wanted])
+        return True
 
     def order(self, person: str, order: Order) -> None:
-        """Send an order to every node that has this person's sockets."""
-        payload = ORDER_MARK + encode_json(order)
-        self._tails.hear(person, payload)
-        self._bus.whisper(person, payload)
+        """Whisper an order to every node that has this person's sockets."""
+        payload = encode_order(order)
+        self._tails.on_order(person, payload)
+        self._bus.whisper(person, ORDER_MARK + payload)

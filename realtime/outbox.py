@@ -4,70 +4,112 @@ Pure. Entries are kept by reference until they leave; numbers are given on leavi
 """
 
 from collections import deque
+from collections.abc import Sequence
 
-import msgspec
-from msgspec import Struct
-
-from realtime.codec import encode_json
+from realtime.told import Heard, Told, joined
 
 LAGGING = 8  # entries that wait before deltas are merged
-
-
-class Waiting(Struct, frozen=True):
-    """An entry of a log on its way to a socket; `merged` says it stands for several."""
-
-    log: str
-    generation: str
-    pos: int
-    at: int
-    reply: str
-    event: bytes
-    merged: bool = False
+MERGED_BYTES_MAX = 16_384
+HEARD_MAX = 256
 
 
 class Outbox:
-    """First in, first out. `merge` is asked for when the reader lags."""
+    """First in, first out per log. A reader that keeps up gets every entry as it was logged.
 
-    __slots__ = ("_bytes", "_bytes_max", "_waiting")
+    When entries pile up, a delta joins the one before it, if that is the last of its log that
+    waits: so the order within a log never changes. Ephemeral things keep only the latest.
+    """
+
+    __slots__ = ("_bytes", "_bytes_max", "_cells", "_heard", "_last", "_replay")
 
     def __init__(self, bytes_max: int) -> None:
-        self._waiting: deque[Waiting] = deque()
-        self._bytes = 0
         self._bytes_max = bytes_max
+        self._bytes = 0
+        self._replay: deque[Told] | None = None
+        self._cells: deque[list[Told]] | None = None
+        self._last: dict[str, list[Told]] | None = None  # of each log, the cell last waiting
+        self._heard: dict[str, Heard] | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._cells or ()) + len(self._replay or ())
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all waits."""
+        return not self._cells and not self._replay and not self._heard
 
     @property
     def full(self) -> bool:
-        """More waits than one socket may keep."""
+        """More waits than one socket may keep. A replay does not count: the log bounds it."""
         return self._bytes > self._bytes_max
 
-    def put(self, entry: Waiting) -> None:
-        """Add an entry behind the others; a delta joins the one before it when many wait."""
-        last = self._waiting[-1] if len(self._waiting) >= LAGGING else None
-        if last is not None and last.reply and (last.reply, last.log) == (entry.reply, entry.log):
-            self._waiting.pop()
-            self._bytes -= len(last.event)
-            entry = joined(last, entry)
-        self._waiting.append(entry)
-        self._bytes += len(entry.event)
+    def load(self, replay: Sequence[Told]) -> None:
+        """What a resumed session missed: goes out before anything else, as it is."""
+        if replay:
+            self._replay = deque(replay)
 
-    def take(self) -> Waiting | None:
-        """The next entry."""
-        if not self._waiting:
+    def put(self, told: Told) -> None:
+        """Add an entry behind the others of its log."""
+        self._bytes += len(told.event)
+        if self._cells is None or self._last is None:
+            self._cells, self._last = deque(), {}
+        if told.reply and len(self._cells) >= LAGGING:
+            cell = self._last.get(told.log)
+            if cell is not None and _joins(cell, told):
+                cell.append(told)
+                return
+        cell = [told]
+        self._cells.append(cell)
+        self._last[told.log] = cell
+
+    def take(self) -> Told | None:
+        """The next entry, merged if it was."""
+        if self._replay:
+            return self._replay.popleft()
+        if not self._cells:
             return None
-        entry = self._waiting.popleft()
-        self._bytes -= len(entry.event)
-        return entry
+        cell = self._cells.popleft()
+        for told in cell:
+            self._bytes -= len(told.event)
+        if not self._cells:
+            self._cells = self._last = None  # an idle socket keeps no empty containers
+        elif self._last is not None and self._last.get(cell[0].log) is cell:
+            del self._last[cell[0].log]
+        return joined(cell)
+
+    def hear(self, heard: Heard) -> None:
+        """Something ephemeral; the latest of a key stands, and too many push out the oldest."""
+        if self._heard is None:
+            self._heard = {}
+        self._heard.pop(heard.key, None)
+        self._heard[heard.key] = heard
+        if len(self._heard) > HEARD_MAX:
+            del self._heard[next(iter(self._heard))]
+
+    def take_heard(self) -> list[Heard]:
+        """All that is ephemeral and waits."""
+        if not self._heard:
+            return []
+        heard, self._heard = list(self._heard.values()), None
+        return heard
 
 
-def joined(first: Waiting, second: Waiting) -> Waiting:
-    """Two neighbouring deltas of one reply as one."""
-    a, b = msgspec.json.decode(first.event), msgspec.json.decode(second.event)
-    a["text"] += b["text"]
-    if "cost_microcredits" in b:
-        a["cost_microcredits"] = b["cost_microcredits"]
-    return Waiting(
-        first.log, second.generation, second.pos, second.at, first.reply, encode_json(a), True
+def _joins(cell: Sequence[Told], told: Told) -> bool:
+    last = cell[-1]
+    return (
+        last.reply == told.reply
+        and last.generation == told.generation
+        and sum(len(one.event) for one in cell[-64:]) + len(told.event) < MERGED_BYTES_MAX
+        and len(cell) < 64
     )
+
+
+def merged(replay: Sequence[Told]) -> list[Told]:
+    """A replay with the neighbouring deltas of each reply as one frame each."""
+    cells: list[list[Told]] = []
+    for told in replay:
+        if cells and told.reply and cells[-1][-1].log == told.log and _joins(cells[-1], told):
+            cells[-1].append(told)
+        else:
+            cells.append([told])
+    return [joined(cell) for cell in cells]

@@ -1,36 +1,42 @@
-"""The real-time side of a node, put together: bus, tails, holder, sockets, sweep, drain.
+"""The real-time side of a node, put together: bus, tails, holder, people, wheel, drain.
 
 server/wiring.py makes one and hands in what lies above: who signs in, which rooms they are in.
 """
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Literal
 
-import msgspec
 import structlog
 from starlette.routing import BaseRoute
 
 from config.sockets import RoomSettings, SocketSettings
 from realtime import frames
+from realtime.actor import Actor
 from realtime.codec import encode_json
-from realtime.connection import Connection
-from realtime.device import Device
 from realtime.holder import Holder
-from realtime.logs import AccountPen, Kick, Replaced, now_ms, order_in
+from realtime.logs import AccountPen, now_ms
+from realtime.orders import Kick, Left, Replaced, order_in
+from realtime.registry import Registry
+from realtime.session import Rules
+from realtime.socket import Socket
 from realtime.tails import Tails
+from realtime.told import heard
 from realtime.transports import sse, websocket
+from realtime.wheel import Wheel
 from rooms.commands import Answer, RoomCommand
-from rooms.errors import TooMany
 from rooms.events import Notice, Presence, Reconnect
 from rooms.ports import Authenticate, OpenRoom, Principal
 from rooms.shapes import Wallet
 from storage.bus.ports import Bus
 
 logger = structlog.get_logger(__name__)
-JITTER_MS = 2_000
+JITTER_MS: Final = 2_000
+SLOT_SECONDS: Final = 0.25
+HEADS_SECONDS: Final = 2.0
+WAVE: Final = 200
+WAVE_SECONDS: Final = 0.05
 
 
 class Realtime:
@@ -54,14 +60,27 @@ class Realtime:
         notices_of: Callable[[Principal], list[Notice]],
         own_origins: list[str],
         demo_model: bool,
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self.node = node
         self.settings = settings
+        self.rules = Rules(
+            frame_bytes=settings.frame_bytes,
+            commands_per_second=settings.commands_per_second,
+            commands_burst=settings.commands_burst,
+            auth_seconds=settings.auth_seconds,
+            heartbeat_seconds=settings.heartbeat_ms / 1000,
+            slow_seconds=settings.slow_seconds,
+        )
+        self.keep_seconds = min(20.0, settings.resume_window_ms / 4000)
+        self.now_ms = now_ms
         self.bus = bus
-        self.tails = Tails(bus)
-        self.tails.on_order = self._orders
-        self.tails.on_account = self._account_entry
-        self.holder = Holder(bus, self.tails, open_room, fence_floor, rooms.live_rooms)
+        self.tails = Tails(bus, self.spawn, self.now)
+        self.tails.on_order = self._ordered
+        self.registry = Registry(self.tails, self.spawn, settings.sockets_per_person)
+        self.holder = Holder(
+            bus, self.tails, node, open_room, fence_floor, rooms.live_rooms, self.spawn
+        )
         self.account_log = AccountPen(bus, self.tails)
         self.authenticate = authenticate
         self.admit = admit
@@ -70,57 +89,74 @@ class Realtime:
         self.notices_of = notices_of
         self.demo_model = demo_model
         self.own_origins = own_origins
-        self.sockets: set[Connection] = set()
+        self.sockets: set[Socket] = set()
         self.addresses: Counter[str] = Counter()
         self.ended: Callable[[str], None] = _nobody_listens
         self._version = version
         self._message_characters = rooms.message_characters
         self._rooms_of = rooms_of
-        self._people: dict[str, set[Connection]] = {}
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wheel: Wheel | None = None
 
     async def start(self) -> None:
-        """Connect the bus and begin the sweep. Raises BusDown."""
+        """Connect the bus and set the wheel going. Raises BusDown."""
+        self.holder.forward.open()
         await self.bus.start(self.node, self.tails.deliver, self.tails.hear, self.tails.reconnected)
-        begun = asyncio.Event()
-        self._task = asyncio.create_task(self._live(begun), name="realtime")
-        await begun.wait()
+        self.spawn(self._turn())
 
-    async def _live(self, begun: asyncio.Event) -> None:
-        """Owns the node's small tasks; ends with `stop`."""
-        async with asyncio.TaskGroup() as tasks:
-            self.tails.bind(tasks)
-            begun.set()
-            sweeping = tasks.create_task(self._sweep(), name="sweep")
-            await self._stop.wait()
-            sweeping.cancel()
+    @staticmethod
+    def now() -> float:
+        """The loop's clock; what is due is reckoned by it."""
+        return asyncio.get_running_loop().time()
 
-    async def _sweep(self) -> None:
-        """Every deadline of every socket, once a second: no timer per socket."""
+    @property
+    def wheel(self) -> Wheel:
+        """The node's one timer."""
+        if self._wheel is None:
+            self._wheel = Wheel(SLOT_SECONDS, self.now())
+        return self._wheel
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Do something small beside; it ends with this node at the latest."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a task failed", exc_info=error)
+
+    async def _turn(self) -> None:
+        """Turn the wheel; now and then look for pushes that were lost."""
+        self.wheel.add(self._look_at_heads, HEADS_SECONDS, self.now())
         while True:
-            await asyncio.sleep(1.0)
-            now, unix_ms = time.monotonic(), now_ms()
-            for connection in tuple(self.sockets):
-                connection.sweep(now, unix_ms)
+            await asyncio.sleep(SLOT_SECONDS)
+            self.wheel.turn(self.now())
+
+    def _look_at_heads(self, now: float) -> None:
+        self.tails.prune()
+        self.spawn(self.tails.check_heads())
+        self.wheel.add(self._look_at_heads, HEADS_SECONDS, now)
 
     async def drain(self, seconds: float) -> None:
         """Send everybody elsewhere, let replies finish, close in waves, disconnect."""
-        notice = encode_json(Reconnect(jitter_ms=JITTER_MS, reason="server restarting"))
-        for connection in tuple(self.sockets):
-            if connection.device is not None:
-                connection.device.hear(notice)
+        notice = heard(encode_json(Reconnect(jitter_ms=JITTER_MS, reason="server restarting")))
+        self.holder.draining = True
+        for actor in self.registry:
+            actor.hear(notice)
         await self.holder.drain(seconds)
-        for i, connection in enumerate(tuple(self.sockets)):
-            connection.close(frames.CLOSE_GOING_AWAY)
-            if i % 200 == 199:
-                await asyncio.sleep(0.05)
-        self._stop.set()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        for i, socket in enumerate(tuple(self.sockets), 1):
+            socket.close(frames.CLOSE_GOING_AWAY)
+            if i % WAVE == 0:
+                await asyncio.sleep(WAVE_SECONDS)
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.bus.close()
 
-    # --- what connections ask
+    # --- what sockets ask
 
     def hello(self) -> frames.Hello:
         """The greeting of a new socket."""
@@ -143,37 +179,25 @@ class Realtime:
         """The logs a person's sessions follow: their own, and their rooms'."""
         return [who.person.id, *await self._rooms_of(who.person.id)]
 
-    def make_room_for(self, who: Principal) -> None:
-        """Raises TooMany when the person has as many sockets as they may."""
-        most = self.settings.sockets_per_person
-        if len(self._people.get(who.person.id, ())) >= most:
-            raise TooMany(f"You have {most} open connections; close one.", code="too_many_sockets")
+    def replaced(self, who: Principal, session: str, owner: str) -> None:
+        """A session goes on under `owner`; whoever had it is closed with 4009."""
+        self.account_log.order(who.person.id, Replaced(session, owner))
 
-    def entered(self, connection: Connection) -> None:
-        """A socket signed in."""
-        assert connection.device is not None
-        person = connection.device.person
-        self._people.setdefault(person, set()).add(connection)
+    async def leave_room(self, who: Principal, room: str) -> None:
+        """Leave a room; all the person's sockets stop following it."""
+        await self.leave(who, room)
+        self.account_log.order(who.person.id, Left(room))
 
-    def left(self, connection: Connection) -> None:
-        """A signed-in socket is gone."""
-        assert connection.device is not None
-        person = connection.device.person
-        mine = self._people.get(person, set())
-        mine.discard(connection)
-        if not mine:
-            self._people.pop(person, None)
-
-    def replace(self, device: Device, session: str) -> None:
-        """A session goes on under `device`; whoever had it is closed with 4009."""
-        self.account_log.order(device.person, Replaced(session, device.owner))
-
-    def present(self, device: Device, status: Literal["online", "away"]) -> None:
+    def present(self, actor: Actor, status: Literal["online", "away"]) -> None:
         """Tell the person's rooms how they are."""
-        event = encode_json(Presence(person=device.person, status=status))
-        for log in device.rooms:
+        event = encode_json(Presence(person=actor.person, status=status))
+        for log in actor.rooms:
             self.tails.hear(log, event)
             self.bus.whisper(log, event)
+
+    def gone(self, socket: Socket) -> None:
+        """A socket is no more."""
+        self.sockets.discard(socket)
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """A room's command from a request instead of a socket."""
@@ -185,34 +209,19 @@ class Realtime:
 
     # --- what the bus brings
 
-    def _orders(self, person: str, payload: bytes) -> None:
-        """Carry out an order to nodes about this person's sockets."""
+    def _ordered(self, name: str, payload: bytes) -> None:
+        """An order to nodes: about this person's sockets, or a command for a room held here."""
+        if name.startswith("n_"):
+            self.holder.forward.receive(payload)
+            return
         order = order_in(payload)
-        for connection in tuple(self._people.get(person, ())):
-            device = connection.device
-            assert device is not None
-            match order:
-                case Kick(sign_in=sign_in, code=code, reason=reason):
-                    if sign_in in {"", device.who.sign_in}:
-                        connection.close(code, reason)
-                case Replaced(session=session, owner=owner):
-                    if device.session == session and device.owner != owner:
-                        device.stop()
-                        connection.close(frames.CLOSE_REPLACED)
-                case None:
-                    pass
+        if order is None:
+            return
+        actor = self.registry.find(name)
+        if actor is not None:
+            actor.order(order)
         if isinstance(order, Kick) and order.sign_in:
             self.ended(order.sign_in)
-
-    def _account_entry(self, person: str, event: bytes) -> None:
-        """A room is new to this person: their sessions here follow it from now on."""
-        if not event.startswith(b'{"type":"room.updated"'):
-            return
-        room = msgspec.json.decode(event)["room"]["id"]
-        for connection in tuple(self._people.get(person, ())):
-            device = connection.device
-            if device is not None and room not in device.rooms:
-                self.tails.spawn(device.follow_more(room))
 
 
 def _nobody_listens(*_: object) -> None:

@@ -1,115 +1,249 @@
-"""One device's numbering, as a pure state machine: no await, no clock, no socket.
+"""One socket's conversation as a pure state machine: frames and time in, orders out.
 
-`seq` counts frames that left the outbox, after merging. An anchor ties a number to a place in a
-log; between anchors counting the entries this person may see is enough. So any node that has
-the record, the anchors and the logs can say exactly what comes after a number.
+No await, no clock, no socket: what may be asked when, how often, how long one may be silent,
+and what a mistake costs is decided here and tested by calling it. `realtime/socket.py` carries
+the orders out; which number a frame gets is in `realtime/numbering.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
 
+from realtime import frames
+from realtime.codec import Format, decode, id_in
+from rooms.commands import (
+    AnyCommand,
+    Auth,
+    AuthRefresh,
+    Ping,
+    PresenceSet,
+    Resume,
+    RoomCommand,
+    RoomJoin,
+    RoomLeave,
+)
+from rooms.errors import Forbidden, ProductError, TooMany, Unauthorized
+from rooms.events import AuthExpiring
 
-class Place(Struct, frozen=True, array_like=True):
-    """A position in one generation of a log."""
+MALFORMED_MAX: Final = 3
+HEARTBEATS_MISSED: Final = 2.5
+EXPIRING_MS: Final = 60_000
+NEVER: Final = float("inf")
 
-    generation: str
-    pos: int
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a client must keep to; from the settings."""
+
+    frame_bytes: int
+    commands_per_second: float
+    commands_burst: int
+    auth_seconds: float
+    heartbeat_seconds: float
+    slow_seconds: float
 
 
-class Anchor(Struct, frozen=True, array_like=True):
-    """Frame `seq` is the entry at `pos` (the last one, if several were merged)."""
+class Say(Struct, frozen=True):
+    """Send this frame."""
+
+    frame: frames.AnyFrame | AuthExpiring
+
+
+class SignIn(Struct, frozen=True):
+    """Find out who this is, and begin or take up a session; then `signed_in` or `not_signed_in`."""
+
+    command: Auth | Resume
+
+
+class Refresh(Struct, frozen=True):
+    """A new token for the same person; then `refreshed`."""
+
+    command: AuthRefresh
+
+
+Asked = RoomCommand | RoomJoin | RoomLeave | PresenceSet
+
+
+class Carry(Struct, frozen=True):
+    """Carry this command out, in its turn, and say `ack` or `error`."""
+
+    command: Asked
+
+
+class Acknowledged(Struct, frozen=True):
+    """The client has every frame up to `seq`, and lives."""
 
     seq: int
-    log: str
-    generation: str
-    pos: int
 
 
-class Record(Struct, frozen=True, kw_only=True):
-    """What outlives a socket: whose session it is, and where each log stood when it began."""
+class Close(Struct, frozen=True):
+    """Close the socket. Nothing comes after this."""
 
-    person: str
-    epoch: str
-    owner: str
-    sign_in: str
-    base: dict[str, Place]
+    code: int
 
 
-class Numbering:
-    """Gives numbers to entries; says when an anchor must be written first."""
-
-    __slots__ = ("_log", "_places", "seq")
-
-    def __init__(self, base: Mapping[str, Place], seq: int = 0) -> None:
-        self.seq = seq
-        self._places: dict[str, Place] = dict(base)
-        self._log: str | None = None  # the log of the last frame
-
-    def place(self, log: str) -> Place | None:
-        """How far this session has been shown a log."""
-        return self._places.get(log)
-
-    def shown(self, log: str, generation: str, pos: int) -> bool:
-        """Whether an entry was shown already (a duplicate delivery, a replay that overlaps)."""
-        place = self._places.get(log)
-        return place is not None and place.generation == generation and pos <= place.pos
-
-    def number(self, log: str, generation: str, pos: int, *, merged: bool) -> Anchor | None:
-        """Give the next number to this entry; an Anchor to write before the frame, if needed."""
-        self.seq += 1
-        place = self._places.get(log)
-        anew = place is not None and place.generation != generation
-        self._places[log] = Place(generation, pos)
-        if log == self._log and not merged and not anew:
-            return None
-        self._log = log
-        return Anchor(self.seq, log, generation, pos)
-
-    def skip(self, log: str, generation: str, pos: int) -> None:
-        """An entry this person may not see: the place moves, no number is given."""
-        self._places[log] = Place(generation, pos)
-
-    def restart(self) -> None:
-        """The next frame writes an anchor, whatever it is (after a resume on another socket)."""
-        self._log = None
+Order = Say | SignIn | Refresh | Carry | Acknowledged | Close
+PONG: Final = Say(frames.Pong())
 
 
-class Rest(Struct, frozen=True):
-    """Where to read on in a log: `after` is a position, and `visible` entries more were shown."""
+class Session:
+    """`receive` and `tick` return what is to be done, in order."""
 
-    log: str
-    generation: str
-    after: int
-    visible: int
+    __slots__ = (
+        "_bucket",
+        "_expires_at_ms",
+        "_form",
+        "_heard_at",
+        "_malformed",
+        "_opened_at",
+        "_rules",
+        "_warned",
+        "epoch",
+        "session",
+        "state",
+    )
 
+    def __init__(self, form: Format, rules: Rules, now: float) -> None:
+        self.state: Literal["new", "signing", "live", "closed"] = "new"
+        self.session = ""
+        self.epoch = ""
+        self._form: Format = form
+        self._rules = rules
+        self._bucket = Bucket(rules.commands_per_second, rules.commands_burst, now)
+        self._opened_at = now
+        self._heard_at = now
+        self._malformed = 0
+        self._expires_at_ms: int | None = None
+        self._warned = False
 
-def rests(record: Record, anchors: Sequence[Anchor], seq: int) -> dict[str, Rest]:
-    """How far each log had been shown when frame `seq` was the last.
+    # --- what the client sends
 
-    Anchors may hold numbers given twice (a frame that died with its socket and was numbered
-    again after a resume): the later one counts, for it was written later.
-    """
-    found = {log: Rest(log, place.generation, place.pos, 0) for log, place in record.base.items()}
-    runs = standing(anchors)
-    for i, anchor in enumerate(runs):
-        if anchor.seq > seq:
-            break
-        end = runs[i + 1].seq - 1 if i + 1 < len(runs) else seq
-        shown = min(seq, end) - anchor.seq
-        found[anchor.log] = Rest(anchor.log, anchor.generation, anchor.pos, shown)
-    return found
+    def receive(self, data: bytes, now: float) -> list[Order]:
+        """A frame in the connection's own format."""
+        if self.state == "closed":
+            return []
+        self._heard_at = now
+        wait_seconds = self._bucket.take(now)
+        if len(data) > self._rules.frame_bytes:
+            return self._close(frames.CLOSE_TOO_LARGE)
+        if self._bucket.flooding():
+            return self._close(frames.CLOSE_FLOODING)
+        try:
+            command = decode(data, self._form)
+        except ProductError as error:
+            return self._misread(error, id_in(data, self._form))
+        self._malformed = 0
+        if isinstance(command, Ping):
+            return [Acknowledged(command.seq), PONG]
+        if wait_seconds > 0:
+            retry_after_ms = int(wait_seconds * 1000) + 1
+            slow = TooMany("You are sending too fast.", retry_after_ms=retry_after_ms)
+            return [refusal(command.id, slow)]
+        return self._ask(command)
 
+    def receive_binary(self, now: float) -> list[Order]:
+        """A binary frame on a text connection: audio, legal only in a call on this socket."""
+        if self.state == "closed":
+            return []
+        self._heard_at = now
+        self._bucket.take(now)
+        if self._bucket.flooding():
+            return self._close(frames.CLOSE_FLOODING)
+        error = Forbidden("Binary frames are audio; start a call first.", code="not_in_call")
+        return self._misread(error, None)
 
-def standing(anchors: Sequence[Anchor]) -> list[Anchor]:
-    """The anchors that count, by rising number: a number given again voids what followed it."""
-    kept: list[Anchor] = []
-    for anchor in anchors:
-        while kept and kept[-1].seq >= anchor.seq:
-            kept.pop()
-        kept.append(anchor)
-    return kept
+    def _misread(self, error: ProductError, command_id: str | None) -> list[Order]:
+        said: list[Order] = [refusal(command_id, error)]
+        self._malformed += 1
+        return said + self._close(frames.CLOSE_BAD_FRAME) if self._tired() else said
+
+    def _tired(self) -> bool:
+        return self._malformed >= MALFORMED_MAX
+
+    def _ask(self, command: AnyCommand) -> list[Order]:
+        match command:
+            case Auth() | Resume():
+                if self.state != "new":
+                    already = Forbidden("This socket is signed in.", code="already_signed_in")
+                    return [refusal(command.id, already)]
+                self.state = "signing"
+                return [SignIn(command)]
+            case _ if self.state == "new":
+                return [refusal(command.id, not_signed_in())]
+            case AuthRefresh():
+                return [Refresh(command)]
+            case Ping():
+                return []
+            case _:
+                return [Carry(command)]
+
+    def key_of(self, command: Asked) -> str:
+        """What makes a repeat of this command harmless, also on another node."""
+        return getattr(command, "key", None) or f"{self.session}/{self.epoch}/{command.id}"
+
+    def heard(self, now: float) -> None:
+        """The peer lives, as its transport shows."""
+        self._heard_at = now
+
+    # --- what became of it
+
+    def signed_in(self, session: str, epoch: str, expires_at_ms: int | None) -> None:
+        """From now on commands are carried out for somebody."""
+        if self.state != "closed":
+            self.state = "live"
+        self.session, self.epoch = session, epoch
+        self._expires_at_ms = expires_at_ms
+
+    def not_signed_in(self) -> None:
+        """The sign-in was refused; it may be tried again."""
+        if self.state == "signing":
+            self.state = "new"
+
+    def refreshed(self, expires_at_ms: int | None) -> None:
+        """A later token holds now."""
+        self._expires_at_ms, self._warned = expires_at_ms, False
+
+    def closed(self) -> None:
+        """The socket is gone, whoever closed it."""
+        self.state = "closed"
+
+    # --- what time brings
+
+    def tick(self, now: float, now_ms: int, stuck_at: float | None) -> list[Order]:
+        """Look at the deadlines. `stuck_at`: since when the socket has taken nothing."""
+        rules = self._rules
+        if self.state == "closed":
+            return []
+        if self.state != "live" and now - self._opened_at >= rules.auth_seconds:
+            return self._close(frames.CLOSE_NOT_SIGNED_IN)
+        if stuck_at is not None and now - stuck_at >= rules.slow_seconds:
+            return self._close(frames.CLOSE_SLOW)
+        if now - self._heard_at >= HEARTBEATS_MISSED * rules.heartbeat_seconds:
+            return self._close(frames.CLOSE_HEARTBEAT)
+        if self._expires_at_ms is None:
+            return []
+        left_ms = self._expires_at_ms - now_ms
+        if left_ms <= 0:
+            return self._close(frames.CLOSE_TOKEN_EXPIRED)
+        if left_ms <= EXPIRING_MS and not self._warned:
+            self._warned = True
+            return [Say(AuthExpiring(in_ms=left_ms))]
+        return []
+
+    def next_tick(self, now: float, now_ms: int, stuck_at: float | None) -> float:
+        """In how many seconds `tick` is next worth calling."""
+        due = self._heard_at + HEARTBEATS_MISSED * self._rules.heartbeat_seconds
+        if self.state != "live":
+            due = min(due, self._opened_at + self._rules.auth_seconds)
+        if stuck_at is not None:
+            due = min(due, stuck_at + self._rules.slow_seconds)
+        if self._expires_at_ms is not None:
+            warn_ms = 0 if self._warned else EXPIRING_MS
+            due = min(due, now + (self._expires_at_ms - warn_ms - now_ms) / 1000)
+        return max(0.0, due - now)
+
+    def _close(self, code: int) -> list[Order]:
+        self.state = "closed"
+        return [Close(code)]
 
 
 class Bucket:
@@ -135,11 +269,21 @@ class Bucket:
         return self._left < -2 * self._burst
 
 
-def encode_anchor(anchor: Anchor) -> bytes:
-    """For the bus."""
-    return msgspec.msgpack.encode(anchor)
+def not_signed_in() -> Unauthorized:
+    """The refusal of whoever has not said who they are."""
+    return Unauthorized("Sign in first.", code="not_signed_in")
 
 
-def decode_anchors(raw: Sequence[bytes]) -> list[Anchor]:
-    """From the bus, in the order they were written."""
-    return [msgspec.msgpack.decode(one, type=Anchor) for one in raw]
+def refusal(command_id: str | None, error: ProductError) -> Say:
+    """A command's refusal, or (without an id) a frame's."""
+    return Say(
+        frames.ErrorFrame(
+            id=command_id,
+            code=error.code,
+            message=error.message,
+            retryable=error.retryable,
+            retry_after_ms=error.retry_after_ms,
+            path=error.path,
+            details=error.details,
+        )
+    )

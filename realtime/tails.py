@@ -1,63 +1,73 @@
 """The live end of every log that somebody on this node follows, without gaps or repeats.
 
 Entries come in process from our own appends and by push from other nodes; a jump in the
-positions, or a lost connection, is filled from the log before anything later is delivered.
+positions, a lost connection, or a look at the heads now and then is filled from the log before
+anything later is delivered. The last entries are kept, for those who come back soon.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import islice
+from typing import Final
 
 import structlog
 
-from realtime.session import Place
-from storage.bus.ports import Bus, BusDown, Wanted
+from realtime.told import Heard, Told, heard
+from storage.bus.ports import Bus, BusDown, Place, Wanted
 
 logger = structlog.get_logger(__name__)
-Sink = Callable[[str, str, int, Wanted], None]
-Hear = Callable[[bytes], None]
-READ_MAX = 4_096
-ORDER_MARK = b"!"  # what follows is for nodes, not for people
+Sink = Callable[[Told], None]
+Hear = Callable[[Heard], None]
+READ_MAX: Final = 4_096
+RING_MAX: Final = 256
+RING_SECONDS: Final = 120.0
+CHECKED_AT_ONCE: Final = 1_000
+ORDER_MARK: Final = b"!"  # what follows is for nodes, not for people
+TO_NODES: Final = "!"  # an entry for nodes: no person's session sees or numbers it
 
 
 class Tail:
     """One log's end on this node."""
 
-    __slots__ = ("filling", "generation", "hearers", "held", "pos", "sinks")
+    __slots__ = ("filling", "generation", "hearers", "held", "known", "pos", "ring", "sinks")
 
     def __init__(self) -> None:
         self.generation = ""
         self.pos = 0
+        self.known: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self.filling = True  # until its head is known
-        self.held: list[tuple[str, int, Sequence[Wanted]]] = []
-        self.sinks: set[Sink] = set()
-        self.hearers: set[Hear] = set()
+        self.held: list[tuple[str, int, Sequence[Wanted]]] | None = None
+        self.ring: deque[Told] | None = None
+        self.sinks: list[Sink] = []
+        self.hearers: list[Hear] = []
 
 
 class Tails:
-    """All of them. Call `bind` with the node's TaskGroup before anything is followed."""
+    """All of them. `spawn` runs small tasks; it belongs to the node's TaskGroup."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        spawn: Callable[[Coroutine[object, object, None]], None],
+        now: Callable[[], float],
+    ) -> None:
         self._bus = bus
+        self._spawn = spawn
+        self._now = now
         self._tails: dict[str, Tail] = {}
-        self._tasks: asyncio.TaskGroup | None = None
-        # Orders to nodes, and events of people's own logs, go to the node first.
+        self._ringing: deque[tuple[float, Told]] = deque()
+        self._checked = 0
+        # Orders to nodes come here, whether whispered or logged: (person or node, payload).
         self.on_order: Callable[[str, bytes], None] = _nobody_listens
-        self.on_account: Callable[[str, bytes], None] = _nobody_listens
-
-    def bind(self, tasks: asyncio.TaskGroup) -> None:
-        """Gaps are filled by tasks of this group."""
-        self._tasks = tasks
-
-    def spawn(self, work: Coroutine[object, object, None]) -> None:
-        """Do something small beside, owned by the node's TaskGroup."""
-        assert self._tasks is not None, "bind comes first"
-        self._tasks.create_task(work)
 
     def __len__(self) -> int:
         return len(self._tails)
 
-    async def follow(self, logs: Sequence[str], sink: Sink, hear: Hear) -> dict[str, Place]:
-        """Deliver these logs to `sink` from now on; returns where each stands. Raises BusDown."""
+    # --- following
+
+    async def follow(self, logs: Sequence[str], sink: Sink, hear: Hear) -> None:
+        """Deliver these logs to `sink` from now on. Raises BusDown, and follows none then."""
         new = []
         for log in logs:
             tail = self._tails.get(log)
@@ -65,29 +75,57 @@ class Tails:
                 tail = self._tails[log] = Tail()
                 self._bus.follow(log)
                 new.append(log)
-            tail.sinks.add(sink)
-            tail.hearers.add(hear)
-        if new:
-            heads = await self._bus.heads(new)
-            for log in new:
-                self._begin(log, *heads.get(log, ("", 0)))
-        return {
-            log: Place(tail.generation, tail.pos)
-            for log in logs
-            if (tail := self._tails.get(log)) is not None and tail.pos
-        }
+            tail.sinks.append(sink)
+            tail.hearers.append(hear)
+        try:
+            if new:
+                heads = await self._bus.heads(new)
+                for log in new:
+                    self._begin(log, heads.get(log, Place("", 0)))
+            for log in logs:
+                if (known := self._tails[log].known) is not None:
+                    await asyncio.shield(known)  # somebody else is just asking
+        except BaseException:
+            self._forget_asking(new)
+            self.unfollow(logs, sink, hear)
+            raise
+
+    def _forget_asking(self, logs: Sequence[str]) -> None:
+        """Nobody learnt where these logs end: whoever waits for that asks again."""
+        for log in logs:
+            tail = self._tails.get(log)
+            if tail is not None and tail.known is not None and not tail.known.done():
+                tail.known.set_exception(BusDown("the bus does not answer"))
+                tail.known.exception()
 
     def unfollow(self, logs: Sequence[str], sink: Sink, hear: Hear) -> None:
         """No more; a log nobody follows is forgotten."""
         for log in logs:
             tail = self._tails.get(log)
-            if tail is None:
+            if tail is None or sink not in tail.sinks:
                 continue
-            tail.sinks.discard(sink)
-            tail.hearers.discard(hear)
+            tail.sinks.remove(sink)
+            tail.hearers.remove(hear)
             if not tail.sinks:
                 del self._tails[log]
                 self._bus.unfollow(log)
+
+    def place(self, log: str) -> Place | None:
+        """How far a followed log was delivered here; None if there is no such log yet."""
+        tail = self._tails.get(log)
+        return Place(tail.generation, tail.pos) if tail is not None and tail.generation else None
+
+    async def after(self, log: str, pos: int, limit: int) -> list[Told]:
+        """The entries after a position up to where it was delivered: kept here, else read."""
+        tail = self._tails[log]
+        ring = tail.ring
+        if ring and ring[0].pos <= pos + 1 and ring[0].generation == tail.generation:
+            return list(islice(ring, pos + 1 - ring[0].pos, None))
+        generation, end = tail.generation, tail.pos
+        entries = await self._bus.read(log, pos, limit)
+        return [Told(log, generation, e.pos, e) for e in entries if e.pos <= end]
+
+    # --- what comes
 
     def deliver(self, log: str, generation: str, first: int, entries: Sequence[Wanted]) -> None:
         """Entries at positions `first`... of a log; see storage/bus/ports.py `Deliver`."""
@@ -95,34 +133,41 @@ class Tails:
         if tail is None:
             return
         if tail.filling:
-            tail.held.append((generation, first, entries))
+            tail.held = [*(tail.held or ()), (generation, first, entries)]
             return
         if generation != tail.generation:
             if first != 1:
                 return self._fill(log, tail, (generation, first, entries))
-            tail.generation, tail.pos = generation, 0
+            tail.generation, tail.pos, tail.ring = generation, 0, None
         if first > tail.pos + 1:
             return self._fill(log, tail, (generation, first, entries))
-        for pos, entry in enumerate(entries, first):
+        for pos, wanted in enumerate(entries, first):
             if pos > tail.pos:
-                tail.pos = pos
-                self._show(log, tail, generation, pos, entry)
+                self._show(tail, Told(log, generation, pos, wanted))
 
-    def _show(self, log: str, tail: Tail, generation: str, pos: int, entry: Wanted) -> None:
+    def _show(self, tail: Tail, told: Told) -> None:
+        tail.pos = told.pos
+        if told.to == TO_NODES:
+            self.on_order(told.log, told.event)
+        if tail.ring is None:
+            tail.ring = deque(maxlen=RING_MAX)
+        tail.ring.append(told)
+        self._ringing.append((self._now(), told))
         for sink in tuple(tail.sinks):
-            sink(log, generation, pos, entry)
-        if log.startswith("u_"):
-            self.on_account(log, entry.event)
+            sink(told)
 
     def hear(self, log: str, payload: bytes) -> None:
         """Something ephemeral, or an order to this node."""
         if payload.startswith(ORDER_MARK):
-            self.on_order(log, payload)
+            self.on_order(log, payload[1:])
             return
         tail = self._tails.get(log)
         if tail is not None:
+            one = heard(payload)
             for hear in tuple(tail.hearers):
-                hear(payload)
+                hear(one)
+
+    # --- gaps
 
     def reconnected(self) -> None:
         """The bus was away: whatever was pushed meanwhile is read from the logs."""
@@ -130,41 +175,74 @@ class Tails:
             if not tail.filling:
                 self._fill(log, tail, None)
 
-    def _begin(self, log: str, generation: str, pos: int) -> None:
-        tail = self._tails.get(log)
-        if tail is None or not tail.filling:
+    async def check_heads(self) -> None:
+        """Compare what was delivered with where the logs end; a lost last push shows here."""
+        logs = list(self._tails)
+        if not logs:
             return
-        tail.generation, tail.pos = generation, pos
+        begin = self._checked % len(logs)
+        asked = logs[begin : begin + CHECKED_AT_ONCE]
+        self._checked = begin + len(asked)
+        before = {log: self.place(log) for log in asked}
+        try:
+            heads = await self._bus.heads(asked)
+        except BusDown:
+            return
+        for log, head in heads.items():
+            tail, was = self._tails.get(log), before[log]
+            if tail is None or tail.filling or self.place(log) != was:
+                continue  # it moves: what is missing shows by itself
+            if head != was:
+                self._fill(log, tail, None)
+
+    def prune(self) -> None:
+        """Let go of what has been kept long enough."""
+        while self._ringing and self._ringing[0][0] < self._now() - RING_SECONDS:
+            told = self._ringing.popleft()[1]
+            tail = self._tails.get(told.log)
+            if tail is not None and tail.ring and tail.ring[0] is told:
+                tail.ring.popleft()
+                tail.ring = tail.ring or None
+
+    def _begin(self, log: str, head: Place) -> None:
+        tail = self._tails.get(log)
+        if tail is None or tail.known is None:
+            return
+        tail.generation, tail.pos = head.generation, head.pos
+        tail.known.set_result(None)
+        tail.known = None
         self._release(log, tail)
 
     def _release(self, log: str, tail: Tail) -> None:
         tail.filling = False
-        held, tail.held = tail.held, []
-        for generation, first, entries in held:
+        held, tail.held = tail.held, None
+        for generation, first, entries in held or ():
             self.deliver(log, generation, first, entries)
 
     def _fill(self, log: str, tail: Tail, late: tuple[str, int, Sequence[Wanted]] | None) -> None:
         tail.filling = True
         if late is not None:
-            tail.held.append(late)
-        assert self._tasks is not None, "bind comes first"
-        self._tasks.create_task(self._read_gap(log, tail), name=f"gap {log}")
+            tail.held = [*(tail.held or ()), late]
+        self._spawn(self._read_gap(log, tail))
 
     async def _read_gap(self, log: str, tail: Tail) -> None:
         while self._tails.get(log) is tail:
             try:
                 head = await self._bus.head(log)
-                after = tail.pos if head.generation == tail.generation else 0
-                entries = await self._bus.read(log, after, READ_MAX)
+                rolled_back = head.generation == tail.generation and head.pos < tail.pos
+                anew = head.generation != tail.generation
+                entries = await self._bus.read(log, 0 if anew else tail.pos, READ_MAX)
             except BusDown:
                 await asyncio.sleep(0.1)
                 continue
-            tail.generation = head.generation
-            for entry in entries:
-                wanted = Wanted(entry.at, entry.to, entry.reply, entry.event)
-                tail.pos = entry.pos
-                self._show(log, tail, tail.generation, entry.pos, wanted)
-            tail.pos = max(tail.pos, head.pos) if head.generation else 0
+            if self._tails.get(log) is not tail:
+                return
+            if anew and head.generation:
+                tail.generation, tail.pos, tail.ring = head.generation, 0, None
+            if not rolled_back:  # else the next append begins a new generation
+                for entry in entries:
+                    if entry.pos > tail.pos:
+                        self._show(tail, Told(log, tail.generation, entry.pos, entry))
             self._release(log, tail)
             return
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from realtime.transports.uvicorn_socket import SocketProtocol
 from server.supervisor.orders import GatewayOrders
 
 
@@ -46,7 +47,7 @@ def configure(app: Any, orders: GatewayOrders) -> uvicorn.Config:
         app,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         ws_max_size=sockets.frame_bytes * 4,  # ours answers politely above frame_bytes
         ws_ping_interval=None,  # the protocol has its own heartbeat
         ws_per_message_deflate=False,  # small frames; compression costs more than it saves

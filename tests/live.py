@@ -19,6 +19,7 @@ import websockets
 from config.load import load
 from config.settings import Settings
 from loadtest.upstream import Upstream
+from realtime.transports.uvicorn_socket import SocketProtocol
 from server.app import create_app
 
 _names = itertools.count(1)
@@ -234,7 +235,7 @@ async def running(
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         config = uvicorn.Config(
-            app, ws="websockets-sansio", log_config=None, lifespan="on", ws_max_size=2**20
+            app, ws=SocketProtocol, log_config=None, lifespan="on", ws_max_size=2**20
         )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

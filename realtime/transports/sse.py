@@ -5,29 +5,32 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from realtime import frames
-from realtime.codec import encode_json, numbered
-from realtime.device import Device, NotResumable
-from realtime.outbox import Waiting
-from rooms.commands import MessageEdit, MessageSend, ReplyCreate
+from realtime.codec import number_json
+from realtime.socket import Socket
+from realtime.told import Heard, Told
+from rooms.commands import MessageEdit, MessageSend, ReplyCreate, Resume
 from rooms.errors import ProductError, Unauthorized, Unavailable
 from rooms.ports import Principal
-from storage.bus.ports import BusDown, Wanted
+from storage.bus.ports import BusDown
 
 if TYPE_CHECKING:
     from realtime.service import Realtime
 
-HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
-QUEUE_MAX = 256
-BEAT_SECONDS = 15.0
+HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+BEAT_SECONDS: Final = 15.0
+REPLY_EVENTS_MAX: Final = 8_192
+REPLY_SECONDS_MAX: Final = 900.0
+READ_MAX: Final = 4_096
 
 
 def sse(data: bytes, event: str = "", event_id: str = "") -> bytes:
@@ -66,89 +69,104 @@ def routes(node: "Realtime") -> list[BaseRoute]:
     return [Route("/api/v1/events", events, methods=["GET"])]
 
 
+class Stream:
+    """A session's stream as a `Peer` (realtime/socket.py): what waits here is bounded."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.paused = False
+        self.socket: Socket | None = None
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._waiting: deque[bytes] = deque()
+        self._more = asyncio.Event()
+        self._closed = False
+
+    def write(self, payloads: Sequence[bytes]) -> None:
+        """Hand frames over."""
+        self._waiting.extend(payloads)
+        self._bytes += sum(map(len, payloads))
+        if self._bytes > self._bytes_max and not self.paused:
+            self.paused = True
+            if self.socket is not None:
+                self.socket.stuck()
+        self._more.set()
+
+    def close(self, code: int, reason: str) -> None:  # noqa: ARG002 - a stream cannot say why
+        """End the stream once what waits has gone."""
+        self._closed = True
+        self._more.set()
+
+    async def next(self, seconds: float) -> bytes | None:
+        """The next frame; empty when none came in time, None at the end."""
+        while not self._waiting:
+            if self._closed:
+                return None
+            self._more.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._more.wait()
+            except TimeoutError:
+                return b""
+        frame = self._waiting.popleft()
+        self._bytes -= len(frame)
+        if self.paused and self._bytes <= self._bytes_max // 4:
+            self.paused = False
+            if self.socket is not None:
+                self.socket.writable()
+        return frame
+
+
 async def _session_stream(node: "Realtime", request: Request) -> Response:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("Sign in first.")
     who = await node.authenticate(token.strip())
-    queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_MAX)
-
-    async def send(frame: bytes) -> None:
-        await queue.put(frame)
-
-    def close(code: int, reason: str) -> None:  # noqa: ARG001 - the shape of a closer
-        while not queue.empty():
-            queue.get_nowait()
-        queue.put_nowait(None)
-
-    device = Device(who, node.bus, node.tails, "json", node.settings.outbox_bytes, send, close)
-    first, replay = await _begin(node, device, request.headers.get("last-event-id", ""))
-    return StreamingResponse(
-        _frames(device, first, replay, queue), media_type="text/event-stream", headers=HEADERS
-    )
+    if node.holder.draining:
+        raise Unavailable("This server is going away; reconnect.", retry_after_ms=500)
+    stream = Stream(node.settings.transport_bytes)
+    socket = stream.socket = Socket(node, stream, "json")
+    node.sockets.add(socket)
+    try:
+        await socket.enter(who, _resume_from(request.headers.get("last-event-id", "")), "")
+    except BaseException:
+        socket.lost()
+        raise
+    return _Streaming(_frames(socket, stream), socket)
 
 
-async def _begin(node: "Realtime", device: Device, last: str) -> tuple[bytes, list[Waiting]]:
-    who = device.who
-    logs = await node.logs_of(who)
+class _Streaming(StreamingResponse):
+    """A stream whose socket is lost whatever becomes of it, even before its first byte."""
+
+    def __init__(self, content: AsyncIterator[bytes], socket: Socket) -> None:
+        super().__init__(content, media_type="text/event-stream", headers=HEADERS)
+        self._socket = socket
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._socket.lost()
+
+
+def _resume_from(last: str) -> Resume | None:
     session, _, rest = last.partition("/")
     epoch, _, number = rest.partition("/")
-    if session and epoch and number.isdigit():
-        node.replace(device, session)
-        try:
-            replay = await device.resume(session, epoch, int(number), logs)
-        except NotResumable as error:
-            device.end()
-            await device.begin(logs)
-            resync = frames.Resync(
-                id="", session=device.session, epoch=device.epoch, seq=0, reason=error.reason
-            )
-            return encode_json(resync), []
-        resumed = frames.Resumed(
-            id="", session=session, epoch=epoch, seq=int(number), replayed=len(replay)
-        )
-        return encode_json(resumed), replay
-    wallet = await node.wallet_of(who)
-    await device.begin(logs)
-    ready = frames.Ready(
-        id="",
-        session=device.session,
-        epoch=device.epoch,
-        seq=0,
-        user=who.person,
-        wallet=wallet,
-        demo_model=node.demo_model,
-        notices=node.notices_of(who),
-    )
-    return encode_json(ready), []
+    if not (session and epoch and number.isdecimal()):
+        return None
+    return Resume(id="", token="-", session=session, epoch=epoch, seq=int(number))  # noqa: S106
 
 
-async def _frames(
-    device: Device,
-    first: bytes,
-    replay: list[Waiting],
-    queue: "asyncio.Queue[bytes | None]",
-) -> AsyncIterator[bytes]:
+async def _frames(socket: Socket, stream: Stream) -> AsyncIterator[bytes]:
     """The stream: each numbered frame carries the id to resume from."""
-    running = asyncio.create_task(device.run(replay))
-    try:
-        yield sse(first)
-        while True:
-            try:
-                frame = await asyncio.wait_for(queue.get(), BEAT_SECONDS)
-            except TimeoutError:
-                await device.touch()
-                yield b": beat\n\n"
-                continue
-            if frame is None:
-                return
-            seq = msgspec.json.decode(frame).get("seq")
-            name = f"{device.session}/{device.epoch}/{seq}" if seq is not None else ""
-            yield sse(frame, event_id=name)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        device.end()
+    name = f"{socket.session.session}/{socket.session.epoch}/"
+    while (frame := await stream.next(BEAT_SECONDS)) is not None:
+        socket.heard()
+        if not frame:
+            await socket.keep()
+            yield b": beat\n\n"
+            continue
+        seq = frame[7 : frame.index(b",")].decode() if frame.startswith(b'{"seq":') else ""
+        yield sse(frame, event_id=name + seq if seq else "")
 
 
 async def reply_stream(
@@ -162,34 +180,93 @@ async def reply_stream(
 
     Leaving the stream does not stop the reply: it is charged as it is logged, and stays.
     """
-    queue: asyncio.Queue[Wanted] = asyncio.Queue(QUEUE_MAX * 16)
-
-    def sink(log: str, generation: str, pos: int, wanted: Wanted) -> None:  # noqa: ARG001
-        if wanted.to in {"", who.person.id} and not queue.full():
-            queue.put_nowait(wanted)
-
-    def hear(payload: bytes) -> None: ...
-
+    follower = _Follower(node, who.person.id, room)
     try:
-        await node.tails.follow([room], sink, hear)
+        await node.tails.follow([room], follower.entry, follower.hear)
         answer = await node.holder.command(who, command, key)
+        await follower.look_back(answer.reply)
     except (ProductError, BusDown) as error:
-        node.tails.unfollow([room], sink, hear)
+        follower.end()
         if isinstance(error, BusDown):
             return problem_response(Unavailable("The server's log does not answer."))
         return problem_response(error)
+    return StreamingResponse(
+        follower.stream(answer.reply), media_type="text/event-stream", headers=HEADERS
+    )
 
-    async def stream() -> AsyncIterator[bytes]:
+
+class _Follower:
+    """One reader of one room's log, until a reply is done."""
+
+    def __init__(self, node: "Realtime", person: str, room: str) -> None:
+        self._node = node
+        self._person = person
+        self._room = room
+        self._waiting: deque[Told] = deque()
+        self._more = asyncio.Event()
+        self._slow = False
+
+    def entry(self, told: Told) -> None:
+        """An entry of the room's log."""
+        if told.visible(self._person):
+            self._waiting.append(told)
+            self._slow = len(self._waiting) > REPLY_EVENTS_MAX
+            self._more.set()
+
+    def hear(self, heard: Heard) -> None:
+        """Nothing ephemeral belongs in a reply's stream."""
+
+    def end(self) -> None:
+        """Follow no more."""
+        with contextlib.suppress(KeyError):
+            self._node.tails.unfollow([self._room], self.entry, self.hear)
+
+    async def look_back(self, reply: str | None) -> None:
+        """A repeated command is answered by a reply that began before: show it from its start."""
+        came = [told.pos for told in self._waiting]
+        end = came[0] if came else 1 << 62
+        earlier = [t for t in await self._node.tails.after(self._room, 0, READ_MAX) if t.pos < end]
+        of_it = [told for told in earlier if _reply_of(told) == reply]
+        if of_it and not any(
+            _reply_of(told) == reply and _kind(told) == "reply.started" for told in self._waiting
+        ):
+            self._waiting.extendleft(reversed(of_it))
+
+    async def stream(self, reply: str | None) -> AsyncIterator[bytes]:
+        """The events, numbered from 1."""
+        seq = 0
+        deadline = self._node.now() + REPLY_SECONDS_MAX
         try:
-            seq = 0
-            while True:
-                wanted = await queue.get()
-                event: dict[str, Any] = msgspec.json.decode(wanted.event)
+            while not self._slow and self._node.now() < deadline:
+                if not self._waiting:
+                    self._more.clear()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(BEAT_SECONDS):
+                            await self._more.wait()
+                    if not self._waiting:
+                        yield b": beat\n\n"
+                        continue
+                told = self._waiting.popleft()
+                kind = _kind(told)
                 seq += 1
-                yield sse(numbered(wanted.event, seq, wanted.at, "json"), event["type"])
-                if event["type"] == "reply.done" and event["reply"] == answer.reply:
+                yield sse(number_json(told.event, seq, told.at), kind)
+                if kind == "reply.done" and _reply_of(told) == reply:
                     return
         finally:
-            node.tails.unfollow([room], sink, hear)
+            self.end()
 
-    return StreamingResponse(stream(), media_type="text/event-stream", headers=HEADERS)
+
+class _Named(msgspec.Struct):
+    type: str
+    reply: str = ""
+
+
+_named = msgspec.json.Decoder(_Named).decode
+
+
+def _kind(told: Told) -> str:
+    return _named(told.event).type
+
+
+def _reply_of(told: Told) -> str:
+    return _named(told.event).reply

@@ -1,29 +1,27 @@
-"""The native socket, `GET /v1/socket`, as a bare ASGI app: it moves bytes and keeps the doors.
+"""The native socket, `GET /v1/socket`, as a bare ASGI app: it keeps the door and moves bytes.
 
-One task reads, one sends. A reader that does not read blocks its own sender only; what waits is
-bounded by the session's outbox, and what is stuck is cut off.
+Under uvicorn with our protocol (transports/uvicorn_socket.py) frames go past ASGI; under any
+other server they go through it, with a pump of their own.
 """
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from realtime import frames
 from realtime.codec import Format
-from realtime.connection import Closing, Connection
+from realtime.socket import Socket
+from realtime.transports.pump import Pump
+from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
 
 if TYPE_CHECKING:
     from realtime.service import Realtime
 
-logger = structlog.get_logger(__name__)
 PROTOCOLS: Final[dict[str, Format]] = {"kindred.v1.json": "json", "kindred.v1.msgpack": "msgpack"}
-CLOSE_SECONDS: Final = 1.0
 
 
 class SocketDoor:
@@ -41,15 +39,20 @@ class SocketDoor:
             return
         offered = scope.get("subprotocols") or []
         chosen = next((name for name in offered if name in PROTOCOLS), None)
-        await send({"type": "websocket.accept", "subprotocol": chosen})
         form = PROTOCOLS.get(chosen or "", "json")
-        self._node.addresses[address] += 1
+        addresses = self._node.addresses
+        addresses[address] += 1
         try:
-            await self._converse(form, address, receive, send)
+            await send({"type": "websocket.accept", "subprotocol": chosen})
+            fast = scope.get("extensions", {}).get(EXTENSION)
+            if isinstance(fast, SocketProtocol):
+                await self._past_asgi(fast, form, receive)
+            else:
+                await self._through_asgi(form, receive, send)
         finally:
-            self._node.addresses[address] -= 1
-            if not self._node.addresses[address]:
-                del self._node.addresses[address]
+            addresses[address] -= 1
+            if not addresses[address]:
+                del addresses[address]
 
     def _refusal(self, scope: Scope, address: str) -> tuple[int, str] | None:
         if self._node.holder.draining:
@@ -62,79 +65,54 @@ class SocketDoor:
         known = not origin or _same_origin(origin, host) or origin in self._node.own_origins
         return None if known else (403, "this origin may not open sockets here")
 
-    async def _converse(self, form: Format, address: str, receive: Receive, send: Send) -> None:
-        async def send_frame(data: bytes) -> None:
-            if form == "json":
-                await send({"type": "websocket.send", "text": data.decode()})
-            else:
-                await send({"type": "websocket.send", "bytes": data})
-
-        connection = Connection(self._node, form, address, send_frame)
-        self._node.sockets.add(connection)
-        reading = asyncio.create_task(self._read(connection, form, receive))
-        sending = asyncio.create_task(_send_all(connection))
+    async def _past_asgi(self, peer: SocketProtocol, form: Format, receive: Receive) -> None:
+        """Frames come and go by calls; this task only waits for the end."""
+        socket = Socket(self._node, peer, form)
+        self._node.sockets.add(socket)
+        transport_bytes = self._node.settings.transport_bytes
         try:
-            ends: list[asyncio.Future[Any]] = [reading, sending, connection.closed]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            peer.attach(socket, text=form == "json", transport_bytes=transport_bytes)
+            socket.opened()
+            while (message := await receive())["type"] != "websocket.disconnect":
+                _hand_over(socket, message, form)  # came before we were attached
         finally:
-            self._node.sockets.discard(connection)
-            for task in (reading, sending):
-                task.cancel()
-            came = await asyncio.gather(reading, sending, return_exceptions=True)
-            connection.end()
-        closing = _why(connection, list(came))
-        if closing is not None:
-            with contextlib.suppress(TimeoutError, RuntimeError, OSError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await send(
-                        {"type": "websocket.close", "code": closing.code, "reason": closing.reason}
-                    )
+            peer.detach()
+            socket.lost()
 
-    async def _read(self, connection: Connection, form: Format, receive: Receive) -> None:
-        """Frames in order; the next one is read when the last is carried out."""
-        most = self._node.settings.frame_bytes
-        while True:
-            message = await receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            await _one_frame(connection, form, message, most)
+    async def _through_asgi(self, form: Format, receive: Receive, send: Send) -> None:
+        async def send_one(data: bytes) -> None:
+            kind = {"text": data.decode()} if form == "json" else {"bytes": data}
+            await send({"type": "websocket.send", **kind})
 
+        async def close(code: int, reason: str) -> None:
+            with contextlib.suppress(RuntimeError, OSError):
+                await send({"type": "websocket.close", "code": code, "reason": reason})
 
-async def _send_all(connection: Connection) -> None:
-    await connection.hello()
-    await connection.run()
+        pump = Pump(send_one, close, self._node.settings.transport_bytes)
+        socket = pump.socket = Socket(self._node, pump, form)
+        self._node.sockets.add(socket)
+        try:
+            async with pump.running():
+                socket.opened()
+                while (message := await receive())["type"] != "websocket.disconnect":
+                    _hand_over(socket, message, form)
+        finally:
+            socket.lost()
 
 
-async def _one_frame(
-    connection: Connection, form: Format, message: Message, most_bytes: int
-) -> None:
+def _hand_over(socket: Socket, message: Any, form: Format) -> None:
     text, data = message.get("text"), message.get("bytes")
-    try:
-        raw = data if data is not None else (text or "").encode()
-    except UnicodeEncodeError as error:
-        raise Closing(frames.CLOSE_INVALID_UTF8) from error
-    if len(raw) > most_bytes:
-        raise Closing(frames.CLOSE_TOO_LARGE)
-    if form == "json" and data is not None:
-        await connection.binary_outside_a_call()
-        return
-    await connection.receive(raw)
-
-
-def _why(connection: Connection, ends: list[Any]) -> Closing | None:
-    """Why the socket closes; None when the client closed it already."""
-    if connection.closed.done():
-        return connection.closed.result()
-    for end in ends:
-        if isinstance(end, Closing):
-            return end
-    if any(isinstance(end, OSError) for end in ends):
-        return None  # the client went away while we were sending
-    for end in ends:
-        if isinstance(end, Exception):
-            logger.error("a socket failed", exc_info=end)
-            return Closing(frames.CLOSE_RECONNECT, "something went wrong on our side; reconnect")
-    return None
+    if data is None:
+        try:
+            raw = (text or "").encode()
+        except UnicodeEncodeError:
+            socket.close(frames.CLOSE_INVALID_UTF8)
+            return
+        socket.received(raw)
+    elif form == "json":
+        socket.received_binary()
+    else:
+        socket.received(data)
 
 
 async def _deny(scope: Scope, send: Send, status: int, reason: str) -> None:

@@ -1,6 +1,6 @@
 """The bus over Valkey or Redis: capped streams, one Lua append, sharded publish/subscribe.
 
-Every script touches one slot only (`{log}` hash tags), so that a cluster needs just a URL.
+Every script touches one slot only (`{log}` hash tags), so that keys can be spread over a cluster.
 """
 
 import asyncio
@@ -12,65 +12,31 @@ from typing import Any, Final
 
 import hiredis
 import msgspec
+import structlog
 
+from storage.bus import scripts
 from storage.bus.ports import (
     Appended,
     BusDown,
     Deliver,
     Entry,
     Head,
+    Kept,
     Lease,
+    Place,
     StaleFence,
     Wanted,
     Whisper,
 )
-from storage.bus.wire import Wire
+from storage.bus.wire import Wire, checked
 
+logger = structlog.get_logger(__name__)
 NODE_MS: Final = 2_000
 BEAT_SECONDS: Final = 0.5
+NAME_SECONDS: Final = 3.0
 SESSION_SECONDS: Final = 300
-ANCHORS_MAX: Final = 4_096
-
-# One append: fence, repeat, entries, open replies, push. Answers {generation, last pos} or {-1}.
-_APPEND: Final = """
-local h = redis.call('HMGET', KEYS[2], 'gen', 'pos', 'fence', 'last')
-local fence = tonumber(ARGV[1])
-if tonumber(h[3] or 0) > fence then return {-1} end
-local gen, pos = h[1] or ARGV[3], tonumber(h[2] or 0)
-if h[4] == ARGV[2] then return {gen, pos} end
-local n, first = tonumber(ARGV[6]), pos + 1
-for i = 1, n do
-  pos = pos + 1
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], pos .. '-0', 'e', ARGV[7 + i])
-end
-redis.call('HSET', KEYS[2], 'gen', gen, 'pos', pos, 'fence', fence, 'last', ARGV[2])
-for i = 8 + n, #ARGV, 2 do
-  if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], 'o:' .. ARGV[i])
-  else redis.call('HSET', KEYS[2], 'o:' .. ARGV[i], ARGV[i + 1]) end
-end
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('EXPIRE', KEYS[2], ARGV[5])
-redis.call('SPUBLISH', KEYS[3], gen .. ' ' .. first .. ' ' .. ARGV[7])
-return {gen, pos}
-"""
-
-# Take a lease if its holder is who we think: fence above the old one, the floor and the clock.
-_TAKE: Final = """
-local h = redis.call('HMGET', KEYS[1], 'gen', 'fence', 'node')
-if (h[3] or '') ~= ARGV[1] then return {-1, h[3] or ''} end
-local t = redis.call('TIME')
-local fence = math.max(tonumber(h[2] or 0) + 1, tonumber(ARGV[3]) + 1, tonumber(t[1]))
-redis.call('HSET', KEYS[1], 'fence', string.format('%d', fence), 'node', ARGV[2])
-if not h[1] then redis.call('HSET', KEYS[1], 'gen', ARGV[4], 'pos', 0) end
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-return {fence, ARGV[2]}
-"""
-
-_RELEASE: Final = """
-local h = redis.call('HMGET', KEYS[1], 'fence', 'node')
-if tonumber(h[1] or 0) == tonumber(ARGV[1]) then redis.call('HDEL', KEYS[1], 'node') end
-return 1
-"""
+HEAD_SECONDS: Final = 86_400
+WAIT_SECONDS: Final = 30.0
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_one = msgspec.msgpack.Decoder(Wanted).decode
@@ -87,7 +53,9 @@ class ValkeyBus:
         self._pushes = Wire(url, pushed=self._on_push, found=self._again)
         self._shas: dict[str, str] = {}
         self._followed: dict[str, int] = {}
+        self._order: dict[str, asyncio.Lock] = {}
         self._node = ""
+        self._tag = secrets.token_hex(6)  # of this process; its own echoes are known by it
         self._deliver: Deliver = lambda *_: None
         self._whisper: Whisper = lambda *_: None
         self._gap: Callable[[], None] = lambda: None
@@ -100,7 +68,13 @@ class ValkeyBus:
         self._node, self._deliver, self._whisper, self._gap = node, deliver, whisper, gap
         await self._calls.start()
         await self._pushes.start()
-        await self._beat()
+        try:
+            async with asyncio.timeout(NAME_SECONDS):
+                while not await self._beat():  # noqa: ASYNC110 - a predecessor's key runs out
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            await self.close()
+            raise BusDown(f"another living server is called {node!r} on this bus") from None
         self._beating = asyncio.create_task(self._beat_on(), name="bus heartbeat")
 
     async def close(self) -> None:
@@ -108,33 +82,46 @@ class ValkeyBus:
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, return_exceptions=True)
-        with contextlib.suppress(BusDown):
-            await self._calls.call("DEL", f"node:{self._node}")
+            with contextlib.suppress(BusDown, TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._calls.call("DEL", f"node:{self._node}")
         await self._calls.close()
         await self._pushes.close()
 
     # --- logs
 
     async def append(
-        self, log: str, fence: int, entries: Sequence[Wanted], state: dict[str, bytes | None]
+        self,
+        log: str,
+        fence: int,
+        entries: Sequence[Wanted],
+        state: dict[str, bytes | None],
+        known: Place | None = None,
     ) -> Appended:
-        """See the port. Retries across a lost connection under the same append id."""
-        append_id = f"{self._node}.{secrets.token_hex(6)}"
-        words: list[Any] = [fence, append_id, secrets.token_hex(4), self._entries, self._seconds]
-        words += [len(entries), self._node.encode() + b" " + _encode(entries)]
+        """See the port. One at a time per log, so that a repeat is always of the last one."""
+        known = known or Place("", 0)
+        words: list[Any] = [fence, self._tag, secrets.token_hex(6), secrets.token_hex(4)]
+        words += [known.generation, known.pos, self._entries, self._seconds]
+        words += [max(HEAD_SECONDS, self._seconds), len(entries)]
+        words += [self._tag.encode() + b" " + _encode(entries)]
         words += [_encode(entry) for entry in entries]
         for reply, kept in state.items():
             words += [reply, kept if kept is not None else b""]
         keys = [f"{{{log}}}:log", f"{{{log}}}:h", f"{{{log}}}:live"]
-        answer = await self._script(_APPEND, keys, words)
-        if answer[0] == -1:
+        lock = self._order.setdefault(log, asyncio.Lock())
+        try:
+            async with lock:
+                answer = await self._script(scripts.APPEND, keys, words, wait=True)
+        finally:
+            if not lock.locked() and self._order.get(log) is lock:
+                del self._order[log]
+        if not answer:
             raise StaleFence(log)
-        last = int(answer[1])
-        return Appended(answer[0].decode(), last - len(entries) + 1, last)
+        return Appended(answer[0].decode(), int(answer[1]), int(answer[2]))
 
     async def head(self, log: str) -> Head:
         """See the port."""
-        flat = await self._calls.call("HGETALL", f"{{{log}}}:h")
+        flat = await self._call("HGETALL", f"{{{log}}}:h")
         h = dict(zip(flat[::2], flat[1::2], strict=True))
         return Head(
             generation=h.get(b"gen", b"").decode(),
@@ -144,20 +131,20 @@ class ValkeyBus:
             open={k[2:].decode(): v for k, v in h.items() if k.startswith(b"o:")},
         )
 
-    async def heads(self, logs: Sequence[str]) -> dict[str, tuple[str, int]]:
+    async def heads(self, logs: Sequence[str]) -> dict[str, Place]:
         """See the port."""
         asked = [self._calls.post("HMGET", f"{{{log}}}:h", "gen", "pos") for log in logs]
-        found: dict[str, tuple[str, int]] = {}
-        for log, future in zip(logs, asked, strict=True):
-            generation, pos = await future
+        found: dict[str, Place] = {}
+        for log, answer in zip(logs, await asyncio.gather(*asked), strict=True):
+            generation, pos = checked(answer)
             if generation is not None:
-                found[log] = (generation.decode(), int(pos or 0))
+                found[log] = Place(generation.decode(), int(pos or 0))
         return found
 
     async def read(self, log: str, after: int, limit: int) -> list[Entry]:
         """See the port."""
         start = f"({after}-0" if after else "-"
-        rows = await self._calls.call("XRANGE", f"{{{log}}}:log", start, "+", "COUNT", limit)
+        rows = await self._call("XRANGE", f"{{{log}}}:log", start, "+", "COUNT", limit)
         return [_entry(row) for row in rows]
 
     # --- leases
@@ -165,37 +152,38 @@ class ValkeyBus:
     async def take(self, log: str, floor: int) -> Lease:
         """See the port."""
         holder = (await self.head(log)).node
-        if holder and holder != self._node and await self._calls.call("EXISTS", f"node:{holder}"):
+        if holder and holder != self._node and await self._call("EXISTS", f"node:{holder}"):
             return Lease(0, holder)
-        words = [holder, self._node, floor, secrets.token_hex(4), self._seconds]
-        answer = await self._script(_TAKE, [f"{{{log}}}:h"], words)
+        words = [holder, self._node, floor, secrets.token_hex(4), max(HEAD_SECONDS, self._seconds)]
+        answer = await self._script(scripts.TAKE, [f"{{{log}}}:h"], words)
         if answer[0] == -1:
             return Lease(0, answer[1].decode())
         return Lease(int(answer[0]), self._node)
 
     async def release(self, log: str, fence: int) -> None:
         """See the port."""
-        await self._script(_RELEASE, [f"{{{log}}}:h"], [fence])
+        await self._script(scripts.RELEASE, [f"{{{log}}}:h"], [fence])
 
     async def living(self) -> list[str]:
-        """See the port."""
-        nodes: list[str] = []
-        cursor = b"0"
-        while True:
-            cursor, keys = await self._calls.call("SCAN", cursor, "MATCH", "node:*", "COUNT", 500)
-            nodes += [key.decode().removeprefix("node:") for key in keys]
-            if cursor == b"0":
-                return nodes
+        """See the port. A node whose key was deleted is dead at once."""
+        known = await self._script(scripts.LIVING, ["nodes"], [60_000, ""])
+        asked = [self._calls.post("EXISTS", b"node:" + name) for name in known]
+        alive = await asyncio.gather(*asked)
+        return [n.decode() for n, here in zip(known, alive, strict=True) if checked(here)]
 
-    async def _beat(self) -> None:
-        await self._calls.call("SET", f"node:{self._node}", "1", "PX", NODE_MS)
+    async def _beat(self) -> bool:
+        mine = await self._script(scripts.BEAT, [f"node:{self._node}"], [self._tag, NODE_MS])
+        if mine:
+            await self._script(scripts.LIVING, ["nodes"], [60_000, self._node])
+        return bool(mine)
 
     async def _beat_on(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             try:
-                await self._beat()
-            except (BusDown, hiredis.HiredisError):
+                if not await self._beat():
+                    logger.error("another server has this node's name", node=self._node)
+            except (BusDown, hiredis.ReplyError):
                 continue
 
     # --- what is pushed
@@ -215,9 +203,9 @@ class ValkeyBus:
             self._pushes.send("SUNSUBSCRIBE", f"{{{log}}}:live")
 
     def whisper(self, log: str, payload: bytes) -> None:
-        """See the port. Lost while the bus is away, as ephemeral things may be."""
-        words = b"~ 0 " + self._node.encode() + b" " + payload
-        self._calls.post("SPUBLISH", f"{{{log}}}:live", words).add_done_callback(_ignore)
+        """See the port."""
+        words = b"~ 0 " + self._tag.encode() + b" " + payload
+        self._calls.post("SPUBLISH", f"{{{log}}}:live", words)
 
     def _again(self) -> None:
         """Connected anew: subscribe to all that is followed, and have gaps read from the logs."""
@@ -229,8 +217,8 @@ class ValkeyBus:
         if message[0] != b"smessage":
             return
         log = message[1].decode().removesuffix(":live").strip("{}")
-        generation, first, node, payload = message[2].split(b" ", 3)
-        if node.decode() == self._node:
+        generation, first, tag, payload = message[2].split(b" ", 3)
+        if tag.decode() == self._tag:
             return  # delivered in process already
         if generation == b"~":
             self._whisper(log, payload)
@@ -239,52 +227,70 @@ class ValkeyBus:
 
     # --- session records
 
-    async def remember(self, session: str, record: bytes | None, anchor: bytes | None) -> None:
+    async def begin(self, session: str, owner: str, record: bytes) -> None:
         """See the port."""
-        key, anchors = f"{{{session}}}:s", f"{{{session}}}:a"
-        asked: list[asyncio.Future[Any]] = []
-        if record is not None:
-            asked.append(self._calls.post("SET", key, record, "EX", SESSION_SECONDS))
-            asked.append(self._calls.post("EXPIRE", anchors, SESSION_SECONDS))
-        if anchor is not None:
-            asked.append(self._calls.post("RPUSH", anchors, anchor))
-            asked.append(self._calls.post("LTRIM", anchors, -ANCHORS_MAX, -1))
-            asked.append(self._calls.post("EXPIRE", anchors, SESSION_SECONDS))
-            asked.append(self._calls.post("EXPIRE", key, SESSION_SECONDS))
-        for future in asked:
-            await future
+        person, epoch = msgspec.msgpack.decode(record)[:2]
+        key = f"{{{session}}}:s"
+        asked = [
+            self._calls.post("HSET", key, "o", owner, "p", person, "e", epoch, "r", record),
+            self._calls.post("EXPIRE", key, SESSION_SECONDS),
+        ]
+        for answer in await asyncio.gather(*asked):
+            checked(answer)
 
-    async def recall(self, session: str) -> tuple[bytes, list[bytes]] | None:
+    async def touch(
+        self, session: str, owner: str, record: bytes | None, anchors: Sequence[bytes]
+    ) -> bool | None:
         """See the port."""
-        record = await self._calls.call("GET", f"{{{session}}}:s")
-        if record is None:
-            return None
-        return record, await self._calls.call("LRANGE", f"{{{session}}}:a", 0, -1)
+        words = [owner, SESSION_SECONDS, record or b"", *(anchors if record else ())]
+        return _whose(await self._script(scripts.TOUCH, _session_keys(session), words))
 
-    async def _script(self, text: str, keys: list[str], words: list[Any]) -> Any:
-        """EVALSHA, loading the script where the server does not know it; waits out a reconnect."""
+    async def anchor(self, session: str, owner: str, anchor: bytes) -> bool | None:
+        """See the port."""
+        words = [owner, SESSION_SECONDS, anchor]
+        return _whose(await self._script(scripts.ANCHOR, _session_keys(session), words))
+
+    async def own(self, session: str, owner: str, person: str, epoch: str) -> Kept | None:
+        """See the port."""
+        words = [owner, SESSION_SECONDS, person, epoch]
+        answer = await self._script(scripts.OWN, _session_keys(session), words)
+        return Kept(answer[0], answer[1]) if answer else None
+
+    # --- calls
+
+    async def _call(self, *words: Any) -> Any:
+        try:
+            return await self._calls.call(*words)
+        except hiredis.ReplyError as error:
+            raise BusDown(str(error)) from error
+
+    async def _script(
+        self, text: str, keys: list[str], words: list[Any], *, wait: bool = False
+    ) -> Any:
+        """EVALSHA, loading the script where it is unknown; `wait` waits out lost connections."""
         sha = self._shas.setdefault(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324
-        for _ in range(20):
+        while True:
             try:
                 return await self._calls.call("EVALSHA", sha, len(keys), *keys, *words)
             except hiredis.ReplyError as error:
-                if str(error).startswith("NOSCRIPT"):
-                    await self._calls.call("SCRIPT", "LOAD", text)
-                elif str(error).startswith(("LOADING", "BUSY")):
-                    await asyncio.sleep(0.1)
-                else:
+                if not str(error).startswith("NOSCRIPT"):
                     raise BusDown(str(error)) from error
+                await self._call("SCRIPT", "LOAD", text)
             except BusDown:
-                await self._calls.wait_up(10.0)
-        raise BusDown("the bus keeps going away")
+                if not wait or self._calls.up:
+                    raise  # it answered, and cannot take it
+                await self._calls.wait_up(WAIT_SECONDS)
+
+
+def _whose(answer: int) -> bool | None:
+    return None if answer < 0 else bool(answer)
+
+
+def _session_keys(session: str) -> list[str]:
+    return [f"{{{session}}}:s", f"{{{session}}}:a"]
 
 
 def _entry(row: list[Any]) -> Entry:
     pos = int(row[0].partition(b"-")[0])
     wanted = _decode_one(row[1][1])
     return Entry(pos, wanted.at, wanted.to, wanted.reply, wanted.event)
-
-
-def _ignore(future: "asyncio.Future[Any]") -> None:
-    if not future.cancelled():
-        future.exception()

@@ -1,7 +1,7 @@
 """One multiplexed connection to Valkey: commands pipelined node-wide, answers in order.
 
-Our own because it is the hot path: measured five times the throughput of a pooled client
-(docs/why/bus-wire.md). Everything off the hot path uses redis-py.
+Our own because it is the hot path: measured against a pooled client in docs/why/bus-wire.md.
+Rate limits and other rare calls use redis-py.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 import structlog
@@ -18,14 +18,17 @@ from storage.bus.ports import BusDown
 
 logger = structlog.get_logger(__name__)
 PENDING_MAX: Final = 20_000
-BACKOFF_SECONDS_MAX: Final = 1.0
+UNSENT_BYTES_MAX: Final = 64 * 1024 * 1024
+BACKOFF_SECONDS_MAX: Final = 0.5
+WATCH_SECONDS: Final = 1.0
+SILENT_SECONDS: Final = 4.0
 
 
 class Wire(asyncio.Protocol):
     """Connects, reconnects with jittered backoff, and answers calls in order.
 
-    `pushed` receives what is not an answer (subscription messages); `lost` and `found` tell of
-    the connection.
+    `pushed` receives what is not an answer (subscription messages); `found` is called whenever a
+    connection stands. A connection that answers nothing for a while is given up.
     """
 
     def __init__(
@@ -43,46 +46,55 @@ class Wire(asyncio.Protocol):
         self._pending: deque[asyncio.Future[Any]] = deque()
         self._outgoing: list[bytes] = []
         self._scheduled = False
+        self._heard_at = 0.0
         self._lost = asyncio.Event()
         self._up = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def up(self) -> bool:
+        """Whether a connection stands."""
+        return self._up.is_set()
 
     async def start(self) -> None:
         """Connect and stay connected. Raises BusDown when the first try fails."""
         await self._connect()
-        self._task = asyncio.create_task(self._stay_connected(), name="bus wire")
+        self._tasks = [
+            asyncio.create_task(self._stay_connected(), name="bus wire"),
+            asyncio.create_task(self._watch(), name="bus watchdog"),
+        ]
 
     async def close(self) -> None:
         """Disconnect for good."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._transport is not None:
             self._transport.close()
 
     async def call(self, *words: Any) -> Any:
         """One command and its answer. Raises BusDown, or hiredis.ReplyError."""
-        future = self.post(*words)
-        answer = await future
-        if isinstance(answer, hiredis.ReplyError):
-            raise answer
-        return answer
+        return checked(await self.post(*words))
 
     def post(self, *words: Any) -> asyncio.Future[Any]:
         """Send a command now; its answer (or ReplyError as a value) comes by the future."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._transport is None or len(self._pending) >= PENDING_MAX:
             future.set_exception(BusDown("the bus does not answer"))
-            future.exception()
+            future.exception()  # whoever does not look at it has chosen not to
             return future
+        if not self._pending:
+            self._heard_at = asyncio.get_running_loop().time()
         self._pending.append(future)
-        self.send(*words)
+        self._put(words)
         return future
 
     def send(self, *words: Any) -> None:
-        """Send a command that has no answer of its own (SUBSCRIBE), with what else is going out."""
-        if self._transport is None:
-            return
+        """Send a command whose answer is a push (SSUBSCRIBE); forgotten while not connected."""
+        if self._up.is_set():
+            self._put(words)
+
+    def _put(self, words: tuple[Any, ...]) -> None:
         self._outgoing.append(hiredis.pack_command(words))
         if not self._scheduled:
             self._scheduled = True
@@ -100,6 +112,8 @@ class Wire(asyncio.Protocol):
         self._scheduled = False
         if self._transport is not None and self._outgoing:
             self._transport.write(b"".join(self._outgoing))
+            if self._transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
+                self._transport.abort()
         self._outgoing.clear()
 
     # --- asyncio.Protocol
@@ -110,13 +124,20 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
-        while (answer := self._reader.gets()) is not Ellipsis:
-            if self._pushed is not None and isinstance(answer, list) and _is_push(answer):
-                self._pushed(answer)
-            elif self._pending:
-                future = self._pending.popleft()
-                if not future.done():
-                    future.set_result(answer)
+        self._heard_at = asyncio.get_running_loop().time()
+        try:
+            while (answer := self._reader.gets()) is not Ellipsis:
+                if isinstance(answer, hiredis.PushNotification):
+                    if self._pushed is not None:
+                        self._pushed(answer)
+                elif self._pending:
+                    future = self._pending.popleft()
+                    if not future.done():
+                        future.set_result(answer)
+        except hiredis.ProtocolError:
+            logger.warning("the bus said something unintelligible; connecting anew")
+            if self._transport is not None:
+                self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's shape
         self._transport = None
@@ -126,30 +147,49 @@ class Wire(asyncio.Protocol):
         for future in pending:
             if not future.done():
                 future.set_exception(BusDown("the bus went away"))
+                future.exception()
         self._lost.set()
 
     # --- staying connected
 
     async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        url = self._url
         self._lost.clear()
         try:
             async with asyncio.timeout(5):
-                if url.scheme == "unix":
-                    await loop.create_unix_connection(lambda: self, unquote(url.path))
-                else:
-                    tls = True if url.scheme in {"rediss", "valkeys"} else None
-                    host, port = url.hostname or "127.0.0.1", url.port or 6379
-                    await loop.create_connection(lambda: self, host, port, ssl=tls)
-        except (OSError, TimeoutError) as error:
+                await self._open()
+                await self._introduce()
+        except (OSError, TimeoutError, hiredis.HiredisError) as error:
+            if self._transport is not None:
+                self._transport.abort()
             raise BusDown(f"the bus cannot be reached: {error}") from error
-        if url.password:
-            user = [unquote(url.username)] if url.username else []
-            await self.call("AUTH", *user, unquote(url.password))
         self._up.set()
         if self._found is not None:
             self._found()
+
+    async def _open(self) -> None:
+        loop, url = asyncio.get_running_loop(), self._url
+        if url.scheme == "unix":
+            await loop.create_unix_connection(lambda: self, unquote(url.path))
+            return
+        tls = True if url.scheme in {"rediss", "valkeys"} else None
+        host, port = url.hostname or "127.0.0.1", url.port or 6379
+        await loop.create_connection(lambda: self, host, port, ssl=tls)
+
+    async def _introduce(self) -> None:
+        """Sign in, choose a database, and wait until the server has read its file."""
+        url = self._url
+        query = parse_qs(url.query)
+        password = url.password or query.get("password", [""])[0]
+        user = url.username or query.get("username", ["default"])[0]
+        auth = ["AUTH", unquote(user), unquote(password)] if password else []
+        if self._pushed is not None:
+            await self.call("HELLO", "3", *auth)
+        elif auth:
+            await self.call(*auth)
+        path = "" if url.scheme == "unix" else url.path.strip("/")
+        if number := path or query.get("db", [""])[0]:
+            await self.call("SELECT", number)
+        await self.call("EXISTS", "ready")  # LOADING is an error, hence BusDown
 
     async def _stay_connected(self) -> None:
         wait_seconds = 0.02
@@ -158,14 +198,34 @@ class Wire(asyncio.Protocol):
             try:
                 await self._connect()
                 wait_seconds = 0.02
-            except (BusDown, hiredis.HiredisError):
+            except BusDown:
                 await asyncio.sleep(wait_seconds * (0.5 + random.random()))
                 wait_seconds = min(wait_seconds * 2, BACKOFF_SECONDS_MAX)
                 self._lost.set()
 
+    async def _watch(self) -> None:
+        """A peer that vanished without a word sends nothing: ask now and then, and give up."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if not self._up.is_set():
+                continue
+            if not self._pending:
+                self.post("PING").add_done_callback(_ignore)
+            elif asyncio.get_running_loop().time() - self._heard_at > SILENT_SECONDS:
+                logger.warning("the bus is silent; connecting anew")
+                if self._transport is not None:
+                    self._transport.abort()
 
-_PUSHES = {b"smessage", b"message", b"ssubscribe", b"sunsubscribe", b"subscribe", b"unsubscribe"}
+
+def checked(answer: Any) -> Any:
+    """An answer that is none becomes an error: BusDown when it may be otherwise later."""
+    if isinstance(answer, hiredis.ReplyError):
+        if str(answer).startswith(("LOADING", "BUSY ", "OOM", "MISCONF", "READONLY")):
+            raise BusDown(str(answer)) from answer
+        raise answer
+    return answer
 
 
-def _is_push(answer: list[Any]) -> bool:
-    return len(answer) == 3 and answer[0] in _PUSHES
+def _ignore(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()

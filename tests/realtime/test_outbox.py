@@ -1,54 +1,125 @@
-"""What waits is bounded, deltas join exactly, and nothing else is ever dropped."""
+"""A reader that lags gets less frames, never less words; what is paid for is never dropped."""
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.codec import encode_json, numbered
-from realtime.outbox import Outbox, Waiting
-from rooms.events import Notice, ReplyDelta
+from realtime.outbox import LAGGING, Outbox, merged
+from realtime.told import Told, heard, joined
+from storage.bus.ports import Wanted
 
 
-def delta(pos: int, offset: int, text: str) -> Waiting:
-    event = ReplyDelta(room="r", reply="m", offset=offset, text=text, cost_microcredits=pos)
-    return Waiting("r", "g", pos, 1, "m", encode_json(event))
+def delta(log: str, pos: int, reply: str, offset: int, text: str) -> Told:
+    event = msgspec.json.encode(
+        {"type": "reply.delta", "room": log, "reply": reply, "offset": offset, "text": text}
+    )
+    return Told(log, "g1", pos, Wanted(pos, "", reply, event))
 
 
-@given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=60), st.data())
-def test_merged_deltas_join_to_the_same_text_and_the_last_cost(
-    texts: list[str], data: st.DataObject
-) -> None:
-    outbox, offset, seen, notices = Outbox(10**9), 0, "", 0
-    for pos, text in enumerate(texts, 1):
-        outbox.put(delta(pos, offset, text))
-        offset += len(text)
-        if data.draw(st.booleans()) and data.draw(st.booleans()):
-            event = encode_json(Notice(kind="break", text="rest"))
-            outbox.put(Waiting("r", "g", 1000 + pos, 1, "", event))
-            notices += 1
-    while (waiting := outbox.take()) is not None:
-        event = msgspec.json.decode(waiting.event)
-        if event["type"] == "notice":
-            notices -= 1
-            continue
-        assert event["offset"] == len(seen)
-        seen += event["text"]
-        last = event
-    assert (seen, notices) == ("".join(texts), 0)
-    assert last["cost_microcredits"] == len(texts)
-    assert len(outbox) == 0
-    assert not outbox.full
+def other(log: str, pos: int) -> Told:
+    return Told(log, "g1", pos, Wanted(pos, "", "", b'{"type":"notice","text":"paid"}'))
 
 
-def test_too_much_waiting_is_full() -> None:
-    outbox = Outbox(500)
-    for pos in range(8):
-        outbox.put(Waiting("r", "g", pos, 1, "", b"x" * 100))
-    assert outbox.full
+def drained(box: Outbox) -> list[Told]:
+    taken = []
+    while (told := box.take()) is not None:
+        taken.append(told)
+    return taken
 
 
-def test_a_number_is_spliced_into_bytes_encoded_once() -> None:
-    event = encode_json(Notice(kind="break", text="rest"))
-    json = msgspec.json.decode(numbered(event, 7, 99, "json"))
-    packed = msgspec.msgpack.decode(numbered(event, 7, 99, "msgpack"))
-    assert json == packed == {"seq": 7, "at": 99, **msgspec.json.decode(event)}
+def test_a_reader_that_keeps_up_gets_every_delta_as_it_was_logged() -> None:
+    box = Outbox(1_000_000)
+    for i in range(50):
+        one = delta("r_a", i + 1, "m_1", i, "x")
+        box.put(one)
+        assert box.take() is one
+    assert box.empty
+
+
+def test_deltas_are_merged_when_the_reader_lags_and_always_join() -> None:
+    box = Outbox(1_000_000)
+    for i in range(100):
+        box.put(delta("r_a", i + 1, "m_1", i, "é"))
+    taken = drained(box)
+    assert len(taken) < 20
+    text = ""
+    for told in taken:
+        event = msgspec.json.decode(told.event)
+        assert event["offset"] == len(text)
+        text += event["text"]
+    assert text == "é" * 100
+    assert [told.pos for told in taken][-1] == 100
+    assert box.empty
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["r_a", "r_b"]),
+            st.sampled_from(["", "m_1", "m_2"]),
+            st.integers(0, 3),
+        ),
+        max_size=200,
+    )
+)
+def test_no_entry_is_dropped_and_each_log_stays_in_order(puts: list[tuple[str, str, int]]) -> None:
+    box, logged, taken = Outbox(1 << 30), {"r_a": 0, "r_b": 0}, []
+    for log, reply, takes in puts:
+        logged[log] += 1
+        pos = logged[log]
+        box.put(delta(log, pos, reply, 0, f"{pos};") if reply else other(log, pos))
+        for _ in range(max(0, takes - 2)):
+            taken += [told] if (told := box.take()) is not None else []
+    taken += drained(box)
+    for log, count in logged.items():
+        read: list[str] = []
+        for told in taken:
+            if told.log == log:
+                event = msgspec.json.decode(told.event)
+                last = event["text"].split(";")[:-1] if told.reply else [str(told.pos)]
+                read += last
+                assert told.pos == int(last[-1])
+        assert read == [str(n + 1) for n in range(count)]
+
+
+def test_more_than_its_bytes_is_too_much_but_a_replay_is_not() -> None:
+    box = Outbox(1_000)
+    box.load([delta("r_a", i, "m_1", i, "x" * 100) for i in range(50)])
+    assert not box.full
+    for i in range(50, 60):
+        box.put(delta("r_b", i, "m_2", i, "x" * 100))
+    assert box.full
+    drained(box)
+    assert not box.full
+
+
+def test_of_what_is_ephemeral_only_the_latest_waits() -> None:
+    box = Outbox(1_000)
+    for on in (b"true", b"false", b"true"):
+        box.hear(heard(b'{"type":"typing","room":"r_a","person":"u_1","on":' + on + b"}"))
+    box.hear(heard(b'{"type":"typing","room":"r_a","person":"u_2","on":true}'))
+    box.hear(heard(b'{"type":"presence","person":"u_1","status":"away"}'))
+    for i in range(1_000):
+        box.hear(heard(b'{"type":"read","room":"r_%d","person":"u_1","n":1}' % i))
+    waiting = box.take_heard()
+    assert len(waiting) == 256
+    assert waiting[-1].key == "read/r_999/u_1"
+    assert box.take_heard() == []
+    assert box.empty
+
+
+def test_a_merged_delta_has_the_newest_cost() -> None:
+    first = delta("r_a", 1, "m_1", 0, "a")
+    event = {"type": "reply.delta", "reply": "m_1", "offset": 1, "text": "b"}
+    costly = {**event, "cost_microcredits": 7}
+    second = Told("r_a", "g1", 2, Wanted(2, "", "m_1", msgspec.json.encode(costly)))
+    told = joined([first, second])
+    assert msgspec.json.decode(told.event)["cost_microcredits"] == 7
+    assert (told.pos, told.merged) == (2, True)
+
+
+def test_a_replay_merges_neighbours_only() -> None:
+    replay = [delta("r_a", 1, "m_1", 0, "a"), delta("r_a", 2, "m_1", 1, "b"), other("r_a", 3)]
+    replay += [delta("r_a", 4, "m_1", 2, "c"), delta("r_b", 1, "m_2", 0, "d")]
+    assert [told.pos for told in merged(replay)] == [2, 3, 4, 1]
+    assert LAGGING > 1

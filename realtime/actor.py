@@ -1,0 +1,170 @@
+"""One signed-in person on this node: what they follow, and their sockets.
+
+A slotted object and one scheduled drain, however much happens in a turn of the loop: entries are
+put into each socket's outbox by reference, then every socket is flushed once. No task of its own.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+
+from realtime.orders import Kick, Left, Order, Replaced
+from realtime.tails import TO_NODES, Tails
+from realtime.told import Heard, Told
+from storage.bus.ports import BusDown, Place
+
+if TYPE_CHECKING:
+    from realtime.socket import Socket
+
+logger = structlog.get_logger(__name__)
+LOG_MAX: Final = 4_096
+_ROOM_UPDATED: Final = b'{"type":"room.updated"'
+
+
+class Actor:
+    """Follows a person's logs once for all their sockets here."""
+
+    __slots__ = (
+        "_following",
+        "_joining",
+        "_logs",
+        "_scheduled",
+        "_spawn",
+        "_tails",
+        "person",
+        "sockets",
+    )
+
+    def __init__(
+        self,
+        person: str,
+        tails: Tails,
+        spawn: Callable[[Coroutine[object, object, None]], None],
+    ) -> None:
+        self.person = person
+        self.sockets: list[Socket] = []
+        self._tails = tails
+        self._spawn = spawn
+        self._logs: list[str] = []
+        self._following = asyncio.Lock()
+        self._joining: dict[str, list[Told]] = {}  # rooms being joined, and what came meanwhile
+        self._scheduled = False
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms this person's sockets follow."""
+        return [log for log in self._logs if log != self.person]
+
+    async def follow(self, logs: Sequence[str]) -> None:
+        """Follow these as well; positions are known when this returns. Raises BusDown."""
+        async with self._following:
+            new = [log for log in dict.fromkeys(logs) if log not in self._logs]
+            if new:
+                await self._tails.follow(new, self.entry, self.hear)
+                self._logs += new
+            if not self.sockets:
+                self.end()  # the last one left meanwhile
+
+    def places(self) -> dict[str, Place]:
+        """Where each followed log was delivered up to; what is not there has no entries yet."""
+        return {log: place for log in self._logs if (place := self._tails.place(log)) is not None}
+
+    async def join(self, room: str) -> None:
+        """A room this person came into: their sockets are shown it from its log's beginning."""
+        while self.sockets:
+            try:
+                async with self._following:
+                    if room in self._logs:
+                        return
+                    await self._begin_at_the_beginning(room)
+                if not self.sockets:
+                    self.end()
+                return
+            except BusDown:
+                await asyncio.sleep(0.2)
+
+    async def _begin_at_the_beginning(self, room: str) -> None:
+        self._joining[room] = []
+        try:
+            await self._tails.follow([room], self.entry, self.hear)
+            self._logs.append(room)
+            place = self._tails.place(room)
+            if place is not None and place.pos:
+                for told in await self._tails.after(room, 0, LOG_MAX):
+                    self._show(told)
+                self._joining[room] = [t for t in self._joining[room] if _later(t, place)]
+        except BusDown:
+            if room in self._logs:
+                self._logs.remove(room)
+                self._tails.unfollow([room], self.entry, self.hear)
+            del self._joining[room]
+            raise
+        for told in self._joining.pop(room):
+            self._show(told)
+
+    def leave(self, room: str) -> None:
+        """Follow a room no more."""
+        if room in self._logs and room != self.person:
+            self._logs.remove(room)
+            self._tails.unfollow([room], self.entry, self.hear)
+
+    def end(self) -> None:
+        """The last socket is gone."""
+        self._tails.unfollow(self._logs, self.entry, self.hear)
+        self._logs = []
+
+    # --- what comes
+
+    def entry(self, told: Told) -> None:
+        """A log's entry."""
+        if self._joining and told.log in self._joining:
+            self._joining[told.log].append(told)
+            return
+        self._show(told)
+
+    def _show(self, told: Told) -> None:
+        if told.to and (told.to != self.person or told.to == TO_NODES):
+            return
+        for socket in self.sockets:
+            socket.put(told)
+        self._schedule()
+        if told.log == self.person and told.event.startswith(_ROOM_UPDATED):
+            room = msgspec.json.decode(told.event)["room"]["id"]
+            if room not in self._logs:
+                self._spawn(self.join(room))
+
+    def hear(self, heard: Heard) -> None:
+        """Something ephemeral."""
+        for socket in self.sockets:
+            socket.hear(heard)
+        self._schedule()
+
+    def order(self, order: Order) -> None:
+        """An order to this node about the person's sockets."""
+        match order:
+            case Kick(sign_in=sign_in, code=code, reason=reason):
+                for socket in tuple(self.sockets):
+                    if sign_in in {"", socket.sign_in}:
+                        socket.close(code, reason)
+            case Replaced(session=session, owner=owner):
+                for socket in tuple(self.sockets):
+                    socket.replaced(session, owner)
+            case Left(room=room):
+                self.leave(room)
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._drain)
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        for socket in tuple(self.sockets):
+            socket.flush()
+
+
+def _later(told: Told, place: Place) -> bool:
+    return told.generation != place.generation or told.pos > place.pos

@@ -1,0 +1,93 @@
+"""A log's entry on its way to sockets: one object for all who see it, encoded once per format.
+
+Sessions hold references to it, never copies.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from realtime.codec import Format, encode_json, number_json, number_pack, repacked
+from storage.bus.ports import Entry, Wanted
+
+
+class Told:
+    """An entry: where it lies in its log, whom it is for, and its event in JSON."""
+
+    __slots__ = ("_packed", "at", "event", "generation", "log", "merged", "pos", "reply", "to")
+
+    def __init__(self, log: str, generation: str, pos: int, wanted: Wanted | Entry) -> None:
+        self.log = log
+        self.generation = generation
+        self.pos = pos
+        self.at = wanted.at
+        self.to = wanted.to
+        self.reply = wanted.reply
+        self.event = wanted.event
+        self.merged = False
+        self._packed: bytes | None = None
+
+    def visible(self, person: str) -> bool:
+        """Whether this person may see it; what is private to somebody else takes no number."""
+        return not self.to or self.to == person
+
+    def frame(self, seq: int, form: Format) -> bytes:
+        """The event as the frame with this number."""
+        if form == "json":
+            return number_json(self.event, seq, self.at)
+        if self._packed is None:
+            self._packed = repacked(self.event)
+        return number_pack(self._packed, seq, self.at)
+
+
+def joined(deltas: Sequence[Told]) -> Told:
+    """Neighbouring deltas of one reply as one, standing where the last of them stood."""
+    if len(deltas) == 1:
+        return deltas[0]
+    last = deltas[-1]
+    decoded = [msgspec.json.decode(delta.event) for delta in deltas]
+    event = {**decoded[0], **decoded[-1]}  # the newest cost, if there is one
+    event["offset"] = decoded[0]["offset"]
+    event["text"] = "".join(one["text"] for one in decoded)
+    told = Told(
+        last.log,
+        last.generation,
+        last.pos,
+        Wanted(last.at, last.to, last.reply, encode_json(event)),
+    )
+    told.merged = True
+    return told
+
+
+class Heard:
+    """Something ephemeral. A later one of the same `key` makes an earlier one pointless."""
+
+    __slots__ = ("_packed", "event", "key")
+
+    def __init__(self, key: str, event: bytes) -> None:
+        self.key = key
+        self.event = event
+        self._packed: bytes | None = None
+
+    def frame(self, form: Format) -> bytes:
+        """The event as a frame without number."""
+        if form == "json":
+            return self.event
+        if self._packed is None:
+            self._packed = repacked(self.event)
+        return self._packed
+
+
+class _Whose(msgspec.Struct, tag=None):
+    type: str
+    room: str = ""
+    person: str = ""
+
+
+_whose = msgspec.json.Decoder(_Whose).decode
+
+
+def heard(event: bytes) -> Heard:
+    """An ephemeral event in JSON, with the key it is replaced by."""
+    whose = _whose(event)
+    return Heard(f"{whose.type}/{whose.room}/{whose.person}", event)
