@@ -18,7 +18,7 @@ from rooms.dialogue.router import Router
 from rooms.errors import NotFound
 from rooms.events import Notice
 from rooms.lobby import Lobby
-from rooms.memory.embeddings import EmbeddedEmbeddings
+from rooms.memory.embeddings import build_embeddings
 from rooms.memory.recall import MessageRecall
 from rooms.moderation.rules import RuleScreen, shipped_rules
 from rooms.ports import LiveRoom, Principal, RoomLog
@@ -56,7 +56,7 @@ class Wiring:
         self.db = db
         self.node = node
         self._bus_url = bus_url
-        self._recall = MessageRecall(db, EmbeddedEmbeddings())
+        self._recall = MessageRecall(db, build_embeddings(settings.models.embeddings))
         self._passwords = Passwords(
             settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency
         )
@@ -210,6 +210,7 @@ class Wiring:
             tasks.create_task(house.portraits.draw_ahead(looks, DRAWN_AHEAD), name="portraits"),
             tasks.create_task(self._recall.run(), name="remembering"),
             tasks.create_task(self._mailer.run(), name="mail"),
+            tasks.create_task(house.router.warm_up(), name="warming the model's client"),
         ]
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 The stores are children too; storage/embedded says how those start.
 """
 
+import http.client
 import os
 import signal
 import socket
@@ -136,11 +137,15 @@ class ModelServer:
         )  # fmt: skip
 
     def ready(self) -> bool:
-        """Whether it listens, which it does once the weights are loaded."""
-        self._progress.look()
-        with socket.socket() as link:
-            link.settimeout(0.2)
-            return link.connect_ex(("127.0.0.1", self.port)) == 0
+        """Whether its weights are loaded: it listens before, and answers 503 until then."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=0.5)
+        try:
+            link.request("GET", "/health")
+            return link.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            link.close()
 
 
 def _free_port() -> int:
