@@ -124,7 +124,7 @@ function Detail({ id }) {
         ${refused ? html`<p class="bad-line" role="alert">${refused.message} <a href="/wallet">See plans</a></p>` : value.locked ? html`<p class="soft small">${value.name} comes with a larger plan. <a href="/wallet">See plans</a></p>` : null}</div>
       <blockquote class="bubble sample">${value.greetings[0]}</blockquote>
       <section><h2>What they are like</h2><div class="chips">${value.temperament.map((one) => html`<span class="chip" key=${one}>${one}</span>`)}</div>
-        ${traits ? html`<dl class="traits">${TRAITS.filter(([key]) => key in traits).map(([key, low, high]) => html`<div key=${key}><dt>${low}</dt><dd role="img" aria-label=${`${Math.round(traits[key] * 100)} of 100 from ${low} to ${high}`}><i style=${{ "inset-inline-start": `${traits[key] * 100}%` }}></i></dd><dt>${high}</dt></div>`)}</dl>` : null}</section>
+        ${traits ? html`<ul class="traits">${TRAITS.filter(([key]) => key in traits).map(([key, low, high]) => html`<li key=${key}><span>${low}</span><b role="img" aria-label=${`${Math.round(traits[key] * 100)} of 100 from ${low} to ${high}`}><i style=${{ "inset-inline-start": `${traits[key] * 100}%` }}></i></b><span>${high}</span></li>`)}</ul>` : null}</section>
       <section><h2>Their story</h2>${value.backstory.split(/\n\s*\n/).map((one, i) => html`<p key=${i}>${one}</p>`)}</section>
       <section class="two"><div><h2>Likes</h2><ul class="plain">${value.likes.map((one) => html`<li key=${one}>${one}</li>`)}</ul></div><div><h2>Dislikes</h2><ul class="plain">${value.dislikes.map((one) => html`<li key=${one}>${one}</li>`)}</ul></div></section>
       <section><h2>An opinion</h2><p class="opinion">${value.opinion}</p></section>
