@@ -38,11 +38,17 @@ def note(*words: object) -> None:
 
 async def persist(attempt: Any) -> Any:
     """The same again until the database answers, as a gateway does."""
-    while True:
-        try:
-            return await attempt()
-        except AWAY:
-            await asyncio.sleep(0.02)
+    while (answer := await _answered(attempt)) is None:
+        await asyncio.sleep(0.02)
+    return answer
+
+
+async def _answered(attempt: Any) -> Any:
+    """What the database answers; nothing while it is away."""
+    try:
+        return await attempt()
+    except AWAY:
+        return None
 
 
 async def live(db: "Pool", node: str, fence: int, person: str, chance: random.Random) -> None:

@@ -68,6 +68,7 @@ class World:
         self.told: dict[str, int] = {}
         self.keys: dict[str, str] = {}
         self.done: Counter[str] = Counter()
+        self.living = False
         self._next = 0
 
     def name(self, kind: str) -> str:
@@ -85,13 +86,14 @@ class World:
 
     async def live(self, operations: int, workers: int) -> None:
         """Do that many things, several at a time, while connections are torn."""
+        self.living = True
         tearing = asyncio.create_task(self._tear())
         each = operations // workers
         async with asyncio.TaskGroup() as tasks:
             for _ in range(workers):
                 tasks.create_task(self._work(each))
-        tearing.cancel()
-        await asyncio.wait([tearing])
+        self.living = False
+        await tearing
 
     async def _work(self, operations: int) -> None:
         acts = {
@@ -112,8 +114,8 @@ class World:
 
     async def _tear(self) -> None:
         """Terminate a backend every now and then, whatever it is doing."""
-        while True:
-            await asyncio.sleep(self.chance.uniform(0.005, 0.03))
+        while self.living:
+            await asyncio.sleep(0.015)
             pid = self.chance.random()
             try:
                 await self.pools[0].execute(
