@@ -38,7 +38,7 @@ def note(*words: object) -> None:
 
 async def persist(attempt: Any) -> Any:
     """The same again until the database answers, as a gateway does."""
-    while (answer := await _answered(attempt)) is None:
+    while (answer := await _answered(attempt)) is None:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     return answer
 
