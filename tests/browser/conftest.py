@@ -281,5 +281,7 @@ def visit(browser: Browser, house: House) -> Iterator[Tab]:
     house.pace()
     made = Tab(browser, house)
     yield made
+    if os.environ.get("KINDRED_TEST_PICTURE"):
+        made.page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
     made.context.close()
     assert made.faults == []

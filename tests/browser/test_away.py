@@ -39,14 +39,14 @@ def test_a_message_waiting_offline_survives_closing_the_app(visit: Tab) -> None:
 
 def test_losing_the_connection_during_a_reply_loses_and_repeats_no_word(visit: Tab) -> None:
     page = visit.chat()
-    visit.server.pace(gap_seconds=0.1, tokens=45)
+    visit.server.pace(gap_seconds=0.08, tokens=45)
     visit.say("Talk through the tunnel.")
     visit.begun(20)
     visit.context.set_offline(True)
     page.get_by_text("You are offline").wait_for()
-    page.wait_for_function(
-        "was => new Promise(give => setTimeout(give, 900)).then(() => true)", arg=0
-    )
+    while visit.history()[-1]["sender"]["kind"] != "companion":
+        page.evaluate("new Promise(requestAnimationFrame)")  # the rest is said while we are away
+    assert page.locator("[data-writing]").count() == 1
     visit.context.set_offline(False)
     page.wait_for_selector("[data-writing]", state="detached", timeout=20_000)
     page.wait_for_selector(".m[data-id]:last-child:not(.me)")
@@ -59,21 +59,16 @@ def test_losing_the_connection_during_a_reply_loses_and_repeats_no_word(visit: T
 def test_a_draft_is_there_again_after_looking_elsewhere(visit: Tab) -> None:
     page = visit.chat()
     page.locator(".composer textarea").fill("Half a thou")
-    page.wait_for_function(
+    page.evaluate(
         """async () => {
-          for (const { name } of await indexedDB.databases()) {
-            if (!name.startsWith("kindred-")) continue;
-            const db = await new Promise(give => {
-              const asked = indexedDB.open(name); asked.onsuccess = () => give(asked.result);
-            });
-            const found = await new Promise(give => {
-              const asked = db.transaction("drafts").objectStore("drafts").getAll();
-              asked.onsuccess = () => give(asked.result);
-            });
-            db.close();
-            if (found.includes("Half a thou")) return true;
-          }
-          return false;
+          const asked = (request) => new Promise((give) => {
+            request.onsuccess = () => give(request.result);
+          });
+          const [{ name }] = (await indexedDB.databases()).filter((one) => /^kindred-/.test(one.name));
+          const db = await asked(indexedDB.open(name));
+          const drafts = () => asked(db.transaction("drafts").objectStore("drafts").getAll());
+          while (!(await drafts()).includes("Half a thou")) await new Promise(requestAnimationFrame);
+          db.close();
         }"""
     )
     page.goto("/wallet")

@@ -23,7 +23,7 @@ export function Conversation({ id, onPanel, panel }) {
   const face = room ? faceOf(room) : undefined;
   const mine = me.value;
   const name = face?.name ?? room?.title ?? "";
-  const load = () => { setFault(""); openRoom(id).catch((error) => { if (!logOf(id)) setFault(error.message); }); };
+  const load = () => { setFault(""); openRoom(id).catch((error) => setFault(error.message)); };
   useEffect(() => { load(); return closeRoom; }, [id]);
   useEffect(() => { if (name) document.title = `${name} · Kindred`; }, [name]);
   useEscape(id);
@@ -46,7 +46,7 @@ export function Conversation({ id, onPanel, panel }) {
       <button type="button" class="icon about" aria-label="About this chat" aria-expanded=${panel ? "true" : "false"} onClick=${onPanel}>${icon("info")}</button>
     </header>
     <${Banners} />
-    ${fault ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${mine} name=${name} hands=${hands} />`}
+    ${fault && !logOf(id)?.loaded ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${mine} name=${name} hands=${hands} />`}
     <${Composer} id=${id} me=${mine} name=${name} editing=${editing} onEdit=${setEditing} />
     <${Announcer} />
     ${window_?.kind === "receipt" ? html`<${ReceiptDialog} id=${window_.id} onClose=${close} />` : null}
