@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ class Straight:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    async def run(self, until: float, first: HdrHistogram) -> None:
+    async def run(self, seconds: float, first: HdrHistogram) -> None:
+        """Read streams for so long."""
+        until = time.perf_counter() + seconds
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         body = b'{"stream":true}'
         head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
@@ -138,8 +141,9 @@ class Person:
         )
         await self._ws.recv()
 
-    async def run(self, until: float, first: HdrHistogram) -> int:
-        """Converse until then; returns the turns taken."""
+    async def run(self, seconds: float, first: HdrHistogram) -> int:
+        """Converse for so long; returns the turns taken."""
+        until = time.perf_counter() + seconds
         turns = 0
         while time.perf_counter() < until:
             turns += 1
@@ -194,14 +198,12 @@ async def first_tokens(url: str, upstream: int, people: int, seconds: float) -> 
             await person.prepare(http)
     cycle = (FIRST_MS + TOKENS * GAP_MS) / 1000
     turns = 0
-    await staggered(
-        [lambda p=p: p.run(time.perf_counter() + cycle, histogram()) for p in persons], cycle
-    )
+    await staggered([partial(p.run, seconds=cycle, first=histogram()) for p in persons], cycle)
+    span = cycle + seconds / 3
     for _ in range(3):
-        until = time.perf_counter() + cycle + seconds / 3
-        await staggered([lambda r=r: r.run(until, straight) for r in readers], cycle)
-        until = time.perf_counter() + cycle + seconds / 3
-        turns += sum(await staggered([lambda p=p: p.run(until, through) for p in persons], cycle))
+        await staggered([partial(r.run, seconds=span, first=straight) for r in readers], cycle)
+        works = [partial(p.run, seconds=span, first=through) for p in persons]
+        turns += sum(await staggered(works, cycle))
     for person in persons:
         await person.close()
 
@@ -313,7 +315,7 @@ async def measure(people: int, seconds: float, data: Path) -> dict[str, Any]:
     return found
 
 
-BUDGETS = {
+BUDGETS: dict[str, tuple[Callable[[dict[str, Any]], float], float]] = {
     "first token later, p50 (ms)": (lambda f: f["first_token"]["added_p50_ms"], 3.0),
     "first token later, p99 (ms)": (lambda f: f["first_token"]["added_p99_ms"], 10.0),
     "metering, share of streaming (%)": (lambda f: f["metering_percent_of_streaming"], 2.0),

@@ -15,10 +15,11 @@ _HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     b"transfer-encoding: chunked\r\nconnection: keep-alive\r\n\r\n"
 )
-_WORDS = (
+_TEXT = (
     "the rain came in over the harbour and nobody minded because there was tea and somebody "
     "had brought a violin so we sat and listened and said very little until the lamps were lit"
-).split()
+)
+_WORDS = _TEXT.split()
 
 
 def _chunk(payload: bytes) -> bytes:
@@ -47,11 +48,13 @@ class Upstream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._left = 0
+        self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's shape
+        self.gone.set()
         if self._timer is not None:
             self._timer.cancel()
 

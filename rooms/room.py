@@ -53,6 +53,8 @@ class Personas(Protocol):
 
     async def persona(self, companion: str) -> Persona: ...
 
+    def count_reply(self, companion: str) -> None: ...
+
 
 class Entitled(Protocol):
     """What a plan allows; raises TooMany or PaymentRequired with what would unlock it."""
@@ -200,6 +202,7 @@ class ChatRoom:
             delivered = await turn.run()
             if delivered is not None and delivered.reply is not None:
                 self._tree.add(delivered.reply)
+                self._parts.personas.count_reply(delivered.reply.sender.id)
         except LogStale:
             logger.info("a turn ended because the room moved", room=self.row.room)
         finally:

@@ -25,7 +25,6 @@ from rooms.ending import Ending, Moderated, ending_of, only_error
 from rooms.errors import ProductError, Unavailable
 from rooms.events import (
     MessageCreated,
-    Notice,
     ReplyDone,
     ReplyStarted,
     WalletLow,
@@ -299,12 +298,6 @@ class Turn:
             logger.warning("settled, then the room went elsewhere", reply=self.asked.reply)
         except LogStalled:
             logger.error("settled, but its end cannot be told yet", reply=self.asked.reply)
-
-
-def notice_of(kind: str, text: str) -> Notice:
-    """A notice without links; kept here so that turns and rooms word them alike."""
-    assert kind in {"disclosure", "break", "safety", "account"}
-    return Notice(kind=kind, text=text)  # type: ignore[arg-type]
 
 
 async def finish(work: Coroutine[object, object, T]) -> T:

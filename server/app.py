@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
 from rooms.dialogue.router import build_router
@@ -105,7 +105,6 @@ class RealtimeDoor:
     """Routes of the real-time side, which exists only once the lifespan has built it."""
 
     def __init__(self) -> None:
-        self._mount: Mount | None = None
         self._inner: list[BaseRoute] = []
 
     def open(self, house: House) -> None:

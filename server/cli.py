@@ -310,7 +310,8 @@ def use_model(
     """
     import asyncio
 
-    from rooms.dialogue.choose import CannotChoose, choose_model
+    from rooms.dialogue.choose import choose_model
+    from rooms.dialogue.trial import CannotChoose
 
     settings = load_settings(config, data=data)
     written = config or Path(settings.data) / "kindred.toml"

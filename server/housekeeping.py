@@ -47,6 +47,7 @@ async def keep_house(house: "House", every_seconds: float) -> None:
             if passes % TIDY_PASSES == 0:
                 await forget_commands(house.db, COMMANDS_HOURS)
                 await house.accounts.erase_due()
+                await house.catalogue.write_popularity()
         except AWAY as error:
             logger.warning("housekeeping waits for the stores", error=type(error).__name__)
         passes += 1

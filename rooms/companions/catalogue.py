@@ -7,7 +7,7 @@ is asked for again after a while, so that an edit on another node is seen here t
 import hashlib
 import re
 import unicodedata
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -91,6 +91,7 @@ class Catalogue:
         self._now_ms = now_ms
         self._sees = sees or self._by_plan
         self._cast = cast
+        self._replies: Counter[str] = Counter()
         self.cast: list[Companion] = []  # the shipped ones, once they are loaded
         self._kept: OrderedDict[str, Entry] = OrderedDict()
 
@@ -182,9 +183,15 @@ class Catalogue:
         """The companion as the prompt compiler needs them."""
         return persona_of(await self.find(companion))
 
-    async def count_reply(self, companion: str) -> None:
-        """A reply was given: the companion is that much more popular."""
-        await store.count_replies(self._db, companion)
+    def count_reply(self, companion: str) -> None:
+        """A reply was given: the companion is that much more popular, once it is written down."""
+        self._replies[companion] += 1
+
+    async def write_popularity(self) -> None:
+        """Write the replies counted since the last time: no turn pays a commit for it."""
+        counted, self._replies = self._replies, Counter()
+        for companion, replies in counted.items():
+            await store.count_replies(self._db, companion, replies)
 
     async def _to_talk_to(self, companion: str, who: Principal) -> Companion:
         viewer = await self._sees(who)

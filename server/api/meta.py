@@ -35,6 +35,7 @@ class Meta(Struct, frozen=True, kw_only=True):
     privacy_version: str
     minimum_age_years: int
     message_characters: int
+    reply_tokens: int
 
 
 @routes.get("/api/v1/meta", public=True)
@@ -67,4 +68,5 @@ async def meta(call: Call) -> Meta:
         privacy_version=settings.accounts.privacy_version,
         minimum_age_years=settings.accounts.minimum_age_years,
         message_characters=settings.rooms.message_characters,
+        reply_tokens=min(settings.rooms.reply_tokens, house.router.max_output_tokens),
     )

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response, StreamingResponse
 
+from rooms.companions.catalogue import Query
 from rooms.completion import Completion, Spoken, complete
 from rooms.errors import Invalid, ProductError
 from server.rest import Call, Routes
@@ -61,8 +62,6 @@ class ModelList(Struct, frozen=True, kw_only=True):
 @routes.get("/v1/models", scope="chat")
 async def list_models(call: Call) -> ModelList:
     """The companions, as models; their slugs are the model names."""
-    from rooms.companions.catalogue import Query
-
     viewer = await call.house.catalogue.viewer(call.principal)
     page = await call.house.catalogue.list(Query(limit=100), viewer)
     return ModelList(data=[ModelCard(id=card.slug) for card in page.items])

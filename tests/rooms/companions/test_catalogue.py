@@ -171,7 +171,8 @@ async def test_the_cache_is_bounded_and_an_edit_elsewhere_is_seen(
 
 @pytest.mark.stores
 async def test_popularity_counts_replies(catalogue: Catalogue, database: asyncpg.Pool) -> None:
-    await catalogue.count_reply("c_sol")
+    catalogue.count_reply("c_sol")
+    await catalogue.write_popularity()
     row = await find_companion(database, "sol")
     assert row is not None
     assert row.popularity == 1
