@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -178,7 +178,7 @@ def histogram() -> HdrHistogram:
     return HdrHistogram(1, 60_000_000, 3)
 
 
-async def staggered(works: list[Callable[[], Any]], spread_seconds: float) -> list[Any]:
+async def staggered(works: Sequence[Callable[[], Any]], spread_seconds: float) -> list[Any]:
     """All at once, but not in step: starts are spread, as people are."""
 
     async def one(i: int, work: Callable[[], Any]) -> Any:
