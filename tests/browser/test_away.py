@@ -3,6 +3,24 @@
 from tests.browser.conftest import Tab
 
 
+def kept(visit: Tab, store: str) -> None:
+    """Until this device has written something into one of its stores."""
+    visit.page.evaluate(
+        """async (store) => {
+          const asked = (request) => new Promise((give) => {
+            request.onsuccess = () => give(request.result);
+          });
+          const known = await indexedDB.databases();
+          const { name } = known.find((one) => one.name.startsWith("kindred-"));
+          const db = await asked(indexedDB.open(name));
+          const count = () => asked(db.transaction(store).objectStore(store).count());
+          while (!(await count())) await new Promise(requestAnimationFrame);
+          db.close();
+        }""",
+        store,
+    )
+
+
 def test_what_is_said_offline_goes_out_once_and_is_answered(visit: Tab) -> None:
     page = visit.chat()
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
@@ -23,9 +41,11 @@ def test_what_is_said_offline_goes_out_once_and_is_answered(visit: Tab) -> None:
 def test_a_message_waiting_offline_survives_closing_the_app(visit: Tab) -> None:
     page = visit.chat()
     page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    kept(visit, "logs")
     visit.context.set_offline(True)
     visit.say("Kept for later.")
     page.get_by_text("Goes out when you are back online").wait_for()
+    kept(visit, "outbox")
     page.reload()
     page.locator(".unsent").wait_for()
     assert visit.own() == ["Kept for later."]
@@ -50,27 +70,16 @@ def test_losing_the_connection_during_a_reply_loses_and_repeats_no_word(visit: T
     visit.context.set_offline(False)
     page.wait_for_selector("[data-writing]", state="detached", timeout=20_000)
     page.wait_for_selector(".m[data-id]:last-child:not(.me)")
-    kept = visit.history()[-1]
-    assert kept["status"] == "completed"
-    assert visit.replies()[-1] == kept["parts"][0]["text"].strip()
+    told = visit.history()[-1]
+    assert told["status"] == "completed"
+    assert visit.replies()[-1] == told["parts"][0]["text"].strip()
     assert page.locator(".m[data-id]").count() == len(visit.history())
 
 
 def test_a_draft_is_there_again_after_looking_elsewhere(visit: Tab) -> None:
     page = visit.chat()
     page.locator(".composer textarea").fill("Half a thou")
-    page.evaluate(
-        """async () => {
-          const asked = (request) => new Promise((give) => {
-            request.onsuccess = () => give(request.result);
-          });
-          const [{ name }] = (await indexedDB.databases()).filter((one) => /^kindred-/.test(one.name));
-          const db = await asked(indexedDB.open(name));
-          const drafts = () => asked(db.transaction("drafts").objectStore("drafts").getAll());
-          while (!(await drafts()).includes("Half a thou")) await new Promise(requestAnimationFrame);
-          db.close();
-        }"""
-    )
+    kept(visit, "drafts")
     page.goto("/wallet")
     page.goto(f"/chats/{visit.room}")
     page.wait_for_function(

@@ -20,6 +20,7 @@ import { batch, computed, effect, signal } from "./ui.js";
 
 const PAGE = 50;
 const HIDDEN_MS = 120;
+const WRITE_MS = 400;
 
 export const state = signal(empty(""));
 /** Whether the server is there: "connecting" only counts as away after a moment. */
@@ -274,9 +275,9 @@ effect(() => {
     keepOutbox(written.outbox, now.outbox);
     written = { ...written, outbox: now.outbox };
   }
-  clearTimeout(writing);
-  writing = setTimeout(writeBehind, 400);
+  writing ??= setTimeout(writeBehind, WRITE_MS);
 });
+addEventListener("pagehide", writeBehind);
 
 /** @param {import("./store.js").Pending[]} before @param {import("./store.js").Pending[]} after */
 function keepOutbox(before, after) {
@@ -286,6 +287,8 @@ function keepOutbox(before, after) {
 }
 
 function writeBehind() {
+  clearTimeout(writing);
+  writing = undefined;
   const now = state.peek();
   if (!now.me || now.me !== written.me) return;
   for (const [id, room] of Object.entries(now.rooms)) if (written.rooms[id] !== room) void disk.keepRoom(room);

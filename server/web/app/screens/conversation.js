@@ -1,7 +1,7 @@
 /** One conversation: who it is with, what to know just now, what was said, and where one writes. */
 import { again, carryOn, closeRoom, openRoom, react, stop } from "../actions.js";
 import { words } from "../format.js";
-import { announcement, begun, broke, demo, happen, link, logOf, low, me, replying, roomOf, typingIn } from "../live.js";
+import { announcement, begun, broke, demo, happen, link, logOf, low, outbox, me, replying, roomOf, typingIn } from "../live.js";
 import { Avatar, Balance, Fault, Menu } from "../parts.js";
 import { faceOf } from "../shell.js";
 import { toast } from "../toast.js";
@@ -46,7 +46,7 @@ export function Conversation({ id, onPanel, panel }) {
       <button type="button" class="icon about" aria-label="About this chat" aria-expanded=${panel ? "true" : "false"} onClick=${onPanel}>${icon("info")}</button>
     </header>
     <${Banners} />
-    ${fault && !logOf(id)?.loaded ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${mine} name=${name} hands=${hands} />`}
+    ${fault && !logOf(id)?.loaded && !outbox.value.some((one) => one.room === id) ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${mine} name=${name} hands=${hands} />`}
     <${Composer} id=${id} me=${mine} name=${name} editing=${editing} onEdit=${setEditing} />
     <${Announcer} />
     ${window_?.kind === "receipt" ? html`<${ReceiptDialog} id=${window_.id} onClose=${close} />` : null}
