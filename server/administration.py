@@ -14,8 +14,8 @@ from click import echo
 
 from config.settings import Settings
 from rooms.credits.wallet import Credits
+from server.accounts.forms import Registration, age_on
 from server.accounts.passwords import Passwords
-from server.accounts.service import Registration, age_on
 from server.borrowed import borrowed_stores
 from server.supervisor.folder import CannotStart
 from server.up import bring_up_to_date

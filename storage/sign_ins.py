@@ -114,18 +114,11 @@ SET_CODE = sql(
     "VALUES ($1, $2, now() + make_interval(secs => $3)) ON CONFLICT (person) "
     "DO UPDATE SET code = $2, tries = 0, expires_at = excluded.expires_at",
 )
+# A right code uses up all its tries: it cannot be used twice.
 TRY_CODE = sql(
     "try_reset_code",
-    """
-    WITH tried AS (
-        UPDATE reset_codes SET tries = tries + 1
-         WHERE person = $1 AND expires_at > now() AND tries < $3 RETURNING code
-    ), gone AS (
-        DELETE FROM reset_codes WHERE person = $1 AND code = $2
-           AND EXISTS (SELECT 1 FROM tried WHERE tried.code = $2)
-    )
-    SELECT coalesce((SELECT code = $2 FROM tried), false)
-    """,
+    "UPDATE reset_codes SET tries = CASE WHEN code = $2 THEN $3 ELSE tries + 1 END "
+    "WHERE person = $1 AND expires_at > now() AND tries < $3 RETURNING code = $2",
 )
 CLEAR_CODE = sql("clear_reset_code", "DELETE FROM reset_codes WHERE person = $1")
 SIGNING_KEYS = sql("signing_keys", "SELECT kid, private FROM signing_keys ORDER BY created_at DESC")

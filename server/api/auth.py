@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from rooms.errors import NotFound
 from rooms.shapes import Person
-from server.accounts.service import Signed
+from server.accounts.forms import Signed
 from server.rest import Call, Routes
 from storage import people, sign_ins
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from config.api import Rate
-from server.accounts.service import Preferences, Profile, ProfileChange, Registration, Signed
+from server.accounts.forms import Preferences, Profile, ProfileChange, Registration, Signed
 from server.rest import Call, Routes
 
 routes = Routes(tag="accounts")
