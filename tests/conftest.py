@@ -116,3 +116,8 @@ async def valkey_url(stores: Stores) -> str:
 def repository() -> Path:
     """The root of the checkout."""
     return Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser's tests come last: its driver keeps a loop running in the main thread."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
