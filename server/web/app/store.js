@@ -159,10 +159,23 @@ function updated(state, room, message) {
 function placed(state, room, message) {
   const log = state.logs[room];
   if (!log || !log.loaded) return state;
-  const items = standing(log.items, message.parent, message.alternatives?.ids ?? []).filter((one) => one.id !== message.id);
-  const kept = [...items, message].slice(-KEPT_MESSAGES);
+  const before = standing(log.items, message.parent, message.alternatives?.ids ?? []).filter((one) => one.id !== message.id);
+  // An interruption may be told before the end of what it interrupted: it follows, it is no fork.
+  const items = [...before, ...following(log.items, message.id, before)];
+  const kept = [...before, message, ...items.slice(before.length)].slice(-KEPT_MESSAGES);
   const more = log.more || kept.length <= items.length;
   return { ...state, logs: { ...state.logs, [room]: { ...log, items: kept, more } } };
+}
+
+/** What is known to follow a message, directly or not, and does not stand yet.
+ * @param {Message[]} items @param {string} id @param {Message[]} standing */
+function following(items, id, standing) {
+  const line = new Set([id]);
+  return items.filter((one) => {
+    const after = one.id !== id && one.parent !== null && line.has(one.parent) && !standing.includes(one);
+    if (after) line.add(one.id);
+    return after;
+  });
 }
 
 /** The messages that stay when something is added under `parent`.
@@ -179,8 +192,10 @@ function touched(state, id, message, unread) {
   const room = state.rooms[id];
   if (!room) return state;
   const more = unread && state.open !== id ? 1 : 0;
+  const log = state.logs[id];
+  const last = (log?.loaded && log.items.at(-1)) || message;
   const next = {
-    ...room, last_message: message, head: message.id, n: Math.max(room.n, message.n),
+    ...room, last_message: last, head: last.id, n: Math.max(room.n, message.n),
     updated_at: message.at, unread: room.unread + more,
     spent_microcredits: room.spent_microcredits + message.cost_microcredits,
   };

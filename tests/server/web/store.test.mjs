@@ -175,3 +175,15 @@ test("an unknown event changes nothing", () => {
   const before = begun();
   assert.equal(reduce(before, { type: "progress", seq: 1 }), before);
 });
+
+test("an interruption told before the end of what it interrupts stays after it", () => {
+  const second = message("m4", 4, ME, { parent: "m3" });
+  const state = play(started("m3"), delta("m3", 0, "Hel", 1), { type: "message.created", room: ROOM, message: second }, done("m3", "Hel", { status: "interrupted" }));
+  assert.deepEqual(ids(state), ["m1", "m2", "m3", "m4"]);
+  assert.equal(state.rooms[ROOM].head, "m4");
+});
+
+test("a message told twice takes nothing away that follows it", () => {
+  const state = play(started("m3"), done("m3", "Hello"), { type: "message.created", room: ROOM, message: message("m2", 2, ME, { parent: "m1" }) });
+  assert.deepEqual(ids(state), ["m1", "m2", "m3"]);
+});
