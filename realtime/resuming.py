@@ -74,6 +74,8 @@ async def _after(
     entries = await tails.after(log, rest.after, REPLAY_MAX + 1)
     if not entries or entries[0].pos != rest.after + 1:
         raise NotResumable("window")
+    # What came since `live` is held by the socket, and follows.
+    entries = [t for t in entries if t.pos <= live.pos and t.generation == live.generation]
     visible = [told for told in entries if told.visible(person)]
     if rest.visible > len(visible):
         raise NotResumable("seq_ahead")

@@ -5,7 +5,7 @@ waits behind it stays in the outbox, bounded, and may be merged there.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -52,6 +52,7 @@ class Sender:
 
     __slots__ = (
         "_anchoring",
+        "_close",
         "_form",
         "_held",
         "_identity",
@@ -64,8 +65,12 @@ class Sender:
         "stuck_at",
     )
 
-    def __init__(self, node: "Realtime", peer: Peer, form: Format) -> None:
+    def __init__(
+        self, node: "Realtime", peer: Peer, form: Format, close: Callable[[int], None]
+    ) -> None:
+        """`close` is asked for when the socket must not go on; it comes back as `end`."""
         self.peer = peer
+        self._close = close
         self.flowing = False  # events may go out
         self.stuck_at: float | None = None  # since when the transport takes nothing
         self._node = node
@@ -81,14 +86,15 @@ class Sender:
         """A frame without number; it may overtake events that wait."""
         self.peer.write((encode(frame, self._form),))
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Nothing more goes out but a goodbye."""
-        self.flowing = False
+    def end(self, code: int, reason: str) -> None:
+        """Nothing more goes out but a goodbye, and nothing more waits."""
+        self.flowing, self._held, self._numbering = False, None, None
+        self._outbox = Outbox(0)
         self.peer.close(code, reason or frames.CLOSE_REASONS.get(code, ""))
 
     def lost(self) -> None:
         """There is nobody any more; the wheel may remember us a while, so let go of the rest."""
-        self.flowing = False
+        self.flowing, self._held, self._numbering = False, None, None
         self.peer, self._outbox = Nobody(), Outbox(0)
 
     def is_another(self, session: str, owner: str) -> bool:
@@ -159,7 +165,7 @@ class Sender:
         if not peer.paused and (heard := self._outbox.take_heard()):
             peer.write([one.frame(self._form) for one in heard])
         if self._outbox.full:
-            self.close(frames.CLOSE_SLOW)
+            self._close(frames.CLOSE_SLOW)
 
     def _batch(self) -> list[bytes]:
         """The next frames, up to one that needs an anchor first."""
@@ -192,7 +198,7 @@ class Sender:
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             if not kept:
-                self.close(frames.CLOSE_REPLACED)
+                self._close(frames.CLOSE_REPLACED)
                 return
             self.peer.write((frame,))
             break
@@ -229,13 +235,15 @@ class Sender:
             logger.info("a session record was not renewed; the bus is away")
             return
         if kept is False and self.flowing:
-            self.close(frames.CLOSE_REPLACED)
+            self._close(frames.CLOSE_REPLACED)
 
     async def _keep_again(self, identity: Identity) -> None:
         """The bus lost the record: write it anew, as far as it is still known here."""
-        assert self._numbering is not None, "there is a session"
+        numbering = self._numbering
+        if numbering is None:
+            return
         record = self._record(identity)
-        anchors = [encode_anchor(anchor) for anchor in self._numbering.anchors()]
+        anchors = [encode_anchor(anchor) for anchor in numbering.anchors()]
         await self._node.bus.begin(identity.session, identity.owner, record)
         await self._node.bus.touch(identity.session, identity.owner, record, anchors)
 

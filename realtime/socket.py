@@ -52,7 +52,7 @@ class Socket:
         self.session = Session(form, node.rules, node.now())
         self.who: Principal | None = None
         self._node = node
-        self._out = Sender(node, peer, form)
+        self._out = Sender(node, peer, form, self.close)
         self._actor: Actor | None = None
         self._todo: deque[SignIn | Refresh | Carry] | None = None
         self._carrying = False
@@ -104,7 +104,7 @@ class Socket:
     def close(self, code: int, reason: str = "") -> None:
         """Close, as the one at fault or as the one who goes."""
         self.session.closed()
-        self._out.close(code, reason)
+        self._out.end(code, reason)
 
     def _look_again(self) -> None:
         """Have the wheel look at the deadlines, unless it does so sooner anyway."""
