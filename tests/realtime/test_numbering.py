@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from realtime.numbering import Anchor, Numbering, Record, decode_record, encode_record, rests
+from realtime.numbering import (
+    Anchor,
+    Numbering,
+    Record,
+    Rest,
+    decode_record,
+    encode_record,
+    rests,
+    standing,
+)
 from realtime.outbox import Outbox, merged
 from realtime.told import Told
 from storage.bus.ports import Place, Wanted
@@ -75,8 +84,7 @@ class World:
             base[log] = Place("g1", after)
             replay += entries[visible:]
         self.numbering, self.outbox = Numbering(base, self.seq), Outbox(1 << 30)
-        self.outbox.load(merged(replay))
-        self.keep()
+        self.outbox.load(merged(replay))  # the record stays as it is until the next heartbeat
 
 
 texts = st.tuples(
@@ -93,8 +101,8 @@ steps = st.lists(
         texts,
         flushes,
         st.tuples(st.just("die")),
-        st.tuples(st.just("ack"), st.integers(0, 30)),
-        st.tuples(st.just("beat")),
+        st.tuples(st.just("ack"), st.integers(0, 8), st.booleans()),
+        st.tuples(st.just("ack"), st.integers(0, 8), st.booleans()),
     ),
     max_size=120,
 )
@@ -120,15 +128,17 @@ def test_after_any_deaths_merges_and_acks_nothing_is_lost_repeated_or_out_of_ord
             case ("flush", int(count), int(arrive)) if not lost:
                 world.flush(count, arrive)
                 lost = world.numbering.seq > world.seq
-            case ("ack", int(back)):
+            case ("ack", int(back), kept):
                 world.numbering.ack(world.seq - back)
-            case ("beat",):
-                world.keep()
+                if kept:
+                    world.keep()
             case ("die",):
                 world.resume()
                 lost = False
     world.resume()
     world.flush(10_000, 10_000)
+    world.resume()  # and nothing is left over
+    assert world.outbox.empty
     assert [seq for seq, _, _ in world.seen] == list(range(1, len(world.seen) + 1))
     for log in LOGS:
         expected = [str(e.pos) for e in world.logs[log] if e.visible(ME)]
@@ -149,6 +159,24 @@ def test_a_merge_a_switch_and_a_new_generation_are_anchored() -> None:
     assert numbering.number("r_a", "g1", 5, merged=False) is None
     assert numbering.number("u_me", "g9", 1, merged=False) == Anchor(4, "u_me", "g9", 1)
     assert numbering.number("u_me", "g10", 1, merged=False) == Anchor(5, "u_me", "g10", 1)
+
+
+def test_an_acknowledgement_in_the_middle_of_a_run_is_exact() -> None:
+    numbering = Numbering({"r_a": Place("g1", 10)})
+    for pos in range(11, 31):
+        numbering.number("r_a", "g1", pos, merged=False)
+    for seq in (1, 5, 6, 20):
+        numbering.ack(seq)
+        record = numbering.record(ME, "e_1", "si_1")
+        assert record.base == {"r_a": Place("g1", 10 + seq)}
+        assert record.log == "r_a"
+        assert rests(record, numbering.anchors(), 20) == {"r_a": Rest("g1", 10 + seq, 20 - seq)}
+
+
+def test_a_number_given_again_voids_what_followed_it() -> None:
+    first = [Anchor(1, "r_a", "g1", 1), Anchor(3, "r_b", "g1", 1), Anchor(5, "r_a", "g1", 9)]
+    again = Anchor(3, "r_a", "g1", 4)
+    assert standing([*first, again]) == [first[0], again]
 
 
 def test_what_is_acknowledged_is_forgotten() -> None:

@@ -82,6 +82,17 @@ def test_no_entry_is_dropped_and_each_log_stays_in_order(puts: list[tuple[str, s
         assert read == [str(n + 1) for n in range(count)]
 
 
+def test_a_delta_never_joins_one_that_has_left() -> None:
+    box = Outbox(1_000_000)
+    box.put(delta("r_a", 1, "m_1", 0, "a"))
+    for pos in range(1, 12):
+        box.put(other("r_b", pos))
+    assert box.take() is not None
+    late = delta("r_a", 2, "m_1", 1, "b")
+    box.put(late)
+    assert drained(box)[-1] is late
+
+
 def test_more_than_its_bytes_is_too_much_but_a_replay_is_not() -> None:
     box = Outbox(1_000)
     box.load([delta("r_a", i, "m_1", i, "x" * 100) for i in range(50)])
