@@ -12,6 +12,7 @@ Response. Guards: signed in by default; `public=True`; `scope` for API keys; `ro
 """
 
 import inspect
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, get_type_hints
@@ -22,13 +23,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rooms.errors import BadRequest, Invalid, ProductError, TooLarge
+from rooms.errors import BadRequest, Invalid, NotFound, ProductError, TooLarge
 from rooms.ports import Principal
 from server.rest.call import Call
 from server.rest.problems import guarded
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 BODY_BYTES_MAX = 65_536
+NO_NUL = "Text may not contain the character NUL."  # PostgreSQL cannot keep it
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -161,6 +164,8 @@ async def _serve(op: Operation, decoder: Any, request: Request, request_id: str)
         call.demand(op.scope, op.role)
     await call.house.limits.admit(call, op)
     arguments: dict[str, Any] = {name: request.path_params[name] for name in op.path_names}
+    if any("\0" in value for value in arguments.values()):
+        raise NotFound("There is nothing at this address.")
     if op.query is not None:
         arguments["query"] = _query(request, op.query)
     if decoder is not None:
@@ -174,6 +179,8 @@ async def _serve(op: Operation, decoder: Any, request: Request, request_id: str)
 
 
 def _query(request: Request, kind: Any) -> Any:
+    if any("\0" in value for value in request.query_params.values()):
+        raise Invalid(NO_NUL)
     try:
         return msgspec.convert(dict(request.query_params), kind, strict=False)
     except msgspec.ValidationError as error:
@@ -186,6 +193,8 @@ async def _body(request: Request, decoder: Any, most_bytes: int) -> Any:
     if kind.lower() != "application/json":
         raise UnsupportedMediaType(f"Send application/json, not {kind[:60]}.")
     data = await read_body(request, most_bytes)
+    if _NUL.search(data):
+        raise Invalid(NO_NUL)
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:

@@ -89,7 +89,7 @@ def test_gateways_survive_a_killed_database_and_bus(warm: Path) -> None:
         for program in ("postgres", "valkey-server"):
             house.child(program).kill()
             house.until("is back")
-            wait_for(lambda: get(url) == 200)
+            wait_for(lambda: get(url) == 200, seconds=30.0)
         assert house.child("server.gateway").pid == gateway
 
 

@@ -80,7 +80,7 @@ async def test_no_request_made_of_chance_gets_a_500(live: Live) -> None:
                 for parameter in operation["parameters"]:
                     value = str(rng.choice(odd)).replace("/", "%2F").replace("\x00", "%00")
                     if parameter["in"] == "path":
-                        url = url.replace("{%s}" % parameter["name"], value or "x")
+                        url = url.replace(f"{{{parameter['name']}}}", value or "x")
                 query = {
                     p["name"]: str(rng.choice(odd))[:200]
                     for p in operation["parameters"]
@@ -109,6 +109,6 @@ async def test_the_openapi_document_describes_every_route(live: Live) -> None:
             assert operation["summary"], (method, path)
             for parameter in operation["parameters"]:
                 if parameter["in"] == "path":
-                    assert "{%s}" % parameter["name"] in path
+                    assert f"{{{parameter['name']}}}" in path
     names = [o["operationId"] for m in document["paths"].values() for o in m.values()]
     assert len(names) == len(set(names))
