@@ -16,6 +16,9 @@ class AccountSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sign_in_attempts: failed sign-ins per address and account before waiting.
     sign_in_window_seconds: the window those are counted in.
     deletion_grace_seconds: how long a deleted account can be called back.
+    sign_ins_most: devices one person is signed in on; the least recently used one gives way.
+    api_keys_most: API keys one person has.
+    closed_countries: countries in which nobody can register, as two letters.
     argon2_memory_kib: memory of one password hash.
     argon2_concurrency: how many hashes run at once.
     """
@@ -30,6 +33,9 @@ class AccountSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sign_in_attempts: int = 10
     sign_in_window_seconds: int = 900
     deletion_grace_seconds: int = 30 * 86_400
+    sign_ins_most: int = 50
+    api_keys_most: int = 50
+    closed_countries: list[str] = field(default_factory=lambda: ["CN"])
     argon2_memory_kib: int = 19_456
     argon2_concurrency: int = 2
 

@@ -26,6 +26,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     sign_in: attempts to sign in, to reset or to change a password.
     register: new accounts.
     mail: requests that send a mail.
+    export: archives of everything one person has.
     """
 
     requests: int = 600
@@ -34,3 +35,4 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     sign_in: Rate = Rate(20, 300)
     register: Rate = Rate(30, 3_600)
     mail: Rate = Rate(5, 900)
+    export: Rate = Rate(5, 900)

@@ -38,6 +38,8 @@ _BY_KEY: dict[str, Bound] = {
     "accounts.reset_seconds": (60, 7 * _DAY),
     "accounts.sign_in_attempts": (1, 10_000),
     "accounts.sign_in_window_seconds": (1, 30 * _DAY),
+    "accounts.sign_ins_most": (1, 10_000),
+    "accounts.api_keys_most": (0, 10_000),
     "accounts.argon2_memory_kib": (8_192, 4_194_304),
     "accounts.argon2_concurrency": (1, 256),
     "api.requests": (1, 10**9),

@@ -16,6 +16,7 @@ from config.settings import Settings
 from rooms.credits.wallet import Credits
 from server.accounts.forms import Registration, age_on
 from server.accounts.passwords import Passwords
+from server.accounts.service import new_row
 from server.borrowed import borrowed_stores
 from server.supervisor.folder import CannotStart
 from server.up import bring_up_to_date
@@ -31,6 +32,10 @@ _ORIGIN = "command line"
 
 class Refused(Exception):
     """It was not done; the message says why."""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def told(settings: Settings, work: "Callable[[asyncpg.Pool], Awaitable[list[str]]]") -> int:
@@ -74,8 +79,12 @@ async def create(
         raise Refused(f"{error}.") from error
     if age_on(datetime.now(UTC).date(), checked.birth_date) < settings.accounts.minimum_age_years:
         raise Refused(f"One must be {settings.accounts.minimum_age_years} to have an account.")
-    row = await _row(settings, checked)
     accounts = settings.accounts
+    passwords = Passwords(accounts.argon2_memory_kib, accounts.argon2_concurrency)
+    row = new_row(
+        checked, password=await passwords.hash(checked.password), plan=settings.default_plan,
+        now_ms=_now_ms, role="admin",
+    )  # fmt: skip
     given = [("terms", accounts.terms_version), ("privacy", accounts.privacy_version)]
     try:
         await people.add_person(db, row, given, _ORIGIN, _ORIGIN)
@@ -84,38 +93,33 @@ async def create(
     return [f"{row.username} ({row.person}) is an admin and can sign in."]
 
 
-async def _row(settings: Settings, form: Registration) -> PersonRow:
-    passwords = Passwords(settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency)
-    return PersonRow(
-        person=new_id("u"),
-        email=form.email,
-        username=form.username,
-        password=await passwords.hash(form.password),
-        display_name=form.display_name or form.username,
-        birth_date=form.birth_date,
-        country=form.country,
-        timezone=form.timezone,
-        language=form.language,
-        role="admin",
-        plan=settings.default_plan,
-        status="active",
-        level="declared",
-        interests=[],
-        preferences={},
-        deleted_at=None,
-    )
+async def set_standing(
+    db: asyncpg.Pool, settings: Settings, who: str, *, role: str | None, plan: str | None
+) -> list[str]:
+    """Change somebody's role or plan; it holds from their next request on."""
+    if plan is not None and plan not in settings.plans:
+        raise Refused(f"There is no plan {plan!r}; there are: {', '.join(settings.plans)}.")
+    row = await _found(db, who)
+    await people.set_standing(db, row.person, role=role, plan=plan)
+    changed = [f"role {role}"] * (role is not None) + [f"plan {plan}"] * (plan is not None)
+    return [f"{row.username} ({row.person}) now has the {' and the '.join(changed)}."]
+
+
+async def _found(db: asyncpg.Pool, who: str) -> PersonRow:
+    row = await people.find_by_login(db, who) or await people.find_person(db, who)
+    if row is None:
+        raise Refused(f"Nobody has the address, name or id {who!r}: see `kindred admin list`.")
+    return row
 
 
 async def grant_credits(
     db: asyncpg.Pool, settings: Settings, who: str, credits: float, reference: str, note: str
 ) -> list[str]:
     """Put a bonus lot into somebody's wallet, once per reference."""
-    row = await people.find_by_login(db, who) or await people.find_person(db, who)
-    if row is None:
-        raise Refused(f"Nobody has the address, name or id {who!r}: see `kindred admin list`.")
+    row = await _found(db, who)
     ledger = Credits(
         db, settings.plans, settings.prices,
-        hold_seconds=settings.rooms.hold_seconds, now_ms=lambda: time.time_ns() // 1_000_000,
+        hold_seconds=settings.rooms.hold_seconds, now_ms=_now_ms,
     )  # fmt: skip
     available = await ledger.grant(
         row.person, row.timezone, "bonus", round(credits * 1_000_000),

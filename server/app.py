@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
 from rooms.dialogue.router import build_router
-from server.api import auth, companions, meta, openai, rooms, users, wallet
+from server.api import api_keys, auth, companions, meta, openai, privacy, rooms, users, wallet
 from server.headers import SecurityHeaders
 from server.house import House
 from server.housekeeping import keep_house
@@ -31,7 +31,16 @@ from storage.database import open_pool
 
 logger = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 2.0  # who was mid-reply on a gateway that died waits no longer
-REST = [users.routes, auth.routes, companions.routes, rooms.routes, wallet.routes, meta.routes]
+REST = [
+    users.routes,
+    auth.routes,
+    api_keys.routes,
+    privacy.routes,
+    companions.routes,
+    rooms.routes,
+    wallet.routes,
+    meta.routes,
+]
 
 
 def product_version() -> str:

@@ -188,6 +188,7 @@ class Wiring:
             self._mailer,
             default_plan=self.settings.default_plan,
             now_ms=now_ms,
+            explicit_offered=self.settings.features.explicit_content,
         )
 
     async def _leave(self, who: Principal, room: str) -> None:

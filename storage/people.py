@@ -1,4 +1,4 @@
-"""People at rest: accounts, consents, profiles, and their erasure.
+"""People at rest: accounts, consents, profiles. Their erasure is storage/erase.py.
 
 Addresses and names are compared without case; nothing here decides who may do what.
 """
@@ -64,6 +64,15 @@ FIND_BY_LOGIN = sql(
     "find_by_login",
     f"SELECT {_COLUMNS} FROM people WHERE lower(email) = lower($1) OR lower(username) = lower($1)",  # noqa: S608
 )
+FIND_BY_EMAIL = sql(
+    "find_by_email",
+    f"SELECT {_COLUMNS} FROM people WHERE lower(email) = lower($1)",  # noqa: S608
+)
+FIND_SIGNED_IN = sql(
+    "find_signed_in",
+    f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM sign_ins s WHERE s.person = people.person "  # noqa: S608
+    "AND s.sign_in = $2 AND s.revoked_at IS NULL) AS live FROM people WHERE person = $1",
+)
 SET_PROFILE = sql(
     "set_profile",
     "UPDATE people SET display_name = coalesce($2, display_name), country = coalesce($3, country), "
@@ -82,20 +91,30 @@ SIGNED_IN = sql("signed_in", "UPDATE people SET last_sign_in = now() WHERE perso
 DELETE_LATER = sql(
     "delete_later", "UPDATE people SET status = 'deleted', deleted_at = now() WHERE person = $1"
 )
+DELETE_NOW = sql(
+    "delete_now",
+    "UPDATE people SET status = 'deleted', deleted_at = 'epoch' WHERE person = $1",
+)
 CALL_BACK = sql(
     "call_back",
-    "UPDATE people SET status = 'active', deleted_at = NULL "
-    "WHERE person = $1 AND status = 'deleted'",
+    "UPDATE people SET status = 'active', deleted_at = NULL WHERE person = $1 "
+    "AND status = 'deleted' AND deleted_at >= now() - make_interval(secs => $2)",
 )
 DUE_FOR_ERASURE = sql(
     "due_for_erasure",
     "SELECT person FROM people WHERE status = 'deleted' "
     "AND deleted_at < now() - make_interval(secs => $1) LIMIT $2",
 )
+# Saying the same again adds nothing.
 CONSENT = sql(
     "consent",
-    "INSERT INTO consents (person, purpose, version, granted, address, agent) "
-    "VALUES ($1, $2, $3, $4, $5, $6)",
+    """
+    INSERT INTO consents (person, purpose, version, granted, address, agent)
+    SELECT $1, $2, $3, $4, $5, $6
+     WHERE NOT EXISTS (SELECT 1 FROM (SELECT version, granted FROM consents
+                         WHERE person = $1 AND purpose = $2 ORDER BY n DESC LIMIT 1) last
+                        WHERE last.version = $3 AND last.granted = $4)
+    """,
 )
 CONSENTS = sql(
     "consents",
@@ -105,13 +124,6 @@ CONSENTS = sql(
 LIST_PEOPLE = sql(
     "list_people",
     f"SELECT {_COLUMNS} FROM people ORDER BY created_at DESC LIMIT $1 OFFSET $2",  # noqa: S608
-)
-TABLES_OF = sql(
-    "tables_of",
-    "SELECT table_name::text, column_name::text FROM information_schema.columns "
-    "WHERE table_schema = 'public' AND column_name IN ('person', 'home', 'member') "
-    "AND table_name NOT IN ('people', 'entries', 'receipts', 'holds', 'wallets') "
-    "ORDER BY table_name, column_name",
 )
 
 
@@ -161,6 +173,23 @@ async def find_by_login(db: asyncpg.Pool, login: str) -> PersonRow | None:
     return _person(await db.fetchrow(FIND_BY_LOGIN, login))
 
 
+async def find_by_email(db: asyncpg.Pool, email: str) -> PersonRow | None:
+    """An account by e-mail address."""
+    return _person(await db.fetchrow(FIND_BY_EMAIL, email))
+
+
+async def find_signed_in(
+    db: asyncpg.Pool, person: str, sign_in: str
+) -> tuple[PersonRow | None, bool]:
+    """An account, and whether this sign-in of it stands."""
+    record = await db.fetchrow(FIND_SIGNED_IN, person, sign_in)
+    if record is None:
+        return None, False
+    values = dict(record)
+    live: bool = values.pop("live")
+    return PersonRow(**values), live
+
+
 async def list_people(db: asyncpg.Pool, limit: int, offset: int = 0) -> list[PersonRow]:
     """Accounts, the newest first."""
     return [PersonRow(**dict(row)) for row in await db.fetch(LIST_PEOPLE, limit, offset)]
@@ -205,9 +234,9 @@ async def set_standing(
     role: str | None = None,
     plan: str | None = None,
     status: str | None = None,
-) -> None:
-    """Change role, plan or status; None leaves it."""
-    await db.execute(SET_STANDING, person, role, plan, status)
+) -> bool:
+    """Change role, plan or status; None leaves it. False when there is no such person."""
+    return bool((await db.execute(SET_STANDING, person, role, plan, status)).endswith(" 1"))
 
 
 async def signed_in(db: asyncpg.Pool, person: str) -> None:
@@ -220,9 +249,14 @@ async def delete_later(db: asyncpg.Pool, person: str) -> None:
     await db.execute(DELETE_LATER, person)
 
 
-async def call_back(db: asyncpg.Pool, person: str) -> None:
-    """Open a closed account again."""
-    await db.execute(CALL_BACK, person)
+async def delete_now(db: asyncpg.Pool, person: str) -> None:
+    """Close an account for good; nothing calls it back."""
+    await db.execute(DELETE_NOW, person)
+
+
+async def call_back(db: asyncpg.Pool, person: str, grace_seconds: int) -> bool:
+    """Open a closed account again; False once its grace is over."""
+    return bool((await db.execute(CALL_BACK, person, grace_seconds)).endswith(" 1"))
 
 
 async def due_for_erasure(db: asyncpg.Pool, grace_seconds: int, limit: int) -> list[str]:
@@ -247,34 +281,3 @@ async def consent(
 async def consents(db: asyncpg.Pool, person: str) -> list[dict[str, Any]]:
     """Every consent given or withdrawn, in order."""
     return [dict(row) for row in await db.fetch(CONSENTS, person)]
-
-
-async def tables_of_people(db: asyncpg.Pool) -> list[tuple[str, str]]:
-    """Each table and column that names a person; money stays out, it is kept by law."""
-    return [(row["table_name"], row["column_name"]) for row in await db.fetch(TABLES_OF)]
-
-
-async def erase(db: asyncpg.Pool, person: str) -> None:
-    """Remove every row of a person, in one transaction. Money entries keep only the bare id."""
-    tables = await tables_of_people(db)
-    async with db.acquire() as connection, connection.transaction():
-        for table, column in tables:
-            # Names come from the database's own catalogue, never from outside.
-            await connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = $1', person)  # noqa: S608
-        await connection.execute("DELETE FROM people WHERE person = $1", person)
-
-
-async def export(db: asyncpg.Pool, person: str) -> dict[str, list[dict[str, Any]]]:
-    """Every row that names a person, by table; secrets are left out."""
-    taken: dict[str, list[dict[str, Any]]] = {}
-    tables = [*await tables_of_people(db), ("people", "person"), ("entries", "person")]
-    tables += [("receipts", "person")]
-    for table, column in tables:
-        if table in {"refresh_tokens", "reset_codes", "api_keys"}:
-            continue
-        found = await db.fetch(
-            f'SELECT to_jsonb(t) - \'password\' AS row FROM "{table}" t WHERE "{column}" = $1',  # noqa: S608
-            person,
-        )
-        taken.setdefault(table, []).extend(row["row"] for row in found)
-    return taken

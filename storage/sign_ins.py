@@ -1,4 +1,8 @@
-"""Sign-ins, refresh tokens, API keys and reset codes at rest; secrets only as hashes."""
+"""Sign-ins, their refresh tokens, reset codes and the signing keys at rest.
+
+Secrets only as hashes, except the signing keys: every node must be able to sign, and whoever
+reads this table could as well write to `people` (docs/why/signing-keys.md).
+"""
 
 import asyncpg
 from msgspec import Struct
@@ -16,14 +20,16 @@ class SignInRow(Struct, frozen=True, kw_only=True):
     used_at: int
 
 
-class KeyRow(Struct, frozen=True, kw_only=True):
-    """One API key, without its secret."""
+class NewSignIn(Struct, frozen=True, kw_only=True):
+    """A sign-in to be added, with its first refresh token; older ones than `most` end."""
 
-    api_key: str
-    name: str
-    scopes: list[str]
-    created_at: int
-    used_at: int | None
+    person: str
+    sign_in: str
+    device: str
+    address: str
+    token: bytes
+    seconds: int
+    most: int
 
 
 class Rotation(Struct, frozen=True, kw_only=True):
@@ -39,9 +45,15 @@ ADD_SIGN_IN = sql(
     """
     WITH added AS (
         INSERT INTO sign_ins (person, sign_in, device, address) VALUES ($1, $2, $3, $4)
+    ), token AS (
+        INSERT INTO refresh_tokens (token, person, sign_in, expires_at)
+        VALUES ($5, $1, $2, now() + make_interval(secs => $6))
     )
-    INSERT INTO refresh_tokens (token, person, sign_in, expires_at)
-    VALUES ($5, $1, $2, now() + make_interval(secs => $6))
+    UPDATE sign_ins SET revoked_at = now(), reason = 'too many'
+     WHERE person = $1 AND sign_in IN (
+           SELECT sign_in FROM sign_ins WHERE person = $1 AND revoked_at IS NULL
+            ORDER BY used_at DESC, sign_in DESC OFFSET greatest($7::int - 1, 0))
+    RETURNING sign_in
     """,
 )
 # Conditional and single: of two tabs with one token, both get a sibling within the grace; later
@@ -68,6 +80,7 @@ ROTATE = sql(
     ), touched AS (
         UPDATE sign_ins s SET used_at = now() FROM found
          WHERE s.person = found.person AND s.sign_in = found.sign_in
+           AND found.outcome IN ('fresh', 'sibling')
     )
     SELECT person, sign_in, outcome FROM found
     """,
@@ -75,38 +88,16 @@ ROTATE = sql(
 REVOKE = sql(
     "revoke",
     "UPDATE sign_ins SET revoked_at = now(), reason = $3 WHERE person = $1 "
-    "AND ($2::text IS NULL OR sign_in = $2) AND revoked_at IS NULL RETURNING sign_in",
-)
-IS_LIVE = sql(
-    "is_live",
-    "SELECT true FROM sign_ins WHERE person = $1 AND sign_in = $2 AND revoked_at IS NULL",
+    "AND ($2::text IS NULL OR sign_in = $2) AND ($4::text IS NULL OR sign_in <> $4) "
+    "AND revoked_at IS NULL RETURNING sign_in",
 )
 SIGN_INS = sql(
     "sign_ins",
     "SELECT sign_in, device, address, "
     "(extract(epoch FROM created_at) * 1000)::bigint AS created_at, "
     "(extract(epoch FROM used_at) * 1000)::bigint AS used_at FROM sign_ins "
-    "WHERE person = $1 AND revoked_at IS NULL ORDER BY used_at DESC LIMIT 200",
-)
-ADD_KEY = sql(
-    "add_api_key",
-    "INSERT INTO api_keys (person, api_key, secret, name, scopes) VALUES ($1, $2, $3, $4, $5)",
-)
-USE_KEY = sql(
-    "use_api_key",
-    "UPDATE api_keys SET used_at = now() WHERE secret = $1 AND revoked_at IS NULL "
-    "RETURNING person, api_key, scopes",
-)
-KEYS = sql(
-    "api_keys",
-    "SELECT api_key, name, scopes, (extract(epoch FROM created_at) * 1000)::bigint AS created_at, "
-    "(extract(epoch FROM used_at) * 1000)::bigint AS used_at FROM api_keys "
-    "WHERE person = $1 AND revoked_at IS NULL ORDER BY created_at",
-)
-REVOKE_KEY = sql(
-    "revoke_api_key",
-    "UPDATE api_keys SET revoked_at = now() WHERE person = $1 AND api_key = $2 "
-    "AND revoked_at IS NULL",
+    "WHERE person = $1 AND revoked_at IS NULL AND used_at > now() - make_interval(secs => $2) "
+    "ORDER BY used_at DESC LIMIT 200",
 )
 SET_CODE = sql(
     "set_reset_code",
@@ -114,14 +105,32 @@ SET_CODE = sql(
     "VALUES ($1, $2, now() + make_interval(secs => $3)) ON CONFLICT (person) "
     "DO UPDATE SET code = $2, tries = 0, expires_at = excluded.expires_at",
 )
-# A right code uses up all its tries: it cannot be used twice.
+# A right code uses up every try, so it is good once; one statement, so that racing guesses count.
 TRY_CODE = sql(
     "try_reset_code",
-    "UPDATE reset_codes SET tries = CASE WHEN code = $2 THEN $3 ELSE tries + 1 END "
-    "WHERE person = $1 AND expires_at > now() AND tries < $3 RETURNING code = $2",
+    """
+    WITH tried AS (
+        UPDATE reset_codes SET tries = CASE WHEN code = $2 THEN $3 ELSE tries + 1 END
+         WHERE person = $1 AND expires_at > now() AND tries < $3 RETURNING code = $2 AS hit
+    )
+    SELECT coalesce((SELECT hit FROM tried), false)
+    """,
 )
 CLEAR_CODE = sql("clear_reset_code", "DELETE FROM reset_codes WHERE person = $1")
+TIDY = sql(
+    "tidy_sign_ins",
+    """
+    WITH tokens AS (
+        DELETE FROM refresh_tokens
+         WHERE expires_at < now() OR used_at < now() - interval '7 days'
+    ), codes AS (
+        DELETE FROM reset_codes WHERE expires_at < now()
+    )
+    DELETE FROM sign_ins WHERE used_at < now() - make_interval(secs => 2 * $1)
+    """,
+)
 SIGNING_KEYS = sql("signing_keys", "SELECT kid, private FROM signing_keys ORDER BY created_at DESC")
+LOCK_SIGNING_KEYS = sql("lock_signing_keys", "LOCK TABLE signing_keys IN EXCLUSIVE MODE")
 ADD_SIGNING_KEY = sql(
     "add_signing_key",
     "INSERT INTO signing_keys (kid, private) SELECT $1, $2 "
@@ -129,17 +138,19 @@ ADD_SIGNING_KEY = sql(
 )
 
 
-async def add_sign_in(
-    db: asyncpg.Pool,
-    person: str,
-    sign_in: str,
-    device: str,
-    address: str,
-    token_hash: bytes,
-    seconds: int,
-) -> None:
-    """A new sign-in with its first refresh token."""
-    await db.execute(ADD_SIGN_IN, person, sign_in, device, address, token_hash, seconds)
+async def add_sign_in(db: asyncpg.Pool, added: NewSignIn) -> list[str]:
+    """A new sign-in with its first refresh token; returns the older ones it crowded out."""
+    rows = await db.fetch(
+        ADD_SIGN_IN,
+        added.person,
+        added.sign_in,
+        added.device,
+        added.address,
+        added.token,
+        added.seconds,
+        added.most,
+    )
+    return [row["sign_in"] for row in rows]
 
 
 async def rotate(
@@ -150,42 +161,21 @@ async def rotate(
     return None if row is None else Rotation(**dict(row))
 
 
-async def revoke(db: asyncpg.Pool, person: str, sign_in: str | None, reason: str) -> list[str]:
-    """End one sign-in, or all; returns those that ended now."""
-    return [row["sign_in"] for row in await db.fetch(REVOKE, person, sign_in, reason)]
+async def revoke(
+    db: asyncpg.Pool, person: str, sign_in: str | None, reason: str, but: str | None
+) -> list[str]:
+    """End one sign-in, or all `but` one; returns those that ended now."""
+    return [row["sign_in"] for row in await db.fetch(REVOKE, person, sign_in, reason, but)]
 
 
-async def is_live(db: asyncpg.Pool, person: str, sign_in: str) -> bool:
-    """Whether a sign-in stands."""
-    return bool(await db.fetchval(IS_LIVE, person, sign_in))
+async def sign_ins(db: asyncpg.Pool, person: str, refresh_seconds: int) -> list[SignInRow]:
+    """A person's sign-ins that can still be used, the last used first."""
+    return [SignInRow(**dict(row)) for row in await db.fetch(SIGN_INS, person, refresh_seconds)]
 
 
-async def sign_ins(db: asyncpg.Pool, person: str) -> list[SignInRow]:
-    """A person's standing sign-ins, the last used first."""
-    return [SignInRow(**dict(row)) for row in await db.fetch(SIGN_INS, person)]
-
-
-async def add_api_key(
-    db: asyncpg.Pool, person: str, api_key: str, secret: bytes, name: str, scopes: list[str]
-) -> None:
-    """A new API key."""
-    await db.execute(ADD_KEY, person, api_key, secret, name, scopes)
-
-
-async def use_api_key(db: asyncpg.Pool, secret: bytes) -> tuple[str, str, list[str]] | None:
-    """Person, key id and scopes of a standing key."""
-    row = await db.fetchrow(USE_KEY, secret)
-    return None if row is None else (row["person"], row["api_key"], row["scopes"])
-
-
-async def api_keys(db: asyncpg.Pool, person: str) -> list[KeyRow]:
-    """A person's standing keys."""
-    return [KeyRow(**dict(row)) for row in await db.fetch(KEYS, person)]
-
-
-async def revoke_api_key(db: asyncpg.Pool, person: str, api_key: str) -> bool:
-    """End a key; False when there is none."""
-    return bool((await db.execute(REVOKE_KEY, person, api_key)).endswith(" 1"))
+async def tidy(db: asyncpg.Pool, refresh_seconds: int) -> None:
+    """Forget tokens, codes and sign-ins that nobody can use any more."""
+    await db.execute(TIDY, refresh_seconds)
 
 
 async def set_reset_code(db: asyncpg.Pool, person: str, code: bytes, seconds: int) -> None:
@@ -194,11 +184,27 @@ async def set_reset_code(db: asyncpg.Pool, person: str, code: bytes, seconds: in
 
 
 async def try_reset_code(db: asyncpg.Pool, person: str, code: bytes, tries: int) -> bool:
-    """Whether the code is right; right or wrong, a try is used up, and a right one is gone."""
+    """Whether the code is right; a wrong one uses up a try, a right one all of them."""
     return bool(await db.fetchval(TRY_CODE, person, code, tries))
 
 
+async def clear_reset_code(db: asyncpg.Pool, person: str) -> None:
+    """No code counts any more."""
+    await db.execute(CLEAR_CODE, person)
+
+
 async def signing_keys(db: asyncpg.Pool, kid: str, fresh: bytes) -> list[tuple[str, bytes]]:
-    """The keys all nodes sign with, the newest first; `fresh` becomes the first where none is."""
-    await db.execute(ADD_SIGNING_KEY, kid, fresh)
+    """The keys all nodes sign with, the newest first; `fresh` becomes the first where none is.
+
+    Nodes that start together on an empty database agree: one of them is first.
+    """
+    async with db.acquire() as connection, connection.transaction():
+        await connection.execute(LOCK_SIGNING_KEYS)
+        await connection.execute(ADD_SIGNING_KEY, kid, fresh)
+        rows = await connection.fetch(SIGNING_KEYS)
+    return [(row["kid"], row["private"]) for row in rows]
+
+
+async def standing_signing_keys(db: asyncpg.Pool) -> list[tuple[str, bytes]]:
+    """The keys there are, the newest first."""
     return [(row["kid"], row["private"]) for row in await db.fetch(SIGNING_KEYS)]

@@ -1,12 +1,17 @@
 """Argon2id in threads behind a semaphore, so that a burst of sign-ins cannot stall the loop.
 
-Parameters: RFC 9106, second recommended option scaled by the settings.
+Parameters: RFC 9106, second recommended option scaled by the settings. A bcrypt hash that came
+with an imported account is checked too, and made anew as argon2id at the first sign-in.
 """
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import argon2
+import bcrypt
+
+_BCRYPT = ("$2a$", "$2b$", "$2y$")
+_BCRYPT_BYTES_MAX = 72  # it never looked at more
 
 
 class Passwords:
@@ -35,6 +40,8 @@ class Passwords:
         return right and kept is not None
 
     def _verify(self, kept: str, password: str) -> bool:
+        if kept.startswith(_BCRYPT):
+            return _bcrypt_matches(kept, password)
         try:
             return self._hasher.verify(kept, password)
         except argon2.exceptions.VerificationError:
@@ -44,8 +51,15 @@ class Passwords:
 
     def outdated(self, kept: str) -> bool:
         """Whether a hash was made with other parameters and should be made anew."""
-        return self._hasher.check_needs_rehash(kept)
+        return kept.startswith(_BCRYPT) or self._hasher.check_needs_rehash(kept)
 
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _bcrypt_matches(kept: str, password: str) -> bool:
+    try:
+        return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES_MAX], kept.encode())
+    except ValueError:
+        return False

@@ -6,19 +6,26 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from config.api import Rate
-from server.accounts.forms import Preferences, Profile, ProfileChange, Registration, Signed
+from server.accounts.forms import (
+    Email,
+    NewSecret,
+    Preferences,
+    Profile,
+    ProfileChange,
+    Registration,
+    Signed,
+)
 from server.rest import Call, Routes
 
 routes = Routes(tag="accounts")
 Secret = Annotated[str, Meta(min_length=1, max_length=256)]
-NewSecret = Annotated[str, Meta(min_length=8, max_length=256)]
-Email = Annotated[str, Meta(min_length=3, max_length=254)]
+Login = Annotated[str, Meta(min_length=1, max_length=254)]
 
 
-class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SigningIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`email` may be the username."""
 
-    email: Email
+    email: Login
     password: Secret
     device: Annotated[str, Meta(max_length=128)] = ""
 
@@ -34,11 +41,11 @@ class EmailChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ResetRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    email: Email
+    email: Login
 
 
 class Reset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    email: Email
+    email: Login
     code: Annotated[str, Meta(pattern=r"^\d{8}$")]
     new_password: NewSecret
 
@@ -57,39 +64,53 @@ async def register(call: Call, body: Registration) -> Signed:
 
 
 @routes.post("/api/v1/users/login", public=True, limited="sign-in")
-async def log_in(call: Call, body: Login) -> Signed:
+async def log_in(call: Call, body: SigningIn) -> Signed:
     """Sign in by e-mail address or username."""
-    settings = call.house.settings.accounts
-    account = hashlib.sha256(body.email.lower().encode()).hexdigest()[:16]
-    rate = Rate(settings.sign_in_attempts, settings.sign_in_window_seconds)
-    await call.house.limits.attempt("sign-in", f"{account}:{call.address}", rate)
-    return await call.house.accounts.log_in(
+    subject = f"{_hidden(body.email)}:{call.address}"
+    await call.house.limits.attempt("sign-in", subject, _attempts(call))
+    signed = await call.house.accounts.sign_ins.log_in(
         body.email, body.password, body.device or call.agent, call.address
     )
+    await call.house.limits.pardon("sign-in", subject)
+    return signed
+
+
+def _attempts(call: Call) -> Rate:
+    settings = call.house.settings.accounts
+    return Rate(settings.sign_in_attempts, settings.sign_in_window_seconds)
+
+
+def _hidden(login: str) -> str:
+    """What attempts are counted by: the same for the same account, and no address to read."""
+    return hashlib.sha256(login.lower().encode()).hexdigest()[:16]
 
 
 @routes.post("/api/v1/users/password/forgot", status=202, public=True, limited="mail")
 async def forgot_password(call: Call, body: ResetRequest) -> None:
     """Mail a reset code, if there is such an account; the answer is the same if not."""
-    await call.house.accounts.request_reset(body.email)
+    limits = call.house.limits
+    await limits.attempt("reset-mail", _hidden(body.email), call.house.settings.api.mail)
+    call.house.accounts.recovery.request_reset(body.email)
 
 
 @routes.post("/api/v1/users/password/reset", status=204, public=True, limited="sign-in")
 async def reset_password(call: Call, body: Reset) -> None:
     """Set a new password with a mailed code; every sign-in ends."""
-    await call.house.accounts.reset(body.email, body.code, body.new_password)
+    await call.house.limits.attempt("reset", _hidden(body.email), _attempts(call))
+    await call.house.accounts.recovery.reset(body.email, body.code, body.new_password)
 
 
 @routes.post("/api/v1/users/password", status=204, limited="sign-in")
 async def change_password(call: Call, body: PasswordChange) -> None:
     """Change the password; other sign-ins end."""
-    await call.house.accounts.change_password(call.principal, body.password, body.new_password)
+    recovery = call.house.accounts.recovery
+    await recovery.change_password(call.principal, body.password, body.new_password)
 
 
 @routes.post("/api/v1/users/email", status=204, limited="sign-in")
 async def change_email(call: Call, body: EmailChange) -> None:
-    """Change the e-mail address."""
-    await call.house.accounts.change_email(call.principal, body.password, body.email)
+    """Change the e-mail address; the old one is told."""
+    await call.house.accounts.recovery.change_email(call.principal, body.password, body.email)
 
 
 @routes.get("/api/v1/users/profile", scope="account")
@@ -116,7 +137,7 @@ async def prefer(call: Call, body: Preferences) -> Preferences:
     return await call.house.accounts.prefer(call.principal, body)
 
 
-@routes.delete("/api/v1/users/account", status=204)
+@routes.delete("/api/v1/users/account", status=204, limited="sign-in")
 async def close_account(call: Call, body: Closing) -> None:
     """Close your account, at once or with a grace in which signing in calls it back."""
     await call.house.accounts.close(call.principal, body.password, at_once=body.immediate)

@@ -1,6 +1,8 @@
 """One request as a handler sees it: who asks, from where, and the house behind it all."""
 
-from typing import TYPE_CHECKING
+import re
+import secrets
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -10,6 +12,15 @@ from rooms.ports import Principal
 
 if TYPE_CHECKING:
     from server.house import House
+
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+def request_id_of(request: Request) -> str:
+    """The client's `X-Request-Id` where it is a plain one, else one of ours."""
+    told = request.headers.get("x-request-id", "")
+    return told if _REQUEST_ID.fullmatch(told) else secrets.token_hex(8)
 
 
 class Call(Struct, frozen=True):
@@ -56,9 +67,17 @@ class Call(Struct, frozen=True):
         return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
     def demand(self, scope: str | None, role: str | None) -> None:
-        """Raises unless the caller's key has `scope` and their account has `role`."""
+        """Raises unless the caller's key has `scope` and their account has `role`.
+
+        What has no scope is for people and for keys that may do everything.
+        """
         who = self.principal
-        if scope is not None and "*" not in who.scopes and scope not in who.scopes:
-            raise Forbidden(f"This API key lacks the scope {scope!r}.", code="missing_scope")
+        if "*" not in who.scopes and scope not in who.scopes:
+            wanted = scope or "*"
+            raise Forbidden(
+                f"This API key lacks the scope {wanted!r}.",
+                code="missing_scope",
+                details={"needed_scope": wanted},
+            )
         if role is not None and who.person.role not in {role, "admin"}:
             raise Forbidden("This needs more rights than your account has.", code="missing_role")

@@ -3,6 +3,8 @@
 Requests are counted here; turns a minute are a matter of the plan (rooms/credits).
 """
 
+import contextlib
+
 import structlog
 
 from config.api import ApiSettings, Rate
@@ -24,6 +26,7 @@ class RequestLimits:
             "sign-in": self._api.sign_in,
             "register": self._api.register,
             "mail": self._api.mail,
+            "export": self._api.export,
         }
 
     def _rate(self, op: Operation) -> tuple[str, Rate]:
@@ -33,9 +36,6 @@ class RequestLimits:
             return op.limited or "", stricter
         general = Rate(self._api.requests, self._api.window_seconds)
         return (f"{op.method} {op.path}" if self._api.per_endpoint else "api"), general
-
-    async def _take(self, name: str, rate: Rate) -> Allowed:
-        return await self._limits.take(name, rate.requests, rate.window_seconds)
 
     async def admit(self, call: Call, op: Operation) -> None:
         """Count this call against its class; leaves RateLimit headers for the answer."""
@@ -48,15 +48,7 @@ class RequestLimits:
         except LimitUnknown:
             logger.warning("rate limits are not counted: the bus does not answer")
             return
-        headers = {
-            "ratelimit-limit": str(rate.requests),
-            "ratelimit-remaining": str(allowed.remaining),
-            "x-ratelimit-limit": str(rate.requests),
-            "x-ratelimit-remaining": str(allowed.remaining),
-        }
-        if not allowed.yes:
-            headers["ratelimit-reset"] = str(-(-allowed.wait_ms // 1000))
-        call.request.state.rate_headers = headers
+        call.request.state.rate_headers = _headers(rate, allowed)
         if not allowed.yes:
             raise TooMany("Too many requests; slow down.", retry_after_ms=allowed.wait_ms)
 
@@ -74,3 +66,19 @@ class RequestLimits:
                 code="too_many_attempts",
                 retry_after_ms=allowed.wait_ms,
             )
+
+    async def pardon(self, what: str, subject: str) -> None:
+        """It was done rightly: earlier attempts count no more."""
+        with contextlib.suppress(LimitUnknown):
+            await self._limits.forget(f"{what}:{subject}")
+
+
+def _headers(rate: Rate, allowed: Allowed) -> dict[str, str]:
+    """What a client needs to pace itself; `reset` is when it has the whole rate again."""
+    reset = str(-(-(allowed.full_ms if allowed.yes else allowed.wait_ms) // 1000))
+    told = {"limit": str(rate.requests), "remaining": str(allowed.remaining), "reset": reset}
+    return {
+        f"{prefix}-{name}": value
+        for prefix in ("ratelimit", "x-ratelimit")
+        for name, value in told.items()
+    }

@@ -77,8 +77,8 @@ def _operation(op: Operation, known: dict[str, Any]) -> dict[str, Any]:
         "summary": op.summary,
         "tags": [op.tag],
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in op.path_names
+            {"name": name, "in": "path", "required": True, "schema": msgspec.json.schema(kind)}
+            for name, kind in op.path_kinds
         ],
         "responses": {
             str(op.status): _success(op, known),
@@ -94,6 +94,10 @@ def _operation(op: Operation, known: dict[str, Any]) -> dict[str, Any]:
         described["description"] = op.description
     if op.public:
         described["security"] = []
+    else:
+        described["x-scope"] = op.scope or "*"
+        if op.role is not None:
+            described["x-role"] = op.role
     if op.query is not None:
         described["parameters"] += _query_parameters(op.query)
     if op.body is not None:

@@ -4,16 +4,28 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 
+import asyncpg
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rooms.errors import ProductError, Unavailable
+from rooms.errors import Invalid, ProductError, Unavailable
 from rooms.ports import LogStale, LogStalled
+from server.rest.call import request_id_of
+from storage.bus.ports import BusDown
 
 logger = structlog.get_logger(__name__)
+STORES_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    BusDown,
+    OSError,
+    TimeoutError,
+)
 _TITLES = {
     400: "Bad request",
     401: "Sign in first",
@@ -21,6 +33,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
@@ -74,11 +87,15 @@ async def http_problem(request: Request, error: Exception) -> Response:
     """Starlette's own 404 and 405 in our words."""
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return plain_problem(404, f"There is nothing at {request.url.path}.", "not_found")
-    if error.status_code == 405:
+        answer = plain_problem(404, f"There is nothing at {request.url.path}.", "not_found")
+    elif error.status_code == 405:
         detail = f"{request.url.path} does not take {request.method}."
-        return plain_problem(405, detail, "method_not_allowed")
-    return plain_problem(error.status_code, str(error.detail), "http_error")
+        answer = plain_problem(405, detail, "method_not_allowed")
+    else:
+        answer = plain_problem(error.status_code, str(error.detail), "http_error")
+    answer.headers.update(error.headers or {})
+    answer.headers["x-request-id"] = request_id_of(request)
+    return answer
 
 
 async def guarded(work: Callable[[], Awaitable[Response]], request_id: str) -> Response:
@@ -89,6 +106,14 @@ async def guarded(work: Callable[[], Awaitable[Response]], request_id: str) -> R
         return problem(error)
     except (LogStale, LogStalled):
         return problem(Unavailable("This room is moving to another server. Please try again."))
+    except asyncpg.DataError as error:
+        logger.warning("a value fits no column", request=request_id, kind=type(error).__name__)
+        return problem(Invalid("A value here is too large, or is none the database can hold."))
+    except STORES_AWAY as error:
+        logger.warning("a store is away", request=request_id, kind=type(error).__name__)
+        return problem(
+            Unavailable("Our stores do not answer. Please try again.", retry_after_ms=2_000)
+        )
     except asyncio.CancelledError:
         raise
     except Exception:

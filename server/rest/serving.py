@@ -1,0 +1,75 @@
+"""One call from request to response: who asks, may they, how often, with what; then the answer."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rooms.errors import Unauthorized
+from server.rest.call import Call, request_id_of
+from server.rest.problems import guarded
+from server.rest.reading import body_of, path_of, query_of
+
+if TYPE_CHECKING:
+    from server.rest.routes import Operation
+
+_encode = msgspec.json.Encoder().encode
+
+
+def endpoint(
+    methods: "dict[str, Operation]",
+) -> Callable[[Request], Awaitable[Response]]:
+    """The ASGI end of one path's operations, by method."""
+    decoders = {
+        method: msgspec.json.Decoder(op.body) if op.body is not None else None
+        for method, op in methods.items()
+    }
+
+    async def answer(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        request_id = request_id_of(request)
+        response = await guarded(
+            lambda: _serve(methods[method], decoders[method], request, request_id), request_id
+        )
+        response.headers["x-request-id"] = request_id
+        response.headers.setdefault("cache-control", "no-store")
+        for name, value in getattr(request.state, "rate_headers", {}).items():
+            response.headers[name] = value
+        return response
+
+    return answer
+
+
+async def _serve(op: "Operation", decoder: Any, request: Request, request_id: str) -> Response:
+    call = await _admitted(op, request, request_id)
+    arguments = path_of(request, op.path_kinds)
+    if op.query is not None:
+        arguments["query"] = query_of(request, op.query)
+    if decoder is not None:
+        arguments["body"] = await body_of(request, decoder, op.body_bytes)
+    result = await op.handler(call, **arguments)
+    if isinstance(result, Response):
+        return result
+    if result is None:
+        return Response(status_code=204 if op.status == 200 else op.status)
+    return Response(_encode(result), op.status, media_type="application/json")
+
+
+async def _admitted(op: "Operation", request: Request, request_id: str) -> Call:
+    """The call, its caller known where the route is not public. Raises for who may not pass."""
+    call = Call(request, request_id, None)
+    limits = call.house.limits
+    if op.public:
+        await limits.admit(call, op)
+        return call
+    try:
+        caller = await call.house.authenticate(call.token) if call.token is not None else None
+    except Unauthorized:
+        await limits.admit(call, op)  # tokens are not to be guessed at leisure
+        raise
+    call = Call(request, request_id, caller)
+    await limits.admit(call, op)
+    call.demand(op.scope, op.role)
+    return call
