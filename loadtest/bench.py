@@ -188,11 +188,13 @@ async def staggered(works: Sequence[Callable[[], Any]], spread_seconds: float) -
     return list(await asyncio.gather(*(one(i, work) for i, work in enumerate(works))))
 
 
-async def first_tokens(url: str, upstream: int, people: int, seconds: float) -> dict[str, Any]:
+async def first_tokens(
+    url: str, upstream: int, people: int, seconds: float, from_number: int = 0
+) -> dict[str, Any]:
     """First tokens straight and through, interleaved in rounds so that drift hits both."""
     straight, through = histogram(), histogram()
     readers = [Straight(upstream) for _ in range(people)]
-    persons = [Person(url, n) for n in range(people)]
+    persons = [Person(url, from_number + n) for n in range(people)]
     async with httpx2.AsyncClient(timeout=60) as http:
         for person in persons:
             await person.prepare(http)
@@ -305,6 +307,10 @@ async def measure(people: int, seconds: float, data: Path) -> dict[str, Any]:
             spent = {role: after[role] - before.get(role, 0.0) for role in after}
             found["gateway_us_per_token"] = round(spent.get("gateway", 0) / tokens * 1e6, 1)
             found["all_us_per_token"] = round(sum(spent.values()) / tokens * 1e6, 1)
+        recalling = {**environment, "KINDRED_PLANS__FREE__RECALL": "5"}
+        with process(["server.cli", "up"], recalling):
+            await until_ready(url)
+            found["with_recall"] = await first_tokens(url, upstream, 5, seconds / 3, 100_000)
     found["metering_ns_per_token"] = round(metering(), 1)
     found["metering_percent_of_streaming"] = round(
         found["metering_ns_per_token"] / 10 / max(found["gateway_us_per_token"], 1e-9), 3
