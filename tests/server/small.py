@@ -1,4 +1,4 @@
-"""A small house for tests of accounts and of the REST layer: their routes, the real stores, no rest.
+"""A small house for tests of accounts and of the REST layer: their routes, the real stores.
 
 Its clock is a list of one number, its sockets a list of kicks, its letters lie in a folder.
 """
