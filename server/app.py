@@ -204,5 +204,4 @@ def set_up_logging() -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.BytesLoggerFactory(),
-        cache_logger_on_first_use=True,
     )

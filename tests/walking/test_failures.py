@@ -4,7 +4,6 @@ Each test ends with the same questions: is the text what was shown, are the numb
 exactly that charged, do the books balance, is no hold left open.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
