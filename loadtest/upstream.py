@@ -71,6 +71,11 @@ class Upstream(asyncio.Protocol):
             self._buffer = rest[length:]
             self._answer(head)
 
+    def cut(self) -> None:
+        """Break off in the middle, as a provider that dies."""
+        assert self._transport is not None
+        self._transport.abort()
+
     def _answer(self, head: bytes) -> None:
         assert self._transport is not None
         if head.startswith(b"GET"):

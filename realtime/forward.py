@@ -127,19 +127,26 @@ class Forward:
         try:
             answer = await self._here(ask.who, ask.command, ask.key)
         except ProductError as error:
-            refusal = Refusal(
-                error.code,
-                error.message,
-                error.http_status,
-                error.retryable,
-                error.retry_after_ms,
-                error.path,
-                error.details,
-            )
+            refusal = _refusal(error)
         except NotHere:
             pass
+        except Exception:
+            logger.exception("a forwarded command failed", kind=type(ask.command).__name__)
+            refusal = _refusal(ProductError("Something went wrong on our side."))
         told = _encode(Told(ask.id, answer, refusal))
         self._bus.whisper(inbox(ask.back), ORDER_MARK + told)
+
+
+def _refusal(error: ProductError) -> Refusal:
+    return Refusal(
+        error.code,
+        error.message,
+        error.http_status,
+        error.retryable,
+        error.retry_after_ms,
+        error.path,
+        error.details,
+    )
 
 
 def _said(told: Told) -> Answer:

@@ -17,6 +17,7 @@ from rooms.commands import Answer, ReplyCancel, RoomCommand
 from rooms.errors import NotFound, Unavailable
 from rooms.ports import LiveRoom, LogStale, LogStalled, OpenRoom, Principal
 from storage.bus.ports import Bus, BusDown
+from storage.database import DATABASE_AWAY
 
 logger = structlog.get_logger(__name__)
 TRIES: Final = 4
@@ -142,6 +143,8 @@ class Holder:
             raise NotHere from error
         except (BusDown, LogStalled) as error:
             raise Unavailable("The room's log does not answer.", retry_after_ms=1000) from error
+        except DATABASE_AWAY as error:
+            raise Unavailable("The database does not answer.", retry_after_ms=1000) from error
 
     # --- rooms
 

@@ -34,6 +34,7 @@ from rooms.commands import Answer, Auth, PresenceSet, Resume, RoomJoin, RoomLeav
 from rooms.errors import Forbidden, ProductError, TooMany, Unauthorized, Unavailable
 from rooms.ports import Principal
 from storage.bus.ports import BusDown
+from storage.database import DATABASE_AWAY
 from storage.ids import new_id
 
 if TYPE_CHECKING:
@@ -161,6 +162,10 @@ class Socket:
                 self._refuse(order, error)
             except BusDown:
                 away = Unavailable("The server's log does not answer.", retry_after_ms=1000)
+                self._refuse(order, away)
+            except DATABASE_AWAY as error:
+                logger.warning("the database is away", kind=type(error).__name__)
+                away = Unavailable("The database does not answer.", retry_after_ms=1000)
                 self._refuse(order, away)
             except Exception:
                 logger.exception("a command failed", kind=type(order.command).__name__)

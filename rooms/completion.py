@@ -204,7 +204,7 @@ class Completion:
         self.cost_microcredits = settled.captured_microcredits
 
     def _count(self, ending: Ending) -> None:
-        ended, own = self._ended, self._parts.turn.router.count_tokens(self._said)
+        ended, own = self._ended, self._meter.output_tokens  # what was paid for, no more
         if ending.status == "completed" and ended is not None and ended.output_tokens is not None:
             reading = ended.input_tokens or self._asked.compiled.input_tokens
             self.usage = Usage(

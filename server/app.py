@@ -93,7 +93,7 @@ def create_app(
         await wiring.close()
         await db.close()
 
-    document = openapi_document(REST, version)
+    document = openapi_document([*REST, openai.routes], version)
     routes: list[BaseRoute] = [
         *(route for group in REST for route in group.starlette()),
         *openai.routes.starlette(),

@@ -190,7 +190,7 @@ def restore(config: Path | None, data: str | None, file: Path, force: bool) -> N
 
 @main.group()
 def admin() -> None:
-    """Look after people: create an administrator, give credits, list accounts.
+    """Look after people: create an administrator, set roles and plans, give credits, list.
 
     These work on the data folder (or the database of the settings) directly, also while
     Kindred runs. Whoever can read the data folder can use them; nobody else can.
@@ -254,6 +254,36 @@ def grant_credits(
         administration.told(
             settings,
             lambda db: administration.grant_credits(db, settings, person, credits, reference, note),
+        )
+    )
+
+
+@admin.command("set")
+@config_option
+@data_option
+@click.option("--role", type=click.Choice(["member", "moderator", "admin"]), help="What they may.")
+@click.option("--plan", help="One of the plans in the settings.")
+@click.argument("person")
+def set_standing(
+    config: Path | None, data: str | None, role: str | None, plan: str | None, person: str
+) -> None:
+    """Change the role or the plan of PERSON (an address, name or id).
+
+    It holds from their next request on, also while Kindred runs.
+
+    \b
+    Example:
+      kindred admin set ada --role moderator --plan vip
+    """
+    from server import administration
+
+    if role is None and plan is None:
+        raise click.UsageError("Say what to set: --role, --plan, or both.")
+    settings = load_settings(config, data=data)
+    sys.exit(
+        administration.told(
+            settings,
+            lambda db: administration.set_standing(db, settings, person, role=role, plan=plan),
         )
     )
 

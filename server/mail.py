@@ -25,6 +25,7 @@ from config.accounts import MailSettings
 logger = structlog.get_logger(__name__)
 WAITING_MAX: Final = 1_000
 TRIES: Final = 4
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Mail(Struct, frozen=True):
@@ -80,13 +81,15 @@ class Mailer:
         await self._queue.join()
 
     async def _handle(self, item: Mail | Compose) -> None:
+        """One letter, from the thought to the door; whatever goes wrong, the next one is sent."""
         try:
             mail = item if isinstance(item, Mail) else await item()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if mail is not None:
+                await self._send(mail)
+        except AWAY as error:
             logger.warning("a mail could not be written", error=type(error).__name__)
-            return
-        if mail is not None:
-            await self._send(mail)
+        except Exception:
+            logger.exception("a mail could not be sent")
 
     async def _send(self, mail: Mail) -> None:
         message = self._message(mail)

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
 CONNECT_SECONDS = 10.0
+# What says that the database is away or in trouble, and that the same may succeed later.
+DATABASE_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, killed, starting; a statement out of time
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # deadlock: the same again will do
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection torn in mid-statement
+)
 
 
 class DatabaseUnreachable(Exception):

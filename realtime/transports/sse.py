@@ -190,6 +190,9 @@ async def reply_stream(
         if isinstance(error, BusDown):
             return problem_response(Unavailable("The server's log does not answer."))
         return problem_response(error)
+    except BaseException:
+        follower.end()
+        raise
     return StreamingResponse(
         follower.stream(answer.reply), media_type="text/event-stream", headers=HEADERS
     )

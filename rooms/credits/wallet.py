@@ -19,6 +19,7 @@ from rooms.credits.prices import is_unmetered, least_case, price, worst_case
 from rooms.errors import Conflict, Forbidden, NotFound, PaymentRequired, Unavailable
 from rooms.ports import LogStale, Principal
 from rooms.shapes import Lot, Receipt, ReplyStatus, Usage, Wallet
+from storage.database import DATABASE_AWAY
 from storage.ids import new_id
 from storage.ledger import turns, wallets
 from storage.ledger.turns import Allowance, HoldRow, OpenTurn, SettleTurn, WalletRow
@@ -26,16 +27,6 @@ from storage.ledger.turns import Allowance, HoldRow, OpenTurn, SettleTurn, Walle
 if TYPE_CHECKING:
     from rooms.asking import Asked
 
-DATABASE_AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shut down, killed, starting; a statement out of time
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,  # deadlock: the same again will do
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection torn in mid-statement
-)
 T = TypeVar("T")
 ASK_AGAIN_SECONDS = (0.05, 0.2, 0.5, 1.0)
 OpenHold = HoldRow

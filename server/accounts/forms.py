@@ -14,11 +14,15 @@ from rooms.shapes import Person
 from server.accounts.places import check_country, check_zone
 from storage.people import PersonRow
 
+# Python's `$` matches before a last line feed too; this does not, and other readers of the schema
+# take it as well.
+END: Final = r"$(?!\n)"
 # An address one can write to without quoting; what is odder than this is a way to write elsewhere.
-_ATOM: Final = r"[^@\s\x00-\x1f\x7f<>(),;:\\\"\[\]]"
-EMAIL: Final = rf"^{_ATOM}{{1,64}}@(?:(?!\.){_ATOM}){{1,189}}(?:\.(?:(?!\.){_ATOM}){{1,63}})+$"
-USERNAME: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9_.-]{1,30})[A-Za-z0-9]$"
-LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+_ATOM: Final = r"[^@\s\x00-\x1f\x7f-\x9f<>(),;:\\\"\[\]]"
+EMAIL: Final = rf"^{_ATOM}{{1,64}}@(?:(?!\.){_ATOM}){{1,189}}(?:\.(?:(?!\.){_ATOM}){{1,63}})+{END}"
+USERNAME: Final = rf"^[A-Za-z0-9](?:[A-Za-z0-9_.-]{{1,30}})[A-Za-z0-9]{END}"
+LANGUAGE: Final = rf"^[a-z]{{2,3}}(-[A-Za-z0-9]{{2,8}}){{0,3}}{END}"
+COUNTRY: Final = rf"^[A-Z]{{2}}{END}"
 VERIFIED: Final = frozenset({"document", "bank"})
 
 Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=EMAIL)]
@@ -33,7 +37,7 @@ class Registration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     password: NewSecret
     username: Annotated[str, Meta(min_length=3, max_length=32, pattern=USERNAME)]
     birth_date: date
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
+    country: Annotated[str, Meta(pattern=COUNTRY)]
     timezone: Annotated[str, Meta(max_length=64)] = "UTC"
     language: Annotated[str, Meta(max_length=32, pattern=LANGUAGE)] = "en"
     consents: Annotated[list[Literal["terms", "privacy", "marketing"]], Meta(max_length=16)]
@@ -57,7 +61,7 @@ class ProfileChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What a person may change of themselves; the birth date is not among it."""
 
     display_name: Annotated[str, Meta(min_length=1, max_length=60)] | None = None
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    country: Annotated[str, Meta(pattern=COUNTRY)] | None = None
     timezone: Annotated[str, Meta(max_length=64)] | None = None
     language: Annotated[str, Meta(max_length=32, pattern=LANGUAGE)] | None = None
     interests: Annotated[list[Annotated[str, Meta(max_length=40)]], Meta(max_length=40)] | None = (

@@ -16,8 +16,33 @@ from rooms.companions.catalogue import Query
 from rooms.completion import Completion, Spoken, complete
 from rooms.errors import Invalid, ProductError
 from server.rest import Call, Routes
+from server.rest.problems import problem
 
-routes = Routes(tag="openai")
+_KEPT_HEADERS = ("retry-after", "www-authenticate")
+_KINDS = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error"}
+_KINDS |= {404: "not_found_error", 429: "rate_limit_error"}
+
+
+def openai_error(error: ProductError) -> Response:
+    """A refusal in OpenAI's shape; the status and the other headers are those of a problem."""
+    usual = problem(error)
+    of_ours = "server_error" if error.http_status >= 500 else "invalid_request_error"
+    body = {
+        "error": {
+            "message": error.message,
+            "type": _KINDS.get(error.http_status, of_ours),
+            "code": error.code,
+            "param": error.path,
+            **error.details,  # for 402: what would unlock it
+        }
+    }
+    headers = {name: usual.headers[name] for name in _KEPT_HEADERS if name in usual.headers}
+    return Response(
+        msgspec.json.encode(body), error.http_status, headers, media_type="application/json"
+    )
+
+
+routes = Routes(tag="openai", told=openai_error)
 Words = Annotated[str, Meta(max_length=100_000)]
 
 
@@ -77,20 +102,17 @@ async def show_model(call: Call, model: str) -> ModelCard:
 @routes.post("/v1/chat/completions", scope="chat", body_bytes=1_048_576)
 async def chat(call: Call, body: ChatRequest) -> Response:
     """Talk to a companion with OpenAI's chat request; streamed or whole."""
-    try:
-        spoken = [Spoken(m.role, _text(m.content)) for m in body.messages]
-        if spoken[-1].role != "user":
-            raise Invalid("The last message must be the user's.", path="$.messages")
-        started = await complete(
-            call.house.room_parts,
-            call.house.catalogue,
-            call.principal,
-            body.model,
-            spoken,
-            body.max_completion_tokens or body.max_tokens,
-        )
-    except ProductError as error:
-        return openai_error(error)
+    spoken = [Spoken(m.role, _text(m.content)) for m in body.messages]
+    if spoken[-1].role != "user":
+        raise Invalid("The last message must be the user's.", path="$.messages")
+    started = await complete(
+        call.house.room_parts,
+        call.house.catalogue,
+        call.principal,
+        body.model,
+        spoken,
+        body.max_completion_tokens or body.max_tokens,
+    )
     if not body.stream:
         return await _whole(started, body.model)
     usage = body.stream_options is not None and body.stream_options.include_usage
@@ -107,33 +129,11 @@ def _text(content: str | list[TextPart]) -> str:
     return "\n".join(part.text for part in content if part.type in {"text", "input_text"})
 
 
-def openai_error(error: ProductError) -> Response:
-    """A refusal in OpenAI's shape."""
-    kind = {401: "authentication_error", 402: "insufficient_quota", 429: "rate_limit_error"}
-    body = {
-        "error": {
-            "message": error.message,
-            "type": kind.get(error.http_status, "invalid_request_error"),
-            "code": error.code,
-            "param": error.path,
-        }
-    }
-    headers = {}
-    if error.retry_after_ms is not None:
-        headers["retry-after"] = str(-(-error.retry_after_ms // 1000))
-    return Response(
-        msgspec.json.encode(body), error.http_status, headers, media_type="application/json"
-    )
-
-
 async def _whole(started: Completion, model: str) -> Response:
     text = ""
-    try:
-        async with started:
-            async for piece in started.words():
-                text += piece
-    except ProductError as error:
-        return openai_error(error)
+    async with started:
+        async for piece in started.words():
+            text += piece
     body = {
         "id": started.id,
         "object": "chat.completion",

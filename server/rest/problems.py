@@ -98,20 +98,31 @@ async def http_problem(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def guarded(work: Callable[[], Awaitable[Response]], request_id: str) -> Response:
-    """The REST boundary: typed errors become problems, anything else is logged and hidden."""
+class Internal(ProductError):
+    """Nobody foresaw this; the person gets a number to ask about, the log the rest."""
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(f"Something went wrong on our side ({incident}).")
+
+
+async def guarded(
+    work: Callable[[], Awaitable[Response]],
+    request_id: str,
+    told: Callable[[ProductError], Response] = problem,
+) -> Response:
+    """The REST boundary: typed errors are told, anything else is logged and hidden."""
     try:
         return await work()
     except ProductError as error:
-        return problem(error)
+        return told(error)
     except (LogStale, LogStalled):
-        return problem(Unavailable("This room is moving to another server. Please try again."))
+        return told(Unavailable("This room is moving to another server. Please try again."))
     except asyncpg.DataError as error:
         logger.warning("a value fits no column", request=request_id, kind=type(error).__name__)
-        return problem(Invalid("A value here is too large, or is none the database can hold."))
+        return told(Invalid("A value here is too large, or is none the database can hold."))
     except STORES_AWAY as error:
         logger.warning("a store is away", request=request_id, kind=type(error).__name__)
-        return problem(
+        return told(
             Unavailable("Our stores do not answer. Please try again.", retry_after_ms=2_000)
         )
     except asyncio.CancelledError:
@@ -119,4 +130,4 @@ async def guarded(work: Callable[[], Awaitable[Response]], request_id: str) -> R
     except Exception:
         incident = uuid.uuid4().hex[:12]
         logger.exception("a request failed", request=request_id, incident=incident)
-        return plain_problem(500, f"Something went wrong on our side ({incident}).", "internal")
+        return told(Internal(incident))

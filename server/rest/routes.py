@@ -17,8 +17,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, get_type_hints
 
 from msgspec import Struct
+from starlette.responses import Response
 from starlette.routing import Route
 
+from rooms.errors import ProductError
+from server.rest.problems import problem
 from server.rest.serving import endpoint
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
@@ -54,10 +57,14 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 class Routes:
-    """The routes of one module; server/app.py mounts and server/rest/openapi.py describes them."""
+    """The routes of one module; server/app.py mounts and server/rest/openapi.py describes them.
 
-    def __init__(self, tag: str) -> None:
+    `told` is the answer for a refusal, where clients expect another shape than a problem.
+    """
+
+    def __init__(self, tag: str, told: Callable[[ProductError], Response] = problem) -> None:
         self.tag = tag
+        self._told = told
         self.operations: list[Operation] = []
 
     def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
@@ -130,7 +137,10 @@ class Routes:
             by_path.setdefault(op.path, {})[op.method] = op
         return [
             Route(
-                path, endpoint(methods), methods=[*methods], name=next(iter(methods.values())).name
+                path,
+                endpoint(methods, self._told),
+                methods=[*methods],
+                name=next(iter(methods.values())).name,
             )
             for path, methods in by_path.items()
         ]

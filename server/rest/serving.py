@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rooms.errors import Unauthorized
+from rooms.errors import ProductError, Unauthorized
 from server.rest.call import Call, request_id_of
 from server.rest.problems import guarded
 from server.rest.reading import body_of, path_of, query_of
@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def endpoint(
-    methods: "dict[str, Operation]",
+    methods: "dict[str, Operation]", told: Callable[[ProductError], Response]
 ) -> Callable[[Request], Awaitable[Response]]:
     """The ASGI end of one path's operations, by method."""
     decoders = {
@@ -31,7 +31,9 @@ def endpoint(
         method = "GET" if request.method == "HEAD" else request.method
         request_id = request_id_of(request)
         response = await guarded(
-            lambda: _serve(methods[method], decoders[method], request, request_id), request_id
+            lambda: _serve(methods[method], decoders[method], request, request_id),
+            request_id,
+            told,
         )
         response.headers["x-request-id"] = request_id
         response.headers.setdefault("cache-control", "no-store")

@@ -51,6 +51,24 @@ def test_what_is_wrong_is_said(data: str, change: list[str], said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_role_and_a_plan_are_set_from_the_command_line(data: str) -> None:
+    assert kindred("admin", "create", "--data", data, *ADA).returncode == 0
+    done = kindred("admin", "set", "--data", data, "ada", "--role", "moderator", "--plan", "vip")
+    assert done.returncode == 0, done.stderr
+    assert "now has the role moderator and the plan vip." in done.stdout
+    listed = kindred("admin", "list", "--data", data).stdout
+    assert "moderator" in listed
+    assert "vip" in listed
+    for wrong, said in (
+        (["--plan", "gold"], "There is no plan 'gold'"),
+        (["--role", "king"], "'king' is not one of"),
+        ([], "Say what to set"),
+    ):
+        refused = kindred("admin", "set", "--data", data, "ada", *wrong)
+        assert refused.returncode != 0
+        assert said in refused.stderr
+
+
 def test_nobody_by_that_name_is_said(data: str) -> None:
     done = kindred("admin", "grant-credits", "--data", data, "nobody", "1")
     assert done.returncode == 1

@@ -67,6 +67,7 @@ def test_what_is_no_address_or_would_be_several_is_refused(email: str) -> None:
         ("password", "1234567"), ("password", "x" * 257), ("country", "fr"), ("country", "FRA"),
         ("language", "english"), ("language", ""), ("birth_date", "17.5.1990"),
         ("birth_date", "1990-02-30"), ("consents", ["everything"]), ("consents", "terms"),
+        ("username", "abc\n"), ("email", "a@b.c\n"), ("country", "FR\n"), ("language", "en\n"),
         ("display_name", "x" * 61), ("role", "admin"), ("plan", "vip"), ("person", "u_1"),
     ],
 )  # fmt: skip

@@ -5,8 +5,11 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from config.accounts import MailSettings
+from server.accounts.forms import EMAIL
 from server.mail import WAITING_MAX, Mail, Mailer
 
 LETTER = Mail("józef@example.org", "Zażółć", "Straße, 東京, and a line.\n.\nFrom here on.")
@@ -127,6 +130,27 @@ async def test_a_letter_that_cannot_be_written_does_not_stop_the_next(tmp_path: 
     mailer.post(LETTER)
     await sent(mailer)
     assert len(letters(tmp_path)) == 1
+
+
+async def test_a_fault_of_ours_in_one_letter_does_not_stop_the_next(tmp_path: Path) -> None:
+    async def fault() -> Mail | None:
+        raise ZeroDivisionError
+
+    mailer = Mailer(MailSettings(), tmp_path)
+    mailer.compose(fault)
+    mailer.post(Mail("a@b.c\r\nBcc: eve@d.e", "Hello", "Words."))
+    mailer.post(LETTER)
+    await sent(mailer)
+    assert [letter["To"] for letter in letters(tmp_path)] == [LETTER.to]
+
+
+@settings(deadline=None)
+@given(st.from_regex(EMAIL, fullmatch=True).filter(lambda email: len(email) <= 254))
+def test_whoever_may_register_can_be_written_to_and_nobody_else_gets_it(email: str) -> None:
+    message = Mailer(MailSettings(), Path())._message(Mail(email, "Hello", "Words."))
+    read = message_from_bytes(bytes(message), policy=policy.default)
+    assert len(read["To"].addresses) == 1
+    assert set(read.keys()) == set(message.keys())
 
 
 @pytest.mark.parametrize("url", ["smtp://127.0.0.1:1", "smtps://127.0.0.1:1"])
