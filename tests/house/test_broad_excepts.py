@@ -10,6 +10,7 @@ ALLOWED = {
     "realtime/socket.py:_carry_all": "the boundary of a socket: logged, answered as `internal`",
     "realtime/forward.py:_carry_out": "whoever waits on another node must be answered; logged",
     "server/rest/problems.py:guarded": "the boundary of HTTP: logged with an incident, said as 500",
+    "server/mail.py:_handle": "one letter that cannot be sent stops no other; logged",
     "server/doctor/parts.py:_state": "the doctor reports whatever a driver raises",
 }
 
