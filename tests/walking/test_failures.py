@@ -4,11 +4,11 @@ Each test ends with the same questions: is the text what was shown, are the numb
 exactly that charged, do the books balance, is no hold left open.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncio
 import pytest
 
 from storage.ledger import wallets
