@@ -69,6 +69,8 @@ def _invalid(said: str, data: bytes, form: Format) -> ProductError:
     if not found:
         message, path = said, "$`"
     path = path.rstrip("`")
+    if "matching regex" in message:
+        message = "This may not contain a NUL character"
     if path == "$.type" and message.startswith("Invalid value"):
         return Invalid(
             f"There is no command {type_in(data, form)!r}.", code="unknown_type", path=path

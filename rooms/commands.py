@@ -4,13 +4,15 @@
 after a reconnect and on another node; without one the session and id stand in for it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
-Key = Annotated[str, Meta(min_length=1, max_length=128)]
-Text = Annotated[str, Meta(min_length=1, max_length=16_000)]
+NO_NUL: Final = r"^[^\x00]*$"  # PostgreSQL cannot store one
+
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL)]
+Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=NO_NUL)]
+Text = Annotated[str, Meta(min_length=1, max_length=16_000, pattern=NO_NUL)]
 Token = Annotated[str, Meta(min_length=1, max_length=4_096)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -86,7 +88,7 @@ class MessageReact(Command, frozen=True, kw_only=True, tag="message.react"):
     id: Id
     room: Id
     message: Id
-    reaction: Annotated[str, Meta(max_length=16)] | None = None
+    reaction: Annotated[str, Meta(max_length=16, pattern=NO_NUL)] | None = None
     key: Key | None = None
 
 

@@ -112,7 +112,7 @@ class Placing:
             raise TooLarge(
                 f"A message may have {longest} characters; this one has {len(text)}.", path="$.text"
             )
-        if not text.strip():
+        if not any(mark.isprintable() and mark != " " for mark in text):
             raise Invalid("A message needs words.", code="empty_message", path="$.text")
 
     async def _branch(self, head: str | None) -> list[Said]:

@@ -218,8 +218,8 @@ class ChatRoom:
     ) -> Asked:
         """Everything decided before a turn: the branch it stands on, the screen, the prompt."""
         plan = self._parts.plans[who.person.plan]
+        place = await self._placing.place(who, command)  # refused for its form, it counts nowhere
         await self._parts.entitled.turn(who, plan)
-        place = await self._placing.place(who, command)
         words = place.words
         companion = await self._companion(words)
         persona = await self._parts.personas.persona(companion)

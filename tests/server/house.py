@@ -1,10 +1,12 @@
 """Running the real `kindred` command in tests, and reading what it says line by line."""
 
 import os
+import queue
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,10 +35,20 @@ class House:
     def __init__(self, data: Path, *arguments: str) -> None:
         self.data = data
         self.lines: list[str] = []
+        self._unread: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "server.cli", "up", "--data", str(data), *arguments],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_plain(),
         )  # fmt: skip
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        """All the time: a full pipe would stop whoever writes to it."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            self._unread.put(line)
+        self._unread.put(None)
 
     def __enter__(self) -> "House":
         return self
@@ -52,9 +64,7 @@ class House:
 
     def until(self, pattern: str) -> str:
         """Read lines up to the one that matches; blocks, and fails with all of them at the end."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
+        while (line := self._unread.get()) is not None:
             if re.search(pattern, line):
                 return line
         raise AssertionError(f"it ended without {pattern!r}:\n" + "\n".join(self.lines))

@@ -82,6 +82,7 @@ def test_a_killed_gateway_comes_back_on_the_same_port(warm: Path) -> None:
         assert get(url) == 200, "the socket outlived it: the connection waited"
 
 
+@pytest.mark.timeout(150)
 def test_gateways_survive_a_killed_database_and_bus(warm: Path) -> None:
     house, url = up(warm)
     with house:
@@ -89,7 +90,12 @@ def test_gateways_survive_a_killed_database_and_bus(warm: Path) -> None:
         for program in ("postgres", "valkey-server"):
             house.child(program).kill()
             house.until("is back")
-            wait_for(lambda: get(url) == 200, seconds=30.0)
+            try:
+                wait_for(lambda: get(url) == 200, seconds=45.0)
+            except AssertionError:
+                raise AssertionError(
+                    f"not ready after {program}: " + "\n".join(house.lines)
+                ) from None
         assert house.child("server.gateway").pid == gateway
 
 
