@@ -59,7 +59,7 @@ def test_a_message_waiting_offline_survives_closing_the_app(visit: Tab) -> None:
 
 def test_losing_the_connection_during_a_reply_loses_and_repeats_no_word(visit: Tab) -> None:
     page = visit.chat()
-    visit.server.pace(gap_seconds=0.08, tokens=45)
+    visit.server.pace(gap_seconds=0.08, tokens=90)
     visit.say("Talk through the tunnel.")
     visit.begun(20)
     visit.context.set_offline(True)

@@ -34,7 +34,7 @@ def test_a_newcomer_signs_up_chooses_and_is_answered_word_by_word(visit) -> None
     expect(page.locator("li.m .said").first).not_to_be_empty()  # the greeting
     before = balance(page)
 
-    visit.server.pace(gap_seconds=0.06, tokens=30)
+    visit.server.pace(gap_seconds=0.06, tokens=80)
     visit.say("Good evening")
     page.locator(WRITING).wait_for()
     states = page.evaluate(
@@ -64,7 +64,7 @@ def test_a_newcomer_signs_up_chooses_and_is_answered_word_by_word(visit) -> None
 def test_the_price_stands_before_during_and_after_a_reply(visit) -> None:
     page = visit.chat()
     expect(page.locator("[data-price]")).to_have_text(re.compile(r"at most 0\.\d+ credits"))
-    visit.server.pace(gap_seconds=0.06, tokens=30)
+    visit.server.pace(gap_seconds=0.06, tokens=80)
     visit.say("What does this cost me?")
     running = re.compile(r"0\.\d+ of at most 0\.\d+ credits")
     expect(page.locator("[data-writing]")).to_contain_text(running)
@@ -170,7 +170,7 @@ def test_a_finished_reply_is_announced_once_and_not_word_by_word(visit) -> None:
             .observe(region, { childList: true, characterData: true, subtree: true });
         }"""
     )
-    visit.server.pace(gap_seconds=0.02, tokens=25)
+    visit.server.pace(gap_seconds=0.05, tokens=60)
     visit.say("Hello")
     expect(page.get_by_role("log")).to_have_attribute("aria-busy", "true")
     visit.answered()

@@ -5,7 +5,7 @@ from tests.browser.conftest import Tab
 
 def test_sending_during_a_reply_interrupts_it_and_the_next_answers_both(visit: Tab) -> None:
     page = visit.chat()
-    visit.server.pace(gap_seconds=0.08, tokens=60)
+    visit.server.pace(gap_seconds=0.08, tokens=600)
     visit.say("First.")
     visit.begun()
     visit.server.pace(gap_seconds=0.01, tokens=12)

@@ -19,7 +19,7 @@ OPERATIONS: Final = [
     for path, methods in sorted(DOCUMENT["paths"].items())
     for method, operation in sorted(methods.items())
 ]
-EXAMPLES: Final = 12 * len(OPERATIONS)
+EXAMPLES: Final = 6 * len(OPERATIONS)
 ROOM = "{a room of mine}"
 
 JUNK = st.one_of(
