@@ -139,22 +139,31 @@ class Realtime:
         self.spawn(self.tails.check_heads())
         self.wheel.add(self._look_at_heads, HEADS_SECONDS, now)
 
-    async def drain(self, seconds: float) -> None:
-        """Send everybody elsewhere, let replies finish, close in waves, disconnect."""
+    async def drain(self, seconds: float, leave_at_once: bool = False) -> None:
+        """Send everybody elsewhere, let replies finish, close in waves, disconnect.
+
+        `leave_at_once`: others serve already, so the sockets need not wait for the replies.
+        """
         notice = heard(encode_json(Reconnect(jitter_ms=JITTER_MS, reason="server restarting")))
         self.holder.draining = True
         for actor in self.registry:
             actor.hear(notice)
-        await self.holder.drain(seconds)
-        for i, socket in enumerate(tuple(self.sockets), 1):
-            socket.close(frames.CLOSE_GOING_AWAY)
-            if i % WAVE == 0:
-                await asyncio.sleep(WAVE_SECONDS)
+        if leave_at_once:
+            await asyncio.gather(self._close_in_waves(), self.holder.drain(seconds))
+        else:
+            await self.holder.drain(seconds)
+        await self._close_in_waves()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.bus.close()
+
+    async def _close_in_waves(self) -> None:
+        for i, socket in enumerate(tuple(self.sockets), 1):
+            socket.close(frames.CLOSE_GOING_AWAY)
+            if i % WAVE == 0:
+                await asyncio.sleep(WAVE_SECONDS)
 
     # --- what sockets ask
 

@@ -155,12 +155,12 @@ class LateRoutes(BaseRoute):
 def _drain_once(house: House) -> Any:
     drained = False
 
-    async def drain() -> None:
+    async def drain(*, leave_at_once: bool = False) -> None:
         nonlocal drained
         if not drained:
             drained = True
             house.draining = True
-            await house.realtime.drain(house.settings.server.drain_seconds)
+            await house.realtime.drain(house.settings.server.drain_seconds, leave_at_once)
 
     return drain
 

@@ -6,6 +6,7 @@ click command; nobody here knows who they are.
 
 import os
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -58,15 +59,21 @@ def load_settings(config: Path | None, **flags: Any) -> "Settings":
 
     A flag's name is its key with `__` for the dot.
     """
-    from config.load import load
     from config.problems import SettingsError
 
-    overrides = {name.replace("__", "."): value for name, value in flags.items()}
     try:
-        return load(config, os.environ, overrides)
+        return read_settings(config, **flags)
     except SettingsError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
+
+
+def read_settings(config: Path | None, **flags: Any) -> "Settings":
+    """The same, for whoever lives on when they are wrong. Raises SettingsError."""
+    from config.load import load
+
+    overrides = {name.replace("__", "."): value for name, value in flags.items()}
+    return load(config, os.environ, overrides)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -121,11 +128,27 @@ def up(
     from server.up import up as run
 
     cert, key = tls or (None, None)
-    settings = load_settings(
-        config, data=data, preset=preset, port=port, server__host=host,
-        server__gateways=gateways, server__tls_cert=cert, server__tls_key=key,
-    )  # fmt: skip
-    sys.exit(run(settings, roles or ROLES))
+    flags = {
+        "data": data, "preset": preset, "port": port, "server__host": host,
+        "server__gateways": gateways, "server__tls_cert": cert, "server__tls_key": key,
+    }  # fmt: skip
+    again = partial(read_settings, config, **flags)
+    sys.exit(run(load_settings(config, **flags), roles or ROLES, reload=again))
+
+
+@main.command()
+@config_option
+@data_option
+@click.option("--wait", default=300.0, show_default=True, help="Seconds to wait for the end.")
+def restart(config: Path | None, data: str | None, wait: float) -> None:
+    """Restart the gateways one after another, with the settings as they are now.
+
+    People are told to reconnect and carry on at the next gateway: no word is lost, replies
+    under way are finished. The database and the bus keep running.
+    """
+    from server.restart import restart_gateways
+
+    sys.exit(restart_gateways(load_settings(config, data=data), wait))
 
 
 @main.command()

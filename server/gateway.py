@@ -3,6 +3,7 @@
 Started by the supervisor as `python -m server.gateway`; its orders are in the environment.
 """
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -14,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from realtime.transports.uvicorn_socket import SocketProtocol
+from server.supervisor.gateways import HAND_OVER
 from server.supervisor.orders import GatewayOrders
 
 
@@ -24,19 +26,32 @@ class GatewayServer(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._ready_fd = ready_fd
+        self._handing_over = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then write the byte the supervisor waits for."""
+        asyncio.get_running_loop().add_signal_handler(HAND_OVER, self.hand_over)
         await super().startup(sockets)
         if self.started:
             os.write(self._ready_fd, b"1")
         os.close(self._ready_fd)
 
+    def hand_over(self) -> None:
+        """A successor serves already: send everybody there, and end."""
+        self._handing_over = True
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain (refuse new work, let replies finish), then close what is left."""
+        """Drain (refuse new work, let replies finish), then close what is left.
+
+        With a successor on the same socket, what is new goes there from now on.
+        """
+        if self._handing_over:
+            for server in self.servers:
+                server.close()
         drain = getattr(self._app.state, "drain", None)
         if drain is not None:
-            await drain()
+            await drain(leave_at_once=self._handing_over)
         await super().shutdown(sockets)
 
 

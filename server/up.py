@@ -14,13 +14,15 @@ import msgspec
 from msgspec import Struct
 
 from config.models import ModelSettings
+from config.problems import SettingsError
 from config.settings import Settings
 from server.supervisor.display import Display, print_failure
 from server.supervisor.folder import CannotStart, DataFolder, State, kindred_version
+from server.supervisor.gateways import Gateways
 from server.supervisor.keeper import ChildFailed, Keeper
 from server.supervisor.listening import open_sockets, shown_url
 from server.supervisor.orders import GatewayOrders
-from server.supervisor.parts import Gateway, ModelServer
+from server.supervisor.parts import ModelServer
 from server.supervisor.restarts import RestartPolicy
 from server.supervisor.supervisor import Supervisor
 from storage.database import DatabaseUnreachable, connect, ensure_database
@@ -48,8 +50,14 @@ class Launch:
     """One run of everything: what it is made of, and the steps that bring it up."""
 
     def __init__(
-        self, settings: Settings, folder: DataFolder, display: Display, roles: Collection[str]
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        display: Display,
+        roles: Collection[str],
+        reload: Callable[[], Settings],
     ) -> None:
+        """`reload` reads the settings anew, for a rolling restart; it may raise SettingsError."""
         self.settings = settings
         self.folder = folder
         self.display = display
@@ -67,7 +75,16 @@ class Launch:
         self.sockets = open_sockets(settings.server.host, settings.port, count)
         port = self.sockets[0].getsockname()[1] if self.sockets else settings.port
         self.url = shown_url(settings.server.host, port, tls=bool(settings.server.tls_cert))
-        self._gateways: list[Keeper] = []
+        self._reload = reload
+        self._renewals = 0
+        self._gateways = Gateways(
+            self.sockets,
+            folder.path / "logs",
+            display.say,
+            orders=self.orders,
+            bury=self._bury,
+            drain_seconds=settings.server.drain_seconds,
+        )
 
     async def start_stores(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """PostgreSQL and Valkey, at the same time."""
@@ -104,26 +121,25 @@ class Launch:
             self.folder.tell(self.state())
             self.display.say("Running without a gateway. Ctrl-C stops it.")
             return
-        logs = self.folder.path / "logs"
-        gateways = [
-            Gateway(number, listening, self.orders, logs)
-            for number, listening in enumerate(self.sockets, 1)
-        ]
-        self._gateways = [self._keeper(gateway) for gateway in gateways]
         with self.display.during("Starting the gateway ..."):
-            supervisor.start(tasks, self._gateways)
-            await supervisor.ready(self._gateways)
+            await self._gateways.start(supervisor, tasks)
             await until_it_answers(self.settings.server.host, self.url)
         self.folder.tell(self.state())
         self.display.announce(self.url, self.notes())
 
-    def _keeper(self, gateway: Gateway) -> Keeper:
-        return Keeper(
-            gateway,
-            self.display.say,
-            stop_seconds=self.settings.server.drain_seconds + 5.0,
-            on_end=lambda: self._bury(gateway.node),
-        )
+    async def renew(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
+        """A rolling restart with the settings as they are now; bad ones change nothing."""
+        refused = ""
+        try:
+            self.settings = renewed(self.settings, self._reload())
+            self.display.say("Renewing the gateways, one after another ...")
+            await self._gateways.renew(supervisor, tasks)
+            self.display.say("All gateways were renewed.")
+        except (SettingsError, CannotStart, ChildFailed) as error:
+            refused = str(error)
+            self.display.say(f"The restart was given up: {refused}")
+        self._renewals += 1
+        self.folder.tell(msgspec.structs.replace(self.state(), refused=refused))
 
     def _bury(self, node: str) -> None:
         """Tell the others at once that a node is dead; by itself its key lives two seconds."""
@@ -152,6 +168,7 @@ class Launch:
             web_url=self.url,
             model_url=self.model.url if self.model else "",
             model_key=self.model.key if self.model else "",
+            renewals=self._renewals,
         )
 
     def notes(self) -> list[str]:
@@ -194,7 +211,8 @@ def require_urls(settings: Settings) -> None:
 def embedded_stores(settings: Settings, data: Path) -> tuple[Postgres | None, Valkey | None]:
     """The stores that are ours to start: those without a URL in the settings."""
     database, bus, server = settings.database, settings.bus, settings.server
-    connections = database.pool_size * server.gateways + _SPARE_CONNECTIONS
+    # One more than there are gateways: in a rolling restart two share a place for a while.
+    connections = database.pool_size * (server.gateways + 1) + _SPARE_CONNECTIONS
     postgres = Postgres(data, connections=connections, memory_mb=database.memory_mb)
     return (
         None if database.url else postgres,
@@ -281,14 +299,29 @@ def check_tls(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, server=server)
 
 
-def up(settings: Settings, roles: Collection[str] = ROLES, display: Display | None = None) -> int:
+def renewed(old: Settings, new: Settings) -> Settings:
+    """New settings, where a running house can take them: its port and its stores stay."""
+    kept = msgspec.structs.replace(new.server, host=old.server.host, gateways=old.server.gateways)
+    return check_tls(
+        msgspec.structs.replace(
+            new, data=old.data, port=old.port, server=kept, database=old.database, bus=old.bus
+        )
+    )
+
+
+def up(
+    settings: Settings,
+    roles: Collection[str] = ROLES,
+    display: Display | None = None,
+    reload: Callable[[], Settings] | None = None,
+) -> int:
     """Run everything in the foreground until told to stop. Returns the exit status."""
     display = display or Display()
     folder = DataFolder(Path(settings.data))
     try:
         settings = check_tls(settings)
         folder.claim()
-        launch = Launch(settings, folder, display, roles)
+        launch = Launch(settings, folder, display, roles, reload or (lambda: settings))
     except (CannotStart, StoreFailed) as error:
         print_failure(str(error))
         folder.release()
@@ -303,6 +336,8 @@ async def _run(launch: Launch) -> int:
     launch.display.say(f"Kindred {kindred_version()}, data in {launch.folder.path}")
     supervisor = Supervisor(launch.display.say)
     supervisor.listen_to_signals()
+    if "gateway" in launch.roles:
+        supervisor.renew_by(launch.renew)
     steps = [launch.start_stores, launch.migrate, launch.start_model, launch.start_gateways]
     status = await supervisor.run(steps)
     if supervisor.failure:

@@ -4,12 +4,19 @@ What a person may see is decided above; the statements here only take it as `rat
 the asking person's id. Text search is PostgreSQL's own, name before tags before the rest.
 """
 
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from msgspec import Struct
 
 from storage.statements import sql
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Writer = asyncpg.Pool | PoolConnectionProxy[asyncpg.Record]
 
 
 class CompanionRow(Struct, frozen=True, kw_only=True):
@@ -146,11 +153,21 @@ MET = sql(
     """,
 )
 
+CAST_LOCK = sql("cast_lock", "SELECT pg_advisory_xact_lock(7_207_001)")
+
 _LISTS = {"popular": LIST_POPULAR, "newest": LIST_NEWEST, "name": LIST_BY_NAME}
 
 
+@asynccontextmanager
+async def cast_to_ourselves(db: asyncpg.Pool) -> "AsyncIterator[Writer]":
+    """Nobody else loads the cast meanwhile: gateways that start together take turns."""
+    async with db.acquire() as connection, connection.transaction():
+        await connection.execute(CAST_LOCK)
+        yield connection
+
+
 async def upsert_companion(
-    db: asyncpg.Pool,
+    db: "Writer",
     companion: str,
     doc: dict[str, Any],
     digest: str,
@@ -176,7 +193,7 @@ async def upsert_companion(
     return written is not None
 
 
-async def retire_all_but(db: asyncpg.Pool, kept: list[str]) -> list[str]:
+async def retire_all_but(db: "Writer", kept: list[str]) -> list[str]:
     """Take companions out of the lists that are shipped no more; rooms with them live on."""
     return [record["companion"] for record in await db.fetch(RETIRE, kept)]
 

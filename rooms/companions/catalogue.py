@@ -99,13 +99,14 @@ class Catalogue:
         """Bring the shipped cast into the database; returns how many documents changed."""
         cast = self.cast = read_cast(self._cast)
         changed = 0
-        for companion in cast:
-            doc = msgspec.to_builtins(companion)
-            digest = digest_of(companion)
-            changed += await store.upsert_companion(
-                self._db, companion.id, doc, digest, search_words(companion)
-            )
-        retired = await store.retire_all_but(self._db, [companion.id for companion in cast])
+        async with store.cast_to_ourselves(self._db) as db:
+            for companion in cast:
+                doc = msgspec.to_builtins(companion)
+                digest = digest_of(companion)
+                changed += await store.upsert_companion(
+                    db, companion.id, doc, digest, search_words(companion)
+                )
+            retired = await store.retire_all_but(db, [companion.id for companion in cast])
         self._kept.clear()
         logger.info("cast loaded", companions=len(cast), changed=changed, retired=len(retired))
         return changed

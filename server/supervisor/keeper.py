@@ -43,7 +43,7 @@ class Keeper:
     """One child, for as long as `run` runs. `say` takes sentences for the terminal.
 
     A `needed` child that cannot start at first ends everything; `on_end` is called each time
-    a child that had started has ended.
+    a child that had started has ended. One on `trial` that never comes up ends nothing else.
     """
 
     def __init__(
@@ -54,14 +54,18 @@ class Keeper:
         policy: RestartPolicy | None = None,
         stop_seconds: float = 10.0,
         needed: bool = True,
+        trial: bool = False,
         on_end: Callable[[], object] = lambda: None,
     ) -> None:
         self.part = part
         self.first_ready = asyncio.Event()
+        self.decided = asyncio.Event()  # it came up, or (on trial) never will
+        self.why_not = ""
         self.stop_seconds = stop_seconds
         self._policy = policy or RestartPolicy()
         self._say = say
         self._needed = needed
+        self._trial = trial
         self._on_end = on_end
         self._told = ""
         self._stopping = asyncio.Event()
@@ -73,6 +77,16 @@ class Keeper:
     def pid(self) -> int | None:
         """The child's process, while it lives."""
         return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether it may still be given up without harm to the others."""
+        return self._trial and not self.first_ready.is_set()
+
+    def give_up(self, why: str) -> None:
+        """It never came up."""
+        self.why_not = why
+        self.decided.set()
 
     async def run(self) -> None:
         """Keep the child alive until `stop`. Raises ChildFailed."""
@@ -118,6 +132,7 @@ class Keeper:
         await self._until_ready()
         if self.pid and not self._stopping.is_set():
             self.first_ready.set()
+            self.decided.set()
             self._told = ""
             if again or not self._needed:
                 self._say(f"{self._title} is {'back' if again else 'ready'}.")
@@ -141,13 +156,13 @@ class Keeper:
                 raise failure(self._title, self._command.log)
             await asyncio.wait([self._ended], timeout=self.part.check_seconds)
 
-    async def stop(self) -> None:
-        """End the child, politely at first; returns when it has ended."""
+    async def stop(self, how: signal.Signals | None = None) -> None:
+        """End the child, politely at first (by `how`); returns when it has ended."""
         self._stopping.set()
         if self._ended is None or self._command is None or self._process is None:
             return
         if self._process.poll() is None:
-            self._process.send_signal(self._command.stop)
+            self._process.send_signal(how or self._command.stop)
         done, _ = await asyncio.wait([self._ended], timeout=self.stop_seconds)
         if not done:
             self._say(f"{self._title} did not end in {self.stop_seconds:.0f} seconds: ending it.")

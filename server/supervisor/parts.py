@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from server.supervisor.orders import GatewayOrders
@@ -45,14 +45,16 @@ class Gateway:
         listening: socket.socket,
         orders: Callable[[int, int, str], GatewayOrders],
         logs: Path,
+        lives: Iterator[int],
     ) -> None:
+        """`lives` numbers the lives of all gateways of this run: no two share a node's name."""
         self.name = f"gateway {number}"
         self.node = ""
         self._number = number
         self._listening = listening
         self._orders = orders
         self._logs = logs
-        self._lives = 0
+        self._lives = lives
         self._pipe: tuple[int, int] | None = None
 
     def prepare(self) -> None:
@@ -60,8 +62,8 @@ class Gateway:
         self._close_pipe()
         self._pipe = os.pipe()
         os.set_blocking(self._pipe[0], False)
-        self._lives += 1
-        self.node = f"{socket.gethostname()}-{os.getpid()}-{self._number}-{self._lives}"
+        life = next(self._lives)
+        self.node = f"{socket.gethostname()}-{os.getpid()}-{self._number}-{life}"
 
     def command(self) -> Command:
         """Start `python -m server.gateway` with its orders."""

@@ -19,6 +19,9 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._forced = False
         self.failure: str | None = None
+        self._renew: Step | None = None
+        self._renewing: asyncio.Task[None] | None = None
+        self._tasks: asyncio.TaskGroup | None = None
 
     def request_stop(self) -> None:
         """Begin to stop; called again, end everything at once."""
@@ -35,10 +38,25 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.request_stop)
+        loop.add_signal_handler(signal.SIGUSR1, self.request_renewal)
+
+    def renew_by(self, step: "Step") -> None:
+        """What a rolling restart is."""
+        self._renew = step
+
+    def request_renewal(self) -> None:
+        """Begin a rolling restart; one at a time, and none while stopping."""
+        going = self._renewing is not None and not self._renewing.done()
+        if self._renew is None or self._tasks is None or going or self._stop.is_set():
+            self._say("No rolling restart now: one is under way, or nothing runs yet.")
+            return
+        work = self._unless_stopped(self._renew(self, self._tasks))
+        self._renewing = self._tasks.create_task(work, name="rolling restart")
 
     async def run(self, steps: "Sequence[Step]") -> int:
         """Take the steps, then serve until told to stop. Returns the exit status."""
         async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             try:
                 for step in steps:
                     await self._unless_stopped(step(self, tasks))
@@ -57,6 +75,12 @@ class Supervisor:
         for keeper in keepers:
             tasks.create_task(self._keep(keeper), name=f"keep-{keeper.part.name}")
 
+    def forget(self, keeper: Keeper) -> None:
+        """A child that has ended for good."""
+        for wave in self._waves:
+            if keeper in wave:
+                wave.remove(keeper)
+
     async def ready(self, keepers: Sequence[Keeper]) -> None:
         """Wait until each of them has served for the first time."""
         await asyncio.gather(*(keeper.first_ready.wait() for keeper in keepers))
@@ -65,7 +89,10 @@ class Supervisor:
         try:
             await keeper.run()
         except ChildFailed as error:
-            self._fail(error)
+            if keeper.on_trial:
+                keeper.give_up(str(error))
+            else:
+                self._fail(error)
 
     def _fail(self, error: ChildFailed) -> None:
         if self.failure is None and not self._stop.is_set():

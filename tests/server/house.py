@@ -32,13 +32,14 @@ def _plain() -> dict[str, str]:
 class House:
     """A running `kindred up`."""
 
-    def __init__(self, data: Path, *arguments: str) -> None:
+    def __init__(self, data: Path, *arguments: str, **environment: str) -> None:
         self.data = data
         self.lines: list[str] = []
         self._unread: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "server.cli", "up", "--data", str(data), *arguments],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_plain(),
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**_plain(), **environment},
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -1,5 +1,6 @@
 """The catalogue loads the cast once, finds people by what is remembered of them, keeps doors."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,12 @@ async def test_loading_twice_changes_nothing(database: asyncpg.Pool) -> None:
     catalogue = Catalogue(database, PLANS, lambda: 0)
     assert await catalogue.load_cast() == 12
     assert await catalogue.load_cast() == 0
+
+
+@pytest.mark.stores
+async def test_gateways_that_start_together_load_it_once(database: asyncpg.Pool) -> None:
+    catalogues = [Catalogue(database, PLANS, lambda: 0) for _ in range(4)]
+    assert sum(await asyncio.gather(*(one.load_cast() for one in catalogues))) == 12
 
 
 @pytest.mark.stores
