@@ -41,6 +41,9 @@ class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reply_tokens: the longest reply, whatever the provider allows.
     prompt_tokens: the budget of a compiled prompt.
     turn_seconds: the longest a turn may take.
+    people_per_room: people in one room at most.
+    companions_per_room: companions in one room at most.
+    companion_turns: replies of companions in a row, after each message of a person.
     live_rooms: rooms kept in memory per node; the idlest leave first.
     hold_seconds: life of a hold; it is renewed every third of it while a turn runs.
     disclosure_seconds: how long a conversation may go on before it is said again that it is an AI.
@@ -50,6 +53,9 @@ class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reply_tokens: int = 512
     prompt_tokens: int = 4_096
     turn_seconds: float = 180.0
+    people_per_room: int = 32
+    companions_per_room: int = 8
+    companion_turns: int = 3
     live_rooms: int = 10_000
     hold_seconds: int = 90
     disclosure_seconds: int = 10_800

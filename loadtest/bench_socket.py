@@ -93,8 +93,11 @@ def _node(url: str) -> Realtime:
     async def floor(_: str) -> int:
         return 0
 
-    async def rooms_of(person: str) -> list[str]:
-        return [ROOM] if person.startswith("u_in") else []
+    async def rooms_of(person: str) -> dict[str, str]:
+        return {ROOM: ""} if person.startswith("u_in") else {}
+
+    async def admit(*_: object) -> str:
+        return ""
 
     async def nothing(*_: object) -> None: ...
 
@@ -119,7 +122,7 @@ def _node(url: str) -> Realtime:
         open_room=open_room,
         fence_floor=floor,
         rooms_of=rooms_of,
-        admit=nothing,
+        admit=admit,
         leave=nothing,
         wallet_of=wallet,
         notices_of=notices,
@@ -245,7 +248,7 @@ def _rss_kib(pid: int) -> int:
 
 
 @contextlib.contextmanager
-def _bus(url: str) -> Iterator[str]:
+def bus(url: str) -> Iterator[str]:
     if url:
         yield url
         return
@@ -287,7 +290,7 @@ def main() -> int:
     parser.add_argument("--json", default="", help="where to write the figures")
     options = parser.parse_args()
     listening = socket.create_server(("127.0.0.1", 0), backlog=1_024)
-    with _bus(options.url) as url:
+    with bus(options.url) as url:
         server = multiprocessing.get_context("fork").Process(target=serve, args=(url, listening))
         server.start()
         try:

@@ -49,6 +49,7 @@ class Upstream(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._left = 0
         self.gone = asyncio.Event()
+        self.asked = ""  # the last request's body, for tests of what a model is shown
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -68,6 +69,7 @@ class Upstream(asyncio.Protocol):
             if line.startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
         if len(rest) >= length:
+            self.asked = rest[:length].decode(errors="replace")
             self._buffer = rest[length:]
             self._answer(head)
 

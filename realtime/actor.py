@@ -5,7 +5,7 @@ put into each socket's outbox by reference, then every socket is flushed once. N
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,7 +13,7 @@ import structlog
 
 from realtime.orders import Kick, Left, Order, Replaced
 from realtime.tails import TO_NODES, Tails
-from realtime.told import Heard, Told
+from realtime.told import Heard, Told, place_in
 from storage.bus.ports import BusDown, Place
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Actor:
         "_joining",
         "_logs",
         "_scheduled",
+        "_since",
         "_spawn",
         "_tails",
         "person",
@@ -51,6 +52,7 @@ class Actor:
         self._logs: list[str] = []
         self._following = asyncio.Lock()
         self._joining: dict[str, list[Told]] = {}  # rooms being joined, and what came meanwhile
+        self._since: dict[str, Place] = {}  # of rooms this person came into later
         self._scheduled = False
 
     @property
@@ -58,8 +60,12 @@ class Actor:
         """The rooms this person's sockets follow."""
         return [log for log in self._logs if log != self.person]
 
-    async def follow(self, logs: Sequence[str]) -> None:
-        """Follow these as well; positions are known when this returns. Raises BusDown."""
+    async def follow(self, logs: Mapping[str, Place | None]) -> None:
+        """Follow these as well; positions are known when this returns. Raises BusDown.
+
+        With each comes from where on it is this person's, None for the beginning.
+        """
+        self._since.update({log: since for log, since in logs.items() if since is not None})
         async with self._following:
             new = [log for log in dict.fromkeys(logs) if log not in self._logs]
             if new:
@@ -72,8 +78,12 @@ class Actor:
         """Where each followed log was delivered up to; what is not there has no entries yet."""
         return {log: place for log in self._logs if (place := self._tails.place(log)) is not None}
 
-    async def join(self, room: str) -> None:
-        """A room this person came into: their sockets are shown it from its log's beginning."""
+    async def join(self, room: str, since: Place | None) -> None:
+        """A room this person came into: their sockets are shown its log from `since` on."""
+        if since is not None:
+            self._since[room] = since
+        else:
+            self._since.pop(room, None)
         while self.sockets:
             try:
                 async with self._following:
@@ -93,7 +103,10 @@ class Actor:
             self._logs.append(room)
             place = self._tails.place(room)
             if place is not None and place.pos:
-                for told in await self._tails.after(room, 0, LOG_MAX):
+                since = self._since.get(room)
+                here = since is not None and since.generation == place.generation
+                begin = since.pos if since is not None and here else 0
+                for told in await self._tails.after(room, begin, LOG_MAX):
                     self._show(told)
                 self._joining[room] = [t for t in self._joining[room] if _later(t, place)]
         except BusDown:
@@ -110,6 +123,7 @@ class Actor:
         if room in self._logs and room != self.person:
             self._logs.remove(room)
             self._tails.unfollow([room], self.entry, self.hear)
+            self._since.pop(room, None)
 
     def end(self) -> None:
         """The last socket is gone."""
@@ -128,13 +142,16 @@ class Actor:
     def _show(self, told: Told) -> None:
         if told.to and (told.to != self.person or told.to == TO_NODES):
             return
+        if self._since and not told.visible(self.person, self._since.get(told.log)):
+            return
         for socket in self.sockets:
             socket.put(told)
         self._schedule()
         if told.log == self.person and told.event.startswith(_ROOM_UPDATED):
-            room = msgspec.json.decode(told.event)["room"]["id"]
+            event = msgspec.json.decode(told.event)
+            room = event["room"]["id"]
             if room not in self._logs:
-                self._spawn(self.join(room))
+                self._spawn(self.join(room, place_in(event.get("since", ""))))
 
     def hear(self, heard: Heard) -> None:
         """Something ephemeral."""

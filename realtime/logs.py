@@ -6,15 +6,16 @@ Logged before shown: delivery on this node happens on the append's answer, elsew
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import structlog
 
 from realtime.codec import encode_json
-from realtime.orders import Kick, Order, encode_order
+from realtime.orders import Kick, Left, Order, encode_order
 from realtime.tails import ORDER_MARK, TO_NODES, Tails
-from rooms.events import ReplyDelta, ReplyDone, ReplyStarted, RoomEvent
+from realtime.told import seat_place
+from rooms.events import ReplyDelta, ReplyDone, ReplyStarted, RoomEvent, RoomLeft
 from rooms.ports import LogStale, LogStalled, Metered, Telling, Unfinished
 from storage.bus.ports import Bus, BusDown, Place, StaleFence, Wanted
 
@@ -144,6 +145,16 @@ class RoomPen:
             left.append(Unfinished(metered, kept.companion, kept.parent, kept.continues, text))
         return left
 
+    async def place(self) -> str:
+        """See the port."""
+        if self._known is None:
+            try:
+                head = await self._bus.head(self.room)
+            except BusDown as error:
+                raise LogStalled(self.room) from error
+            self._known = Place(head.generation, head.pos)
+        return seat_place(self._known)
+
     def mention(self, event: RoomEvent) -> None:
         """See the port."""
         payload = encode_json(event)
@@ -163,6 +174,14 @@ class AccountPen:
         tells of is in the database."""
         if not await self._append(person, Wanted(now_ms(), "", "", encode_json(event))):
             logger.warning("an account event was not told")
+
+    async def left(self, person: str, room: str, reason: Literal["left", "removed"]) -> None:
+        """See the port. In the log, so that no node misses it."""
+        payload = encode_order(Left(room))
+        self._tails.on_order(person, payload)
+        if not await self._append(person, Wanted(now_ms(), TO_NODES, "", payload)):
+            logger.warning("other nodes were not told that somebody left a room")
+        await self.tell(person, RoomLeft(room=room, reason=reason))
 
     async def kick(self, person: str, session: str | None, code: int, reason: str) -> None:
         """See the port. Here at once; elsewhere through the log, so that no node misses it."""

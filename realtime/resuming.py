@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -32,9 +32,17 @@ class Missed(Struct, frozen=True):
 
 
 async def missed(
-    tails: Tails, live: dict[str, Place], logs: Sequence[str], person: str, kept: Kept, seq: int
+    tails: Tails,
+    live: dict[str, Place],
+    logs: Mapping[str, Place | None],
+    person: str,
+    kept: Kept,
+    seq: int,
 ) -> Missed:
-    """What comes after frame `seq`, up to `live`. Raises NotResumable and BusDown."""
+    """What comes after frame `seq`, up to `live`. Raises NotResumable and BusDown.
+
+    `logs`: from where on each is this person's, None for the beginning.
+    """
     record = decode_record(kept.record)
     if seq < record.acked:
         raise NotResumable("window")
@@ -42,7 +50,10 @@ async def missed(
     if found is None:
         raise NotResumable("seq_ahead")
     read = await asyncio.gather(
-        *(_after(tails, log, found.get(log), live.get(log), person) for log in logs)
+        *(
+            _after(tails, log, found.get(log), live.get(log), person, since)
+            for log, since in logs.items()
+        )
     )
     base: dict[str, Place] = {}
     replays: list[list[Told]] = []
@@ -56,7 +67,12 @@ async def missed(
 
 
 async def _after(
-    tails: Tails, log: str, rest: Rest | None, live: Place | None, person: str
+    tails: Tails,
+    log: str,
+    rest: Rest | None,
+    live: Place | None,
+    person: str,
+    since: Place | None,
 ) -> tuple[Place | None, list[Told]]:
     """Where one log stood, and what this person may see of what came then."""
     if live is None:
@@ -64,7 +80,8 @@ async def _after(
             raise NotResumable("log_lost")
         return None, []
     if rest is None:
-        rest = Rest(live.generation, 0, 0)
+        here = since is not None and since.generation == live.generation
+        rest = Rest(live.generation, min(since.pos, live.pos) if since and here else 0, 0)
     if rest.generation != live.generation or rest.after > live.pos:
         raise NotResumable("log_lost")
     if rest.after == live.pos:
@@ -76,7 +93,7 @@ async def _after(
         raise NotResumable("window")
     # What came since `live` is held by the socket, and follows.
     entries = [t for t in entries if t.pos <= live.pos and t.generation == live.generation]
-    visible = [told for told in entries if told.visible(person)]
+    visible = [told for told in entries if told.visible(person, since)]
     if rest.visible > len(visible):
         raise NotResumable("seq_ahead")
     shown = visible[rest.visible - 1].pos if rest.visible else rest.after

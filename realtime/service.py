@@ -5,8 +5,8 @@ server/wiring.py makes one and hands in what lies above: who signs in, which roo
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Final, Literal
 
 import structlog
 from starlette.routing import BaseRoute
@@ -22,14 +22,14 @@ from realtime.registry import Registry
 from realtime.session import Rules
 from realtime.socket import Socket
 from realtime.tails import Tails
-from realtime.told import heard
+from realtime.told import heard, place_in
 from realtime.transports import sse, websocket
 from realtime.wheel import Wheel
 from rooms.commands import Answer, RoomCommand
 from rooms.events import Notice, Presence, Reconnect
 from rooms.ports import Authenticate, OpenRoom, Principal
 from rooms.shapes import Wallet
-from storage.bus.ports import Bus
+from storage.bus.ports import Bus, Place
 
 logger = structlog.get_logger(__name__)
 JITTER_MS: Final = 2_000
@@ -53,8 +53,8 @@ class Realtime:
         authenticate: Authenticate,
         open_room: OpenRoom,
         fence_floor: Callable[[str], Awaitable[int]],
-        rooms_of: Callable[[str], Awaitable[list[str]]],
-        admit: Callable[[Principal, str], Awaitable[Any]],
+        rooms_of: Callable[[str], Awaitable[Mapping[str, str]]],
+        admit: Callable[[Principal, str], Awaitable[str]],
         leave: Callable[[Principal, str], Awaitable[None]],
         wallet_of: Callable[[Principal], Awaitable[Wallet]],
         notices_of: Callable[[Principal], list[Notice]],
@@ -62,6 +62,7 @@ class Realtime:
         demo_model: bool,
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
+        """`rooms_of` and `admit` say from where on a room's log is a person's (told.seat_place)."""
         self.node = node
         self.settings = settings
         self.rules = Rules(
@@ -184,9 +185,10 @@ class Realtime:
             ),
         )
 
-    async def logs_of(self, who: Principal) -> list[str]:
-        """The logs a person's sessions follow: their own, and their rooms'."""
-        return [who.person.id, *await self._rooms_of(who.person.id)]
+    async def logs_of(self, who: Principal) -> dict[str, Place | None]:
+        """The logs a person's sessions follow, their own and their rooms', and from where on."""
+        rooms = await self._rooms_of(who.person.id)
+        return {who.person.id: None, **{room: place_in(seat) for room, seat in rooms.items()}}
 
     def replaced(self, who: Principal, session: str, owner: str) -> None:
         """A session goes on under `owner`; whoever had it is closed with 4009."""

@@ -6,7 +6,7 @@ realtime/sending.py (numbers).
 
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -29,11 +29,11 @@ from realtime.session import (
     not_signed_in,
     refusal,
 )
-from realtime.told import Heard, Told
+from realtime.told import Heard, Told, place_in
 from rooms.commands import Answer, Auth, PresenceSet, Resume, RoomJoin, RoomLeave
 from rooms.errors import Forbidden, ProductError, TooMany, Unauthorized, Unavailable
 from rooms.ports import Principal
-from storage.bus.ports import BusDown
+from storage.bus.ports import BusDown, Place
 from storage.database import DATABASE_AWAY
 from storage.ids import new_id
 
@@ -203,8 +203,8 @@ class Socket:
         command = order.command
         match command:
             case RoomJoin(room=room):
-                await self._node.admit(who, room)
-                await actor.join(room)
+                since = await self._node.admit(who, room)
+                await actor.join(room, place_in(since))
             case RoomLeave(room=room):
                 await self._node.leave_room(who, room)
             case PresenceSet(status=status):
@@ -287,7 +287,7 @@ class Socket:
         self._go(session, epoch, who, frame)
 
     async def _take_up(
-        self, who: Principal, actor: Actor, resume: Resume, logs: Sequence[str]
+        self, who: Principal, actor: Actor, resume: Resume, logs: Mapping[str, Place | None]
     ) -> str | None:
         """Carry a session on; or say why that cannot be."""
         node, owner, person = self._node, secrets.token_hex(8), who.person.id

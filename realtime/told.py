@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from realtime.codec import Format, encode_json, number_json, number_pack, repacked
-from storage.bus.ports import Entry, Wanted
+from storage.bus.ports import Entry, Place, Wanted
 
 
 class Told:
@@ -27,8 +27,13 @@ class Told:
         self.merged = False
         self._packed: bytes | None = None
 
-    def visible(self, person: str) -> bool:
-        """Whether this person may see it; what is private to somebody else takes no number."""
+    def visible(self, person: str, since: Place | None = None) -> bool:
+        """Whether this person may see it; what is private to somebody else takes no number.
+
+        `since`: what lies up to there was said before they came.
+        """
+        if since is not None and self.pos <= since.pos and self.generation == since.generation:
+            return False
         return not self.to or self.to == person
 
     def frame(self, seq: int, form: Format) -> bytes:
@@ -57,6 +62,17 @@ def joined(deltas: Sequence[Told]) -> Told:
     )
     told.merged = True
     return told
+
+
+def seat_place(place: Place) -> str:
+    """A place in a log as a member's seat keeps it."""
+    return f"{place.generation}:{place.pos}" if place.generation else ""
+
+
+def place_in(seat: str) -> Place | None:
+    """The place a seat keeps; None for the beginning."""
+    generation, _, pos = seat.rpartition(":")
+    return Place(generation, int(pos)) if generation and pos.isdigit() else None
 
 
 class Heard:

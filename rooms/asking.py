@@ -116,14 +116,4 @@ def digest_of(command: Command) -> bytes:
     return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).digest()
 
 
-def who_answers(text: str, companions: list[tuple[str, str]], last: str | None) -> str:
-    """The companion (id, name) who answers: the one mentioned as @name, else the last speaker."""
-    lowered = text.lower()
-    for companion, name in companions:
-        if f"@{name.lower()}" in lowered:
-            return companion
-    ids = [companion for companion, _ in companions]
-    return last if last in ids else ids[0]
-
-
 Mode = Literal["send", "edit", "again", "continue"]

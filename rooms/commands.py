@@ -133,6 +133,18 @@ class PresenceSet(Command, frozen=True, kw_only=True, tag="presence"):
     id: Id | None = None
 
 
+class MembersChange(Command, frozen=True, kw_only=True, tag="members.change"):
+    """Who is in a room and on what terms. Asked over REST, carried to the room's holder."""
+
+    id: Id
+    room: Id
+    act: Literal["join", "leave", "remove", "mute", "unmute", "companion", "terms"]
+    member: Annotated[str, Meta(max_length=64)] = ""
+    invitation: Annotated[str, Meta(max_length=128)] = ""
+    payer: Literal["sender", "owner"] | None = None
+    shares_history: bool | None = None
+
+
 RoomCommand = (
     MessageSend
     | MessageEdit
@@ -142,6 +154,7 @@ RoomCommand = (
     | BranchSelect
     | TypingSet
     | ReadSet
+    | MembersChange
 )
 AnyCommand = (
     Auth

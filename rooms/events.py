@@ -87,9 +87,29 @@ class Presence(Event, frozen=True, kw_only=True, tag="presence"):
 
 
 class RoomUpdated(Event, frozen=True, kw_only=True, tag="room.updated"):
-    """The room's title, status, members or branch changed; on a person's own log: a room is new."""
+    """The room's title, status, members or branch changed; on a person's own log: a room is new.
+
+    `since` is where its log begins for this person, if not at the beginning.
+    """
 
     room: Room
+    since: str | UnsetType = UNSET
+
+
+class RoomLeft(Event, frozen=True, kw_only=True, tag="room.left"):
+    """This person is in the room no more."""
+
+    room: str
+    reason: Literal["left", "removed"]
+
+
+class RoomInvited(Event, frozen=True, kw_only=True, tag="room.invited"):
+    """Somebody invites this person; accept by the invitation's id."""
+
+    invitation: str
+    title: str
+    by: str
+    expires_at: int
 
 
 class WalletUpdated(Event, frozen=True, kw_only=True, tag="wallet.updated"):
@@ -135,6 +155,8 @@ RoomEvent = (
     | Read
     | Presence
     | RoomUpdated
+    | RoomLeft
+    | RoomInvited
     | WalletUpdated
     | WalletLow
     | Notice
@@ -142,4 +164,14 @@ RoomEvent = (
     | Reconnect
 )
 EPHEMERAL = (Typing, Read, Presence, AuthExpiring, Reconnect)
-DURABLE = (MessageCreated, MessageUpdated, ReplyDone, RoomUpdated, WalletUpdated, WalletLow, Notice)
+DURABLE = (
+    MessageCreated,
+    MessageUpdated,
+    ReplyDone,
+    RoomUpdated,
+    RoomLeft,
+    RoomInvited,
+    WalletUpdated,
+    WalletLow,
+    Notice,
+)

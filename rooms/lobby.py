@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 import asyncpg
-from msgspec import Struct
+import msgspec
+from msgspec import UNSET, Struct
 
 from config.plans import Plan
 from rooms.errors import Forbidden, Invalid, NotFound, PaymentRequired
@@ -71,10 +72,7 @@ class Lobby:
         if not companions:
             raise Invalid("Name at least one companion.", path="$.companions")
         await self._check_quota(who)
-        cards = [await self._cards.card(companion, who) for companion in companions]
-        blocked = await safety.blocks_of(self._db, who.person.id)
-        if any(card.id in blocked for card in cards):
-            raise Forbidden("You have blocked this companion.", code="companion_blocked")
+        cards = [await self.open_card(who, companion) for companion in companions]
         room = new_id("r", self._now_ms)
         greetings = [
             Greeting(new_id("m", self._now_ms), card.id, await self._cards.greeting(card.id, who))
@@ -108,12 +106,14 @@ class Lobby:
     ) -> tuple[list[Room], bool]:
         """The person's rooms, the liveliest first, and whether there are more."""
         rows = await rooms.list_rooms(self._db, who.person.id, status, limit + 1, offset)
-        shown = [await self._view(row) for row in rows[:limit]]
+        person = who.person.id
+        shown = [await self._view(row, _since(row, person)) for row in rows[:limit]]
         return shown, len(rows) > limit
 
     async def show(self, who: Principal, room: str) -> Room:
         """One room of the person's."""
-        return await self._view(await self.admit(who, room))
+        row = await self.admit(who, room)
+        return await self._view(row, _since(row, who.person.id))
 
     async def admit(self, who: Principal, room: str) -> RoomRow:
         """The room, if the person is in it; a stranger learns nothing, not even that it exists."""
@@ -128,7 +128,7 @@ class Lobby:
     ) -> Page:
         """A page of the branch in use, the newest first to come, in reading order."""
         row = await self.admit(who, room)
-        since = next(m.since_n for m in row.members if m.member == who.person.id)
+        since = _since(row, who.person.id)
         found = await messages.branch(
             self._db,
             row.home,
@@ -153,17 +153,47 @@ class Lobby:
                 shown += await self._shown(row, [message])
         return shown
 
+    async def seat(self, who: Principal, room: str) -> str:
+        """Admit somebody, and say from where on the room's log is theirs."""
+        row = await self.admit(who, room)
+        return next(m.since_log for m in row.members if m.member == who.person.id)
+
+    async def companion_names(self, row: RoomRow) -> list[str]:
+        """The companions of a room, by name."""
+        ids = [m.member for m in row.members if m.kind == "companion"]
+        cards = await self._cards.cards(ids)
+        return [cards[one].name for one in ids if one in cards]
+
+    async def open_card(self, who: Principal, companion: str) -> CompanionCard:
+        """The card of a companion this person may talk to and has not blocked."""
+        card = await self._cards.card(companion, who)
+        if card.id in await safety.blocks_of(self._db, who.person.id):
+            raise Forbidden("You have blocked this companion.", code="companion_blocked")
+        return card
+
+    async def tell_everyone(self, room: str) -> None:
+        """Tell each member how the room is now, as they may see it."""
+        row = await rooms.find_room(self._db, room)
+        if row is None:
+            return
+        shown = await self._view(row)
+        for member in row.members:
+            if member.kind != "person":
+                continue
+            last = shown.last_message
+            hidden = last is not None and last.n <= member.since_n
+            view = msgspec.structs.replace(shown, last_message=None) if hidden else shown
+            since = member.since_log or UNSET
+            await self._account_log.tell(member.member, RoomUpdated(room=view, since=since))
+
     async def change(
         self, who: Principal, room: str, title: str | None, status: str | None
     ) -> Room:
         """Rename, end or archive a room; told to everyone in it."""
         row = await self.admit(who, room)
         await rooms.set_room(self._db, row.home, room, title, status)
-        changed = await self.show(who, room)
-        for member in changed.members:
-            if member.kind == "person":
-                await self._account_log.tell(member.id, RoomUpdated(room=changed))
-        return changed
+        await self.tell_everyone(room)
+        return await self.show(who, room)
 
     async def report(
         self, who: Principal, room: str, message: str, reason: Reason, note: str
@@ -171,7 +201,7 @@ class Lobby:
         """Keep a report with a sealed copy of the words; returns its id."""
         row = await self.admit(who, room)
         found = await messages.find_message(self._db, row.home, room, message)
-        if found is None:
+        if found is None or found.n <= _since(row, who.person.id):
             raise NotFound("There is no such message in this room.", code="message_not_found")
         report = new_id("rp", self._now_ms)
         await safety.report_message(
@@ -184,11 +214,11 @@ class Lobby:
         act = safety.block_companion if blocked else safety.unblock_companion
         await act(self._db, who.person.id, companion)
 
-    async def _view(self, row: RoomRow) -> Room:
+    async def _view(self, row: RoomRow, since_n: int = 0) -> Room:
         ids = [m.member for m in row.members if m.kind == "companion"]
         cards = await self._cards.cards(ids)
         last = await messages.branch(self._db, row.home, row.room, row.head, limit=1)
-        shown = await self._shown(row, last)
+        shown = await self._shown(row, [one for one in last if one.n > since_n])
         return Room(
             id=row.room,
             title=row.title,
@@ -202,6 +232,7 @@ class Lobby:
             head=row.head,
             last_message=shown[0] if shown else None,
             replying=self._replying(row.room),
+            shares_history=row.shares_history,
             spent_microcredits=row.spent,
         )
 
@@ -210,6 +241,11 @@ class Lobby:
         cards = await self._cards.cards(ids)
         people = {m.member: m.name for m in row.members if m.kind == "person"}
         return [message_of(m, row.room, _sender(m, cards, people)) for m in found]
+
+
+def _since(row: RoomRow, person: str) -> int:
+    """Messages up to this number are not for this person."""
+    return next((m.since_n for m in row.members if m.member == person), 0)
 
 
 def _sender(row: MessageRow, cards: dict[str, CompanionCard], people: dict[str, str]) -> Sender:
@@ -222,12 +258,20 @@ def _sender(row: MessageRow, cards: dict[str, CompanionCard], people: dict[str, 
 
 def _member(row: rooms.MemberRow, cards: dict[str, CompanionCard]) -> Member:
     if row.kind == "person":
-        return Member(kind="person", id=row.member, name=row.name, read_n=row.read_n)
+        return Member(
+            kind="person",
+            id=row.member,
+            name=row.name,
+            read_n=row.read_n,
+            role="owner" if row.role == "owner" else "member",
+            muted=row.muted,
+        )
     card = cards.get(row.member)
     return Member(
         kind="companion",
         id=row.member,
         name=card.name if card else "",
+        muted=row.muted,
         portrait=card.portrait if card else None,
         hue=card.hue if card else None,
     )

@@ -45,9 +45,15 @@ class Placing:
         self._settings = settings
 
     async def place(
-        self, who: Principal, command: MessageSend | MessageEdit | ReplyCreate
+        self, who: Principal, command: MessageSend | MessageEdit | ReplyCreate, since_n: int = 0
     ) -> Place:
-        """The place of a command. Raises NotFound, Forbidden, Conflict, TooLarge."""
+        """The place of a command. Raises NotFound, Forbidden, Conflict, TooLarge.
+
+        `since_n`: messages up to there do not exist for this person.
+        """
+        named = command.parent if isinstance(command, MessageSend) else command.message
+        if since_n and named is not None and (await self.message(named)).n <= since_n:
+            raise NotFound("There is no such message in this room.", code="message_not_found")
         match command:
             case MessageSend(text=text, parent=parent):
                 return await self._of_new_words(text, parent)
@@ -121,11 +127,15 @@ class Placing:
             Said(
                 "person" if row.sender_kind == "person" else "companion",
                 row.words,
-                "" if row.sender_kind == "person" else row.sender,
+                row.sender,
             )
             for row in rows
             if row.words and row.status not in {"moderated", "deleted"}
         ]
+
+    async def after(self, reply: str, words: str) -> Place:
+        """Where a companion speaks who takes up another's words."""
+        return Place(branch=await self._branch(reply), words=words, parent=reply)
 
     async def message(self, message: str) -> MessageRow:
         """A message of this room. Raises NotFound."""

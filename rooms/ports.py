@@ -62,6 +62,9 @@ class RoomLog(Protocol):
     async def unfinished(self) -> "list[Unfinished]":
         """Replies an earlier holder began in this log and never ended."""
 
+    async def place(self) -> str:
+        """Where the log ends now, as members' seats keep it. Raises LogStalled."""
+
     def mention(self, event: RoomEvent) -> None:
         """Send an ephemeral event (typing, read) to whoever is there; never logged."""
 
@@ -71,6 +74,9 @@ class AccountLog(Protocol):
 
     async def tell(self, person: str, event: RoomEvent) -> None:
         """Log an event for one person."""
+
+    async def left(self, person: str, room: str, reason: "Literal['left', 'removed']") -> None:
+        """A person is in a room no more: all their devices stop following it, and are told."""
 
     async def kick(self, person: str, session: str | None, code: int, reason: str) -> None:
         """Close a person's sockets (one sign-in's, or all) on every node, at once."""

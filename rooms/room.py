@@ -15,10 +15,12 @@ import structlog
 
 from config.plans import Plan
 from config.sockets import RoomSettings
-from rooms.asking import Asked, digest_of, who_answers
+from rooms.asker import Asker
+from rooms.asking import Asked, digest_of
 from rooms.commands import (
     Answer,
     BranchSelect,
+    MembersChange,
     MessageEdit,
     MessageReact,
     MessageSend,
@@ -28,24 +30,21 @@ from rooms.commands import (
     RoomCommand,
     TypingSet,
 )
-from rooms.dialogue.prompt import Compiled, Persona, Said
-from rooms.errors import Conflict, Forbidden, NotFound, ProductError
-from rooms.events import MessageUpdated, Notice, Read, Typing
-from rooms.moderation.care import care_for
-from rooms.placing import Place, Placing
-from rooms.ports import LogStale, Memory, Principal, Recall, RoomLog, Telling
-from rooms.prompting import compile_for
-from rooms.shapes import Message, Person, Sender
+from rooms.dialogue.prompt import Persona
+from rooms.errors import Conflict, NotFound, ProductError
+from rooms.events import MessageUpdated, Read, Typing
+from rooms.members import Members
+from rooms.placing import Placing
+from rooms.ports import LogStale, Principal, Recall, RoomLog
+from rooms.shapes import Message, Sender
 from rooms.tree import Tree, message_of
 from rooms.turn import Turn, TurnParts
-from storage.ids import new_id
 from storage.messages import MessageRow, find_message, newest_leaf, react
 from storage.rooms import RoomRow, answered, set_head, set_read
-from storage.safety import count_crisis
 
 logger = structlog.get_logger(__name__)
 ANSWERS_KEPT: Final = 256
-DISCLOSE_EVERY_MS: Final = 3 * 3_600_000
+TYPING_EVERY_MS: Final = 3_000
 
 
 class Personas(Protocol):
@@ -80,19 +79,24 @@ class ChatRoom:
     """See rooms/ports.py `LiveRoom` for the promises."""
 
     def __init__(self, row: RoomRow, tree: Tree, log: RoomLog, parts: RoomParts) -> None:
-        self.row = row
+        self._members = Members(row, log, parts.db, parts.settings)
         self._tree = tree
         self._log = log
         self._parts = parts
         self._placing = Placing(row.home, row.room, tree, parts.db, parts.settings)
         self._order = asyncio.Lock()
+        self._changing = asyncio.Lock()  # who is in the room, one change at a time
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
         self._answers: OrderedDict[tuple[str, str], tuple[bytes, Answer]] = OrderedDict()
         self._joined: dict[tuple[str, str], asyncio.Future[Answer]] = {}
-        self._disclosed_at_ms: dict[str, int] = {}
-        self._people = {m.member for m in row.members if m.kind == "person"}
-        self._companions = [m.member for m in row.members if m.kind == "companion"]
+        self._asker = Asker(parts, self._members, tree, self._placing)
+        self._typed_at_ms: dict[str, int] = {}
+
+    @property
+    def row(self) -> RoomRow:
+        """The room as it is stored, with its present members."""
+        return self._members.row
 
     @property
     def idle(self) -> bool:
@@ -106,8 +110,10 @@ class ChatRoom:
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """Carry out one command of a member; see rooms/commands.py for what each means."""
-        if who.person.id not in self._people:
-            raise NotFound("There is no such room.", code="room_not_found")
+        if isinstance(command, MembersChange):
+            async with self._changing:
+                return await self._members.change(who, command, self._parts.now_ms())
+        self._members.check_in(who.person.id)
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
                 return await self._once(who, command, key)
@@ -118,7 +124,7 @@ class ChatRoom:
             case BranchSelect(message=message):
                 return await self._select(message)
             case TypingSet(on=on):
-                self._log.mention(Typing(room=self.row.room, person=who.person.id, on=on))
+                self._type(who.person.id, on=on)
                 return Answer()
             case ReadSet(n=n):
                 n = min(n, self._tree.n)
@@ -175,7 +181,7 @@ class ChatRoom:
                 return _same((stored[0], Answer(**stored[1])), digest)
             self._task.cancel()
             await asyncio.wait([self._task])
-        asked = await self._ask(who, command, key, digest)
+        asked = await self._asker.ask(who, command, key, digest)
         turn = Turn(asked, self._log, self._parts.turn)
         self._turn = turn
         self._task = asyncio.create_task(self._run(turn), name=f"turn {asked.reply}")
@@ -196,113 +202,42 @@ class ChatRoom:
                 asked.message.text,
             )
 
-    async def _run(self, turn: Turn) -> None:
-        """The turn's task: what it leaves behind joins the branch."""
+    async def _run(self, first: Turn) -> None:
+        """The turn's task: what it leaves behind joins the branch, and others may take it up."""
+        spoken: list[str] = []
+        turn: Turn | None = first
         try:
-            delivered = await turn.run()
-            if delivered is not None and delivered.reply is not None:
-                self._tree.add(delivered.reply)
-                self._parts.personas.count_reply(delivered.reply.sender.id)
+            while turn is not None:
+                self._turn = turn
+                delivered = await turn.run()
+                if delivered is None or delivered.reply is None:
+                    return
+                reply = delivered.reply
+                self._tree.add(reply)
+                self._parts.personas.count_reply(reply.sender.id)
+                spoken.append(reply.sender.id)
+                turn = await self._taken_up(first.asked, turn.asked, reply, spoken)
+        except ProductError as refused:
+            logger.info("nobody took a reply up", room=self.row.room, code=refused.code)
         except LogStale:
             logger.info("a turn ended because the room moved", room=self.row.room)
         finally:
             self._turn = None
             self._task = None
 
-    async def _ask(
-        self,
-        who: Principal,
-        command: MessageSend | MessageEdit | ReplyCreate,
-        key: str,
-        digest: bytes,
-    ) -> Asked:
-        """Everything decided before a turn: the branch it stands on, the screen, the prompt."""
-        plan = self._parts.plans[who.person.plan]
-        place = await self._placing.place(who, command)  # refused for its form, it counts nowhere
-        await self._parts.entitled.turn(who, plan)
-        words = place.words
-        companion = await self._companion(words)
-        persona = await self._parts.personas.persona(companion)
-        verdict = self._parts.turn.screen.screen(words, minor=who.minor, from_person=True)
-        if verdict.action == "block":
-            raise Forbidden(
-                "This cannot be said here. Nothing was sent or charged.", code="content_blocked"
-            )
-        notices, fixed = self._notices(who), ""
-        if verdict.action == "crisis" and place.message is not None:
-            care = care_for(who.person.country, who.person.language)
-            await count_crisis(self._parts.db, verdict.category or "self_harm")
-            fixed = care.reply
-            notice = Notice(kind="crisis", text=care.notice, links=care.links, room=self.row.room)
-            notices = (*notices, notice)
-        memories = await self._recall(who, companion, words, plan)
-        return Asked(
-            who=who,
-            payer=who.person.id if self.row.payer == "sender" else self.row.payer,
-            plan=plan,
-            home=self.row.home,
-            room=self.row.room,
-            companion=companion,
-            companion_name=persona.name,
-            reply=new_id("m", self._parts.now_ms),
-            hold=new_id("h", self._parts.now_ms),
-            key=key,
-            digest=digest,
-            compiled=self._compile(who.person, persona, place, memories, plan),
-            message=place.message,
-            parent=place.message.id if place.message else place.parent,
-            continues=place.continues,
-            begun=place.begun,
-            siblings=place.siblings,
-            memories=memories,
-            notices=notices,
-            fixed_reply=fixed,
-        )
-
-    async def _companion(self, words: str) -> str:
-        """Who answers; the ledger refuses one whom the person has blocked."""
-        named = [
-            (companion, (await self._parts.personas.persona(companion)).name)
-            for companion in self._companions
-        ]
-        return who_answers(words, named, self._tree.last_companion)
-
-    async def _recall(
-        self, who: Principal, companion: str, words: str, plan: Plan
-    ) -> tuple[Memory, ...]:
-        if plan.recall <= 0 or not words:
-            return ()
-        found = await self._parts.recall.recall(who.person.id, companion, words, plan.recall)
-        shown = {row.message for row in self._tree.recent(plan.context_messages)}
-        return tuple(memory for memory in found if memory.id not in shown)
-
-    def _compile(
-        self,
-        person: Person,
-        persona: Persona,
-        place: Place,
-        memories: tuple[Memory, ...],
-        plan: Plan,
-    ) -> Compiled:
-        said = list(place.branch)
-        if place.message is not None:
-            said.append(Said("person", place.message.text, person.display_name))
-        several = len(self._people) + len(self._companions) > 2
-        return compile_for(
-            self._parts, person, persona, said, memories, plan, place.begun, several=several
-        )
-
-    def _notices(self, who: Principal) -> tuple[Notice, ...]:
-        """The AI disclosure: at the first turn here, and every three hours of going on."""
-        person, now_ms = who.person.id, self._parts.now_ms()
-        told = self._disclosed_at_ms.get(person)
-        if told is not None and now_ms - told < DISCLOSE_EVERY_MS:
-            return ()
-        self._disclosed_at_ms[person] = now_ms
-        text = "You are talking with an AI companion, not a person."
-        if told is not None:
-            text += " You have been talking for a while; a short break does good."
-        return (Notice(kind="disclosure", text=text, room=self.row.room),)
+    async def _taken_up(
+        self, first: Asked, last: Asked, reply: Message, spoken: list[str]
+    ) -> Turn | None:
+        """The turn of the companion who speaks next, if one does."""
+        if reply.status != "completed" or len(self._members.voices) < 2:
+            return None
+        said = "\n".join(part.text for part in reply.parts)
+        asked = await self._asker.follow(first, last, reply.id, said, spoken)
+        if asked is None:
+            return None
+        turn = Turn(asked, self._log, self._parts.turn)
+        turn.opened.add_done_callback(_retrieved)  # nobody waits for its answer
+        return turn
 
     # --- commands that do not
 
@@ -312,6 +247,14 @@ class ChatRoom:
             self._task.cancel()
             await asyncio.wait([self._task])
         return Answer(reply=reply)
+
+    def _type(self, person: str, *, on: bool) -> None:
+        """Writing is shown for 6 s; to say so more often than every 3 s is not passed on."""
+        now_ms = self._parts.now_ms()
+        if on and now_ms - self._typed_at_ms.get(person, 0) < TYPING_EVERY_MS:
+            return
+        self._typed_at_ms[person] = now_ms if on else 0
+        self._log.mention(Typing(room=self.row.room, person=person, on=on))
 
     async def _react(self, who: Principal, command: MessageReact) -> Answer:
         changed = await react(
@@ -327,7 +270,8 @@ class ChatRoom:
             raise NotFound("There is no such message in this room.", code="message_not_found")
         row = await self._placing.message(command.message)
         message = message_of(row, self.row.room, await self._sender(row))
-        await self._log.append([Telling(MessageUpdated(room=self.row.room, message=message))])
+        event = MessageUpdated(room=self.row.room, message=message)
+        await self._log.append(self._members.told_of(event, message.n))
         return Answer(message=command.message)
 
     async def stored(self, message: str) -> Message | None:
@@ -341,8 +285,7 @@ class ChatRoom:
         if row.sender_kind == "companion":
             name = (await self._parts.personas.persona(row.sender)).name
             return Sender(kind="companion", id=row.sender, name=name)
-        names = {m.member: m.name for m in self.row.members}
-        return Sender(kind="person", id=row.sender, name=names.get(row.sender, ""))
+        return Sender(kind="person", id=row.sender, name=self._members.names.get(row.sender, ""))
 
     async def _select(self, message: str) -> Answer:
         """Walk to another alternative: the branch goes on from its newest leaf."""
@@ -358,7 +301,8 @@ class ChatRoom:
             self._tree.walk(leaf)
             row = await self._placing.message(leaf)
             shown = message_of(row, room, await self._sender(row))
-            await self._log.append([Telling(MessageUpdated(room=room, message=shown))])
+            event = MessageUpdated(room=room, message=shown)
+            await self._log.append(self._members.told_of(event, shown.n))
         return Answer(message=leaf)
 
 

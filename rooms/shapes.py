@@ -134,12 +134,17 @@ class Member(Shape, frozen=True, kw_only=True):
     id: str
     name: str
     read_n: int = 0
+    role: Literal["owner", "member"] = "member"
+    muted: bool = False
     portrait: str | None = None
     hue: int | None = None
 
 
 class Room(Shape, frozen=True, kw_only=True):
-    """A room as its members see it. `head` is the last message of the branch in use."""
+    """A room as its members see it. `head` is the last message of the branch in use.
+
+    `payer` is `sender` (whoever causes a turn pays for it) or the id of the owner who pays for all.
+    """
 
     id: str
     title: str
@@ -153,6 +158,7 @@ class Room(Shape, frozen=True, kw_only=True):
     head: str | None = None
     last_message: Message | None = None
     replying: str | None = None
+    shares_history: bool = False
     spent_microcredits: int = 0
 
 

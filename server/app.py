@@ -18,7 +18,18 @@ from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
 from rooms.dialogue.router import build_router
-from server.api import api_keys, auth, companions, meta, openai, privacy, rooms, users, wallet
+from server.api import (
+    api_keys,
+    auth,
+    companions,
+    members,
+    meta,
+    openai,
+    privacy,
+    rooms,
+    users,
+    wallet,
+)
 from server.headers import SecurityHeaders
 from server.house import House
 from server.housekeeping import keep_house
@@ -38,6 +49,7 @@ REST = [
     privacy.routes,
     companions.routes,
     rooms.routes,
+    members.routes,
     wallet.routes,
     meta.routes,
 ]

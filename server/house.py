@@ -8,6 +8,7 @@ from config.settings import Settings
 from media.avatar.portraits import Portraits
 from realtime.service import Realtime
 from rooms.companions.catalogue import Catalogue
+from rooms.company import Company
 from rooms.credits.wallet import Credits
 from rooms.dialogue.router import Router
 from rooms.lobby import Lobby
@@ -31,6 +32,7 @@ class House:
     credits: Credits
     limits: RequestLimits
     lobby: Lobby
+    company: Company
     router: Router
     room_parts: RoomParts
     realtime: Realtime

@@ -12,6 +12,7 @@ from config.settings import Settings
 from media.avatar.portraits import Portraits
 from realtime.service import Realtime
 from rooms.companions.catalogue import Catalogue
+from rooms.company import Company
 from rooms.credits.entitlements import Entitlements
 from rooms.credits.wallet import Credits
 from rooms.dialogue.router import Router
@@ -36,7 +37,7 @@ from storage import sign_ins
 from storage.bus.valkey import ValkeyBus
 from storage.limits import Allowed, LimitUnknown, RateLimits
 from storage.messages import branch
-from storage.rooms import fence_of, find_room, leave_room, raise_fence, room_ids_of
+from storage.rooms import fence_of, find_room, raise_fence, room_ids_of
 
 logger = structlog.get_logger(__name__)
 DRAWN_AHEAD = (256, 96, 512)  # cards, avatars, panels: in the order they are met
@@ -87,8 +88,9 @@ class Wiring:
             now_ms,
             realtime.holder.replying,
         )
-        realtime.admit = lobby.admit
-        realtime.leave = self._leave
+        company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
+        realtime.admit = lobby.seat
+        realtime.leave = company.leave
         realtime.authenticate = accounts.authenticate
         realtime.ended = accounts.revoked.add
         return House(
@@ -102,6 +104,7 @@ class Wiring:
             credits=credits,
             limits=RequestLimits(self._rates, settings.api),
             lobby=lobby,
+            company=company,
             router=router,
             room_parts=parts,
             realtime=realtime,
@@ -137,7 +140,7 @@ class Wiring:
         async def open_room(room: str, log: RoomLog) -> LiveRoom:
             return await self._open_room(room, log, parts, credits)
 
-        async def not_yet(*_: object) -> None:
+        async def not_yet(*_: object) -> str:
             raise NotFound("The server is starting.", retryable=True)
 
         origins = [settings.server.public_url] if settings.server.public_url else []
@@ -156,7 +159,7 @@ class Wiring:
             fence_floor=lambda room: fence_of(self.db, room),
             rooms_of=lambda person: room_ids_of(self.db, person),
             admit=not_yet,
-            leave=not_yet,
+            leave=not_yet,  # type: ignore[arg-type]  # likewise
             wallet_of=credits.balance,
             notices_of=_disclosure,
             own_origins=[*origins, *settings.server.allowed_origins],
@@ -190,11 +193,6 @@ class Wiring:
             now_ms=now_ms,
             explicit_offered=self.settings.features.explicit_content,
         )
-
-    async def _leave(self, who: Principal, room: str) -> None:
-        row = await find_room(self.db, room)
-        if row is not None:
-            await leave_room(self.db, row.home, room, who.person.id)
 
     async def _take(self, key: str, count: int, seconds: float) -> Allowed:
         """Count against a plan; while the bus is away nobody is refused for it."""

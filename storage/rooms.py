@@ -20,6 +20,9 @@ class MemberRow(Struct, frozen=True, kw_only=True):
     name: str
     since_n: int
     read_n: int
+    role: str = "member"
+    muted: bool = False
+    since_log: str = ""
 
 
 class RoomRow(Struct, frozen=True, kw_only=True):
@@ -37,15 +40,18 @@ class RoomRow(Struct, frozen=True, kw_only=True):
     spent: int
     created_at: int
     updated_at: int
+    shares_history: bool = False
     members: tuple[MemberRow, ...] = ()
     unread: int = 0
 
 
 _COLUMNS = """r.home, r.room, r.title, r.status, r.payer, r.n, r.changes, r.fence, r.head, r.spent,
+    r.shares_history,
     (extract(epoch FROM r.created_at) * 1000)::bigint AS created_at,
     (extract(epoch FROM r.updated_at) * 1000)::bigint AS updated_at,
     (SELECT jsonb_agg(jsonb_build_object('kind', m.kind, 'member', m.member,
-            'name', coalesce(p.display_name, ''), 'since_n', m.since_n, 'read_n', m.read_n)
+            'name', coalesce(p.display_name, ''), 'since_n', m.since_n, 'read_n', m.read_n,
+            'role', m.role, 'muted', m.muted, 'since_log', m.since_log)
             ORDER BY m.kind DESC, m.joined_at, m.member)
        FROM members m LEFT JOIN people p ON m.kind = 'person' AND p.person = m.member
       WHERE m.home = r.home AND m.room = r.room AND m.left_at IS NULL) AS members"""
@@ -58,7 +64,8 @@ CREATE_ROOM = sql(
         VALUES ($1, $2, $3, $4, cardinality($6::text[]), cardinality($6::text[]),
                 ($6::text[])[cardinality($6::text[])])
     ), people_in AS (
-        INSERT INTO members (home, room, kind, member) VALUES ($1, $2, 'person', $1)
+        INSERT INTO members (home, room, kind, member, role)
+        VALUES ($1, $2, 'person', $1, 'owner')
     ), companions_in AS (
         INSERT INTO members (home, room, kind, member)
         SELECT $1, $2, 'companion', unnest($5::text[])
@@ -94,7 +101,7 @@ LIST_ROOMS = sql(
 
 ROOM_IDS_OF = sql(
     "room_ids_of",
-    "SELECT room FROM members WHERE member = $1 AND kind = 'person' AND left_at IS NULL "
+    "SELECT room, since_log FROM members WHERE member = $1 AND kind = 'person' AND left_at IS NULL "
     "ORDER BY joined_at DESC LIMIT $2",
 )
 
@@ -124,12 +131,6 @@ SET_HEAD = sql(
 FENCE_OF = sql("fence_of", "SELECT fence FROM rooms WHERE room = $1")
 
 RAISE_FENCE = sql("raise_fence", "UPDATE rooms SET fence = $2 WHERE room = $1 AND fence < $2")
-
-LEAVE_ROOM = sql(
-    "leave_room",
-    "UPDATE members SET left_at = now() WHERE home = $1 AND room = $2 AND kind = 'person' "
-    "AND member = $3 AND left_at IS NULL",
-)
 
 ANSWERED = sql("answered", "SELECT digest, answer FROM commands WHERE person = $1 AND key = $2")
 
@@ -188,9 +189,10 @@ async def list_rooms(
     return [_room(record) for record in await db.fetch(LIST_ROOMS, person, status, limit, offset)]
 
 
-async def room_ids_of(db: asyncpg.Pool, person: str, limit: int = 1000) -> list[str]:
-    """The rooms a person is in, the newest first."""
-    return [record["room"] for record in await db.fetch(ROOM_IDS_OF, person, limit)]
+async def room_ids_of(db: asyncpg.Pool, person: str, limit: int = 1000) -> dict[str, str]:
+    """The rooms a person is in, the newest first, and from where on their logs are theirs."""
+    found = await db.fetch(ROOM_IDS_OF, person, limit)
+    return {record["room"]: record["since_log"] for record in found}
 
 
 async def count_rooms(db: asyncpg.Pool, person: str) -> int:
@@ -223,11 +225,6 @@ async def fence_of(db: asyncpg.Pool, room: str) -> int:
 async def raise_fence(db: asyncpg.Pool, room: str, fence: int) -> None:
     """Shut out every holder with a lower fence."""
     await db.execute(RAISE_FENCE, room, fence)
-
-
-async def leave_room(db: asyncpg.Pool, home: str, room: str, person: str) -> None:
-    """A person leaves; what they wrote stays."""
-    await db.execute(LEAVE_ROOM, home, room, person)
 
 
 async def answered(db: asyncpg.Pool, person: str, key: str) -> tuple[bytes, dict[str, Any]] | None:

@@ -122,8 +122,17 @@ class Credits:
             words=message.text if message else "",
             edited=bool(message and message.siblings),
         )
-        async with self._refusals(asked.plan):
-            opened = await self._surely(lambda: turns.open_turn(self._db, turn))
+        try:
+            async with self._refusals(asked.plan):
+                opened = await self._surely(lambda: turns.open_turn(self._db, turn))
+        except PaymentRequired as refused:
+            if asked.payer == asked.who.person.id:
+                raise
+            raise PaymentRequired(
+                "The owner pays in this room, and has not enough credits for this.",
+                code="payer_out_of_credits",
+                details={"payer": asked.payer},
+            ) from refused
         if opened.outcome == "key_reused":
             raise Conflict("This key was used for something else.", code="key_reused", path="$.key")
         answer = msgspec.convert(opened.answer, Answer)

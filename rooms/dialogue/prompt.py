@@ -86,6 +86,11 @@ MANNER = (
     "no headings. Ask at most one question. Remember what was said and take it up."
 )
 
+COMPANY = (
+    "Several are here, and each line begins with its speaker's name. Write only your own words, "
+    "without your name before them. To hand on to another companion, write @ and their name."
+)
+
 
 def compile_prompt(scene: Scene, budget: Budget, count: CountTokens) -> Compiled:
     """Lay out `scene` within `budget`; every section is listed with its tokens."""
@@ -129,6 +134,8 @@ def _full_head(scene: Scene) -> list[tuple[str, str]]:
             f"({scene.language}) unless they write in another. For them it is {scene.local_time}.",
         )
     )
+    if scene.several_people:
+        head.append(("company", COMPANY))
     return head
 
 

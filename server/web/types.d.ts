@@ -262,10 +262,27 @@ export interface Presence {
   status: "online" | "away" | "offline";
 }
 
-/** The room's title, status, members or branch changed; on a person's own log: a room is new. */
+/** The room's title, status, members or branch changed; on a person's own log: a room is new. `since` is where its log begins for this person, if not at the beginning. */
 export interface RoomUpdated {
   type: "room.updated";
   room: Room;
+  since?: string;
+}
+
+/** This person is in the room no more. */
+export interface RoomLeft {
+  type: "room.left";
+  room: string;
+  reason: "left" | "removed";
+}
+
+/** Somebody invites this person; accept by the invitation's id. */
+export interface RoomInvited {
+  type: "room.invited";
+  invitation: string;
+  title: string;
+  by: string;
+  expires_at: number;
 }
 
 export interface WalletUpdated {
@@ -358,7 +375,7 @@ export interface Message {
   key: string | null;
 }
 
-/** A room as its members see it. `head` is the last message of the branch in use. */
+/** A room as its members see it. `head` is the last message of the branch in use. `payer` is `sender` (whoever causes a turn pays for it) or the id of the owner who pays for all. */
 export interface Room {
   id: string;
   title: string;
@@ -372,6 +389,7 @@ export interface Room {
   head: string | null;
   last_message: Message | null;
   replying: string | null;
+  shares_history: boolean;
   spent_microcredits: number;
 }
 
@@ -421,6 +439,8 @@ export interface Member {
   id: string;
   name: string;
   read_n: number;
+  role: "owner" | "member";
+  muted: boolean;
   portrait: string | null;
   hue: number | null;
 }
@@ -459,6 +479,8 @@ export type ServerFrame =
   | Read
   | Presence
   | (RoomUpdated & Numbered)
+  | (RoomLeft & Numbered)
+  | (RoomInvited & Numbered)
   | (WalletUpdated & Numbered)
   | (WalletLow & Numbered)
   | (Notice & Numbered)

@@ -50,8 +50,8 @@ class World:
         self.carried: list[tuple[str, str]] = []  # (node, key) of every command done
         self.expires: dict[str, int] = {}
 
-    async def rooms_of(self, person: str) -> list[str]:
-        return [room for room, people in self.members.items() if person in people]
+    async def rooms_of(self, person: str) -> dict[str, str]:
+        return {room: "" for room, people in self.members.items() if person in people}
 
     async def authenticate(self, token: str) -> Principal:
         """`u_ann` or `u_ann/another-sign-in`; anything else is nobody."""
@@ -171,8 +171,9 @@ def realtime_on(bus: Bus, world: World, name: str, **settings: float) -> Realtim
     async def floor(_: str) -> int:
         return 0
 
-    async def admit(who: Principal, room: str) -> None:
+    async def admit(who: Principal, room: str) -> str:
         world.members[room].add(who.person.id)
+        return ""
 
     async def leave(who: Principal, room: str) -> None:
         world.members[room].discard(who.person.id)

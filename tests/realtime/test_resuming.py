@@ -19,7 +19,7 @@ def kept(acked: int, log: str, base: dict[str, Place], *anchors: Anchor) -> Kept
 
 async def resume(node: Node, what: Kept, seq: int, *logs: str) -> Missed:
     live = {log: place for log in logs if (place := node.tails.place(log)) is not None}
-    return await missed(node.tails, live, logs, "u_me", what, seq)
+    return await missed(node.tails, live, dict.fromkeys(logs), "u_me", what, seq)
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ async def test_what_comes_next_is_found_by_counting_from_the_anchor(node: Node) 
 async def test_entries_that_come_while_reading_are_not_replayed_too(node: Node) -> None:
     record = kept(0, "", {}, Anchor(1, "r_1", "g1", 3))
     live = {"r_1": Place("g1", 10)}
-    resuming = asyncio.ensure_future(missed(node.tails, live, ["r_1"], "u_me", record, 1))
+    resuming = asyncio.ensure_future(missed(node.tails, live, {"r_1": None}, "u_me", record, 1))
     for pos in (11, 12):
         done = await node.bus.append("r_1", 1, [Wanted(1, "", "", b"{}")], {})
         node.tails.deliver("r_1", done.generation, pos, [Wanted(1, "", "", b"{}")])
     assert [told.pos for told in (await resuming).replay] == [4, 5, 6, 7, 8, 9, 10]
-    again = await missed(node.tails, live, ["r_1"], "u_me", record, 7)
+    again = await missed(node.tails, live, {"r_1": None}, "u_me", record, 7)
     assert [told.pos for told in again.replay] == [10]
 
 
@@ -84,3 +84,11 @@ def test_logs_are_woven_by_time_and_never_turned_round() -> None:
     b = [told("b", 1, 7), told("b", 2, 20)]
     woven = [(t.log, t.pos) for t in in_order([a, b])]
     assert woven == [("b", 1), ("a", 1), ("a", 2), ("b", 2), ("a", 3)]
+
+
+async def test_a_room_one_came_into_later_is_read_from_there_on(node: Node) -> None:
+    live, fresh = {"r_1": Place("g1", 10)}, kept(0, "", {})
+    found = await missed(node.tails, live, {"r_1": Place("g1", 8)}, "u_me", fresh, 0)
+    assert [told.pos for told in found.replay] == [9, 10]
+    elsewhere = {"r_1": Place("another generation", 8)}
+    assert len((await missed(node.tails, live, elsewhere, "u_me", fresh, 0)).replay) == 10
