@@ -40,6 +40,7 @@ from storage.bus.valkey import ValkeyBus
 from storage.embedded.child import end, spawn, tidy_sockets, wait_ready
 from storage.embedded.valkey import Valkey
 
+GAP_SECONDS: Final = 0.005
 ROOM: Final = "r_bench"
 WORDS: Final = "ten words that a companion might well say to you "
 
@@ -59,6 +60,7 @@ class BenchRoom:
         for i in range(count):
             delta = ReplyDelta(room=ROOM, reply="m_1", offset=i * len(WORDS), text=WORDS)
             await self._log.append([Telling(delta)])
+            await asyncio.sleep(GAP_SECONDS)
         await asyncio.sleep(0.2)
         return Answer(message=json.dumps(_cpu_seconds() - began))
 

@@ -136,8 +136,8 @@ class Actor:
         """A log's entry."""
         if self._joining and told.log in self._joining:
             self._joining[told.log].append(told)
-            return
-        self._show(told)
+        else:
+            self._show(told)
 
     def _show(self, told: Told) -> None:
         if told.to and (told.to != self.person or told.to == TO_NODES):
@@ -145,8 +145,9 @@ class Actor:
         if self._since and not told.visible(self.person, self._since.get(told.log)):
             return
         for socket in self.sockets:
-            socket.put(told)
-        self._schedule()
+            if not socket.out.send_now(told):
+                socket.out.put(told)
+                self._schedule()
         if told.log == self.person and told.event.startswith(_ROOM_UPDATED):
             event = msgspec.json.decode(told.event)
             room = event["room"]["id"]

@@ -80,6 +80,17 @@ class Numbering:
         self._log, self._generation, self._pos = log, generation, pos
         return Anchor(self.seq, log, generation, pos) if anchored else None
 
+    def next_of(self, log: str, generation: str, pos: int) -> int:
+        """The number of an entry that needs no anchor, or 0 and nothing done where it needs one."""
+        if log != self._log or generation != self._generation:
+            return 0
+        if pos == self._pos + 1 and self._runs:
+            self.seq += 1
+            self._pos = pos
+        else:
+            self.number(log, generation, pos, merged=False)
+        return self.seq
+
     def ack(self, seq: int) -> None:
         """Frames up to `seq` were received: nobody will ask for them again."""
         seq = min(seq, self.seq)

@@ -57,9 +57,11 @@ class Sender:
         "_held",
         "_identity",
         "_kept_at",
+        "_lane",
         "_node",
         "_numbering",
         "_outbox",
+        "direct",
         "flowing",
         "peer",
         "stuck_at",
@@ -70,6 +72,8 @@ class Sender:
     ) -> None:
         """`close` is asked for when the socket must not go on; it comes back as `end`."""
         self.peer = peer
+        self.direct: Callable[[int, Told], None] | None = None  # how to send past the outbox
+        self._lane: Callable[[int, Told], None] | None = None  # the same, while nothing waits
         self._close = close
         self.flowing = False  # events may go out
         self.stuck_at: float | None = None  # since when the transport takes nothing
@@ -88,13 +92,13 @@ class Sender:
 
     def end(self, code: int, reason: str) -> None:
         """Nothing more goes out but a goodbye, and nothing more waits."""
-        self.flowing, self._held, self._numbering = False, None, None
+        self.flowing, self._held, self._numbering, self._lane = False, None, None, None
         self._outbox = Outbox(0)
         self.peer.close(code, reason or frames.CLOSE_REASONS.get(code, ""))
 
     def lost(self) -> None:
         """There is nobody any more; the wheel may remember us a while, so let go of the rest."""
-        self.flowing, self._held, self._numbering = False, None, None
+        self.flowing, self._held, self._numbering, self._lane = False, None, None, None
         self.peer, self._outbox = Nobody(), Outbox(0)
 
     def is_another(self, session: str, owner: str) -> bool:
@@ -140,8 +144,32 @@ class Sender:
 
     # --- on the way
 
+    def send_now(self, told: Told) -> bool:
+        """Send an entry past the outbox, where nothing waits and no anchor is needed.
+
+        The common case of a stream, and a third of its cost (docs/why/frames-past-asgi.md).
+        False, and nothing done, where the entry has to go the long way.
+        """
+        lane, numbering = self._lane, self._numbering
+        if lane is None or numbering is None:
+            return False
+        seq = numbering.next_of(told.log, told.generation, told.pos)
+        if not seq:
+            return False
+        lane(seq, told)
+        return True
+
+    def stuck(self, now: float) -> bool:
+        """The transport takes no more; True when that is news."""
+        self._lane = None
+        if self.stuck_at is not None:
+            return False
+        self.stuck_at = now
+        return True
+
     def put(self, told: Told) -> None:
         """An entry this person may see; `flush` follows."""
+        self._lane = None
         if self._held is not None:
             self._held.append(told)
         elif self._numbering is not None:
@@ -149,12 +177,13 @@ class Sender:
 
     def hear(self, heard: Heard) -> None:
         """Something ephemeral; `flush` follows."""
+        self._lane = None
         if self.flowing:
             self._outbox.hear(heard)
 
     def flush(self) -> None:
         """Number what waits and hand it to the transport, as far as that takes it."""
-        if not self.flowing or self._outbox.empty:
+        if not self.flowing:
             return
         peer = self.peer
         while not peer.paused and not self._anchoring:
@@ -166,6 +195,9 @@ class Sender:
             peer.write([one.frame(self._form) for one in heard])
         if self._outbox.full:
             self._close(frames.CLOSE_SLOW)
+            return
+        waiting = len(self._outbox) > 0
+        self._lane = None if waiting or peer.paused or self._anchoring else self.direct
 
     def _batch(self) -> list[bytes]:
         """The next frames, up to one that needs an anchor first."""
@@ -177,7 +209,7 @@ class Sender:
             anchor = numbering.number(told.log, told.generation, told.pos, merged=told.merged)
             frame = told.frame(numbering.seq, self._form)
             if anchor is not None:
-                self._anchoring = True
+                self._anchoring, self._lane = True, None
                 self._node.spawn(self._anchor(anchor, frame))
                 break
             payloads.append(frame)

@@ -47,13 +47,13 @@ TODO_MAX: Final = 128
 class Socket:
     """Feed it with `opened`, `received`, `writable`, `lost`; see transports/."""
 
-    __slots__ = ("_actor", "_carrying", "_due_at", "_node", "_out", "_todo", "session", "who")
+    __slots__ = ("_actor", "_carrying", "_due_at", "_node", "_todo", "out", "session", "who")
 
     def __init__(self, node: "Realtime", peer: Peer, form: Format) -> None:
         self.session = Session(form, node.rules, node.now())
         self.who: Principal | None = None
         self._node = node
-        self._out = Sender(node, peer, form, self.close)
+        self.out = Sender(node, peer, form, self.close)
         self._actor: Actor | None = None
         self._todo: deque[SignIn | Refresh | Carry] | None = None
         self._carrying = False
@@ -68,7 +68,7 @@ class Socket:
 
     def opened(self) -> None:
         """Greet, and keep an eye on it from now on."""
-        self._out.say(self._node.hello())
+        self.out.say(self._node.hello())
         self._look_again()
 
     def received(self, data: bytes) -> None:
@@ -85,19 +85,18 @@ class Socket:
 
     def stuck(self) -> None:
         """The transport takes no more."""
-        if self._out.stuck_at is None:
-            self._out.stuck_at = self._node.now()
+        if self.out.stuck(self._node.now()):
             self._look_again()
 
     def writable(self) -> None:
         """The transport takes more."""
-        self._out.stuck_at = None
-        self._out.flush()
+        self.out.stuck_at = None
+        self.out.flush()
 
     def lost(self) -> None:
         """The socket is gone. Its session can be resumed for a while."""
         self.session.closed()
-        self._out.lost()
+        self.out.lost()
         self._node.gone(self)
         if self._actor is not None:
             self._node.registry.left(self._actor, self)
@@ -105,12 +104,12 @@ class Socket:
     def close(self, code: int, reason: str = "") -> None:
         """Close, as the one at fault or as the one who goes."""
         self.session.closed()
-        self._out.end(code, reason)
+        self.out.end(code, reason)
 
     def _look_again(self) -> None:
         """Have the wheel look at the deadlines, unless it does so sooner anyway."""
         now, wheel = self._node.now(), self._node.wheel
-        wait = self.session.next_tick(now, self._node.now_ms(), self._out.stuck_at)
+        wait = self.session.next_tick(now, self._node.now_ms(), self.out.stuck_at)
         wait = min(wait, wheel.longest_seconds)
         if self._due_at is None or now + wait < self._due_at:
             self._due_at = now + wait
@@ -121,7 +120,7 @@ class Socket:
         if self._due_at is None or now < self._due_at:
             return  # superseded by an earlier look
         self._due_at = None
-        self._obey(self.session.tick(now, self._node.now_ms(), self._out.stuck_at))
+        self._obey(self.session.tick(now, self._node.now_ms(), self.out.stuck_at))
         if self.session.state != "closed":
             self._look_again()
 
@@ -131,9 +130,9 @@ class Socket:
         for order in orders:
             match order:
                 case Say(frame=frame):
-                    self._out.say(frame)
+                    self.out.say(frame)
                 case Acknowledged(seq=seq):
-                    self._out.acknowledged(seq)
+                    self.out.acknowledged(seq)
                 case Close(code=code):
                     self.close(code)
                 case _:
@@ -217,7 +216,7 @@ class Socket:
 
     def _ack(self, command_id: str | None, answer: Answer) -> None:
         if command_id is not None and self.session.state != "closed":
-            self._out.say(frames.Ack(id=command_id, message=answer.message, reply=answer.reply))
+            self.out.say(frames.Ack(id=command_id, message=answer.message, reply=answer.reply))
 
     # --- signing in
 
@@ -261,7 +260,7 @@ class Socket:
         session, epoch = new_id("s"), new_id("e")
         owner = secrets.token_hex(8)
         identity = Identity(who.person.id, who.sign_in, session, epoch, owner)
-        await self._out.begin(identity, actor.places())
+        await self.out.begin(identity, actor.places())
         frame: frames.Ready | frames.Resync
         if resync is None:
             frame = frames.Ready(
@@ -295,7 +294,7 @@ class Socket:
         if kept is None:
             return "unknown_session"
         node.replaced(who, resume.session, owner)
-        self._out.hold()
+        self.out.hold()
         live = actor.places()
         try:
             found = await missed(node.tails, live, logs, person, kept, resume.seq)
@@ -303,7 +302,7 @@ class Socket:
             return error.reason
         identity = Identity(person, who.sign_in, resume.session, resume.epoch, owner)
         numbering = Numbering(found.base, resume.seq)
-        self._out.take_up(identity, numbering, found.replay, live)
+        self.out.take_up(identity, numbering, found.replay, live)
         resumed = frames.Resumed(
             id=resume.id,
             session=resume.session,
@@ -318,29 +317,29 @@ class Socket:
         if self.session.state == "closed":
             return
         self.session.signed_in(session, epoch, who.expires_at_ms)
-        self._out.say(frame)
+        self.out.say(frame)
         self._look_again()
-        self._out.flow()
+        self.out.flow()
 
     def replaced(self, session: str, owner: str) -> None:
         """A session goes on under `owner`: if it was ours, not one more number is given here."""
-        if self._out.is_another(session, owner):
+        if self.out.is_another(session, owner):
             self.close(frames.CLOSE_REPLACED)
 
     # --- what the actor hands on
 
     def put(self, told: Told) -> None:
         """An entry this person may see; `flush` follows."""
-        self._out.put(told)
+        self.out.put(told)
 
     def hear(self, heard: Heard) -> None:
         """Something ephemeral; `flush` follows."""
-        self._out.hear(heard)
+        self.out.hear(heard)
 
     def flush(self) -> None:
         """Send what waits."""
-        self._out.flush()
+        self.out.flush()
 
     async def keep(self) -> None:
         """Renew the session's record."""
-        await self._out.keep()
+        await self.out.keep()

@@ -14,7 +14,18 @@ from storage.bus.ports import Entry, Place, Wanted
 class Told:
     """An entry: where it lies in its log, whom it is for, and its event in JSON."""
 
-    __slots__ = ("_packed", "at", "event", "generation", "log", "merged", "pos", "reply", "to")
+    __slots__ = (
+        "_packed",
+        "at",
+        "event",
+        "generation",
+        "log",
+        "merged",
+        "pos",
+        "reply",
+        "tail",
+        "to",
+    )
 
     def __init__(self, log: str, generation: str, pos: int, wanted: Wanted | Entry) -> None:
         self.log = log
@@ -26,6 +37,12 @@ class Told:
         self.event = wanted.event
         self.merged = False
         self._packed: bytes | None = None
+        self.tail = b""
+
+    def make_tail(self) -> bytes:
+        """What follows the number in a JSON frame: the same for everybody, so made once."""
+        self.tail = b',"at":%d,%b' % (self.at, self.event[1:])
+        return self.tail
 
     def visible(self, person: str, since: Place | None = None) -> bool:
         """Whether this person may see it; what is private to somebody else takes no number.

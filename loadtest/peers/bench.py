@@ -151,23 +151,29 @@ async def echo(peer: Peer, port: int, process: psutil.Process, count: int) -> fl
 async def fan_out(
     peer: Peer, port: int, process: psutil.Process, readers: int, events: int
 ) -> float:
-    """Server CPU microseconds for one delivery of an event to one of `readers`."""
-    seen, over = 0, asyncio.Event()
+    """Server CPU microseconds for one delivery of an event to one of `readers`.
+
+    One event goes ahead: a session's first frame of a room costs ours an anchor on the bus.
+    """
+    seen, wanted, over = 0, readers, asyncio.Event()
 
     def count(_: Raw, payload: bytes) -> None:
         nonlocal seen
         if peer.marks in payload:
             seen += 1
-            if seen >= readers * events:
+            if seen >= wanted:
                 over.set()
 
     raws = await opened(port, readers, peer.path, peer.steps, count)
-    began = _cpu(process)
-    raws[0].send(masked(peer.go(events)))
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(60):
-            await over.wait()
-    took = _cpu(process) - began
+    for number in (1, events):
+        seen, wanted = 0, readers * number
+        over.clear()
+        began = _cpu(process)
+        raws[0].send(masked(peer.go(number)))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await over.wait()
+        took = _cpu(process) - began
     for raw in raws:
         raw.close()
     return took / max(seen, 1) * 1e6

@@ -7,6 +7,12 @@ const EVENT =
   '"text":"ten words that a companion might well say to you ","cost_microcredits":0}';
 const server = http.createServer();
 
+function paced(count, send) {
+  if (count <= 0) return;
+  send();
+  setTimeout(() => paced(count - 1, send), 5);
+}
+
 const kinds = {
   "node-ws"() {
     const { WebSocketServer } = require("ws");
@@ -15,8 +21,9 @@ const kinds = {
       socket.on("message", (data) => {
         const text = data.toString();
         if (!text.startsWith("go ")) return socket.send(text);
-        for (let i = Number(text.slice(3)); i > 0; i--)
+        paced(Number(text.slice(3)), () => {
           for (const one of door.clients) one.send(EVENT);
+        });
       });
     });
   },
@@ -26,7 +33,7 @@ const kinds = {
     door.on("connection", (socket) => {
       socket.on("echo", (data) => socket.emit("echo", data));
       socket.on("go", (count) => {
-        for (let i = count; i > 0; i--) door.emit("delta", EVENT);
+        paced(count, () => door.emit("delta", EVENT));
       });
     });
   },

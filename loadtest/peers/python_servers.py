@@ -1,6 +1,7 @@
 """Echo, fan-out and idle sockets on other Python servers; one process each, on an inherited port.
 
-What each must do: send a text frame back, and on `go N` send N events to every socket.
+What each must do: send a text frame back, and on `go N` send N events to every socket, one each
+few milliseconds, as a model's words come (a burst would be cheaper, for readers sleep between).
 Run: python -m loadtest.peers.python_servers NAME FD
 """
 
@@ -20,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.asyncio.server import serve as serve_websockets
 
+GAP_SECONDS: Final = 0.005
 EVENT: Final = (
     '{"type":"reply.delta","room":"r_bench","reply":"m_1","offset":0,'
     '"text":"ten words that a companion might well say to you ","cost_microcredits":0}'
@@ -58,6 +60,7 @@ async def starlette(listening: socket.socket) -> None:
                 for _ in range(count):
                     for one in tuple(everyone):
                         await one.send_text(EVENT)
+                    await asyncio.sleep(GAP_SECONDS)
                 if not count:
                     await ws.send_text(text)
         except WebSocketDisconnect:
@@ -78,7 +81,7 @@ async def bare_websockets(listening: socket.socket) -> None:
                 count = count_in(text)
                 for _ in range(count):
                     broadcast(everyone, EVENT)
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(GAP_SECONDS)
                 if not count:
                     await ws.send(text)
         except websockets.ConnectionClosed:
@@ -97,6 +100,14 @@ async def picows(listening: socket.socket) -> None:
     everyone: set[WSTransport] = set()
     event = EVENT.encode()
 
+    sending: list[asyncio.Future[None]] = []
+
+    async def send(count: int) -> None:
+        for _ in range(count):
+            for one in everyone:
+                one.send(WSMsgType.TEXT, event)
+            await asyncio.sleep(GAP_SECONDS)
+
     class Door(WSListener):
         def on_ws_connected(self, transport: WSTransport) -> None:
             everyone.add(transport)
@@ -108,10 +119,9 @@ async def picows(listening: socket.socket) -> None:
             if frame.msg_type != WSMsgType.TEXT:
                 return
             count = count_in(frame.get_payload_as_ascii_text())
-            for _ in range(count):
-                for one in everyone:
-                    one.send(WSMsgType.TEXT, event)
-            if not count:
+            if count:
+                sending.append(asyncio.ensure_future(send(count)))
+            else:
                 transport.send(WSMsgType.TEXT, frame.get_payload_as_bytes())
 
     server = await ws_create_server(lambda _: Door(), sock=listening, enable_auto_ping=False)
@@ -130,6 +140,7 @@ async def python_socketio(listening: socket.socket) -> None:
     async def go(_: str, count: int) -> None:
         for _event in range(count):
             await server.emit("delta", EVENT)
+            await asyncio.sleep(GAP_SECONDS)
 
     server.on("echo", echo)
     server.on("go", go)

@@ -7,7 +7,6 @@ transports/websocket.py finds it in the scope, and works without it on any other
 
 import contextlib
 import socket
-import struct
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -15,11 +14,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 from websockets.protocol import State
 
+from realtime.transports.outgoing import Outgoing
+
 EXTENSION: Final = "kindred.peer"
 CLOSE_SECONDS: Final = 2.0
 NOTSENT_BYTES: Final = 32_768
-_TEXT: Final = 0x81
-_BINARY: Final = 0x82
 
 
 class Listener(Protocol):
@@ -40,6 +39,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.paused = False
         self._listener: Listener | None = None
         self._text = True
+        self.outgoing: Outgoing | None = None
 
     def handle_connect(self, event: Any) -> None:
         """The application finds us in its scope."""
@@ -51,6 +51,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def attach(self, listener: Listener, *, text: bool, transport_bytes: int) -> None:
         """From now on frames go to `listener`; `text` says which kind the connection speaks."""
         self._listener, self._text = listener, text
+        self.outgoing = Outgoing(self.transport, text=text)
         self.transport.set_write_buffer_limits(high=transport_bytes, low=transport_bytes // 4)
         raw = self.transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
@@ -68,14 +69,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     # --- out
 
     def write(self, payloads: Sequence[bytes]) -> None:
-        """Frames to the transport in one write."""
-        if self.conn.state is not State.OPEN or self.transport.is_closing():
-            return
-        opcode = _TEXT if self._text else _BINARY
-        parts: list[bytes] = []
-        for payload in payloads:
-            parts += (_header(opcode, len(payload)), payload)
-        self.transport.write(b"".join(parts))
+        """Frames to the kernel in one write."""
+        if not self.close_sent and self.outgoing is not None:
+            self.outgoing.frames(payloads)
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye, and do not wait long for the answer: a stuck peer never gives one."""
@@ -84,6 +80,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 self.conn.send_close(code, reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
+            if self.outgoing is not None:
+                self.outgoing.shut()
             self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
@@ -128,11 +126,3 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             listener.received(data)
         else:
             listener.close(1003, "this connection speaks binary frames")
-
-
-def _header(opcode: int, length: int) -> bytes:
-    if length < 126:
-        return struct.pack("!BB", opcode, length)
-    if length < 65_536:
-        return struct.pack("!BBH", opcode, 126, length)
-    return struct.pack("!BBQ", opcode, 127, length)

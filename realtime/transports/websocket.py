@@ -72,6 +72,8 @@ class SocketDoor:
         transport_bytes = self._node.settings.transport_bytes
         try:
             peer.attach(socket, text=form == "json", transport_bytes=transport_bytes)
+            if form == "json" and peer.outgoing is not None:
+                socket.out.direct = peer.outgoing.entry
             socket.opened()
             while (message := await receive())["type"] != "websocket.disconnect":
                 _hand_over(socket, message, form)  # came before we were attached
