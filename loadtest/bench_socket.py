@@ -58,7 +58,7 @@ class BenchRoom:
         count = int(getattr(command, "text", "0"))
         began = _cpu_seconds()
         for i in range(count):
-            delta = ReplyDelta(room=ROOM, reply="m_1", offset=i * len(WORDS), text=WORDS)
+            delta = ReplyDelta(room=self._log.room, reply="m_1", offset=i * len(WORDS), text=WORDS)
             await self._log.append([Telling(delta)])
             await asyncio.sleep(GAP_SECONDS)
         await asyncio.sleep(0.2)
@@ -88,7 +88,7 @@ def _node(url: str) -> Realtime:
         return Principal(person=who, sign_in=f"si_{token}")
 
     async def open_room(room: str, log: RoomLog) -> LiveRoom:
-        if room != ROOM:
+        if not room.startswith("r_bench"):
             raise NotFound("There is no such room.")
         return BenchRoom(log)
 
@@ -96,7 +96,9 @@ def _node(url: str) -> Realtime:
         return 0
 
     async def rooms_of(person: str) -> dict[str, str]:
-        return {ROOM: ""} if person.startswith("u_in") else {}
+        """`u_in7` is in the room of the bench, `u_in7@r_bench3` in that one."""
+        room = person.partition("@")[2] or ROOM
+        return {room: ""} if person.startswith("u_in") else {}
 
     async def admit(*_: object) -> str:
         return ""
