@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from loadtest.scenarios import Scenario, load
 PART_SECONDS: Final = 1.0
 LAG_EVERY_SECONDS: Final = 0.02
 TRACES_MAX: Final = 3
+_STARTS: Final = ("starts", "late_starts", "dropped_starts")
 _SCHEDSTAT: Final = Path("/proc/self/schedstat")
 
 
@@ -75,7 +77,7 @@ class Watcher:
 class Driver:
     """Runs one plan."""
 
-    def __init__(self, plan: Plan, scenario: Scenario) -> None:
+    def __init__(self, plan: Plan, scenario: Scenario, told: Callable[[Part], None]) -> None:
         self._plan = plan
         self._scenario = scenario
         self._measures = Measures()
@@ -85,7 +87,8 @@ class Driver:
         self._visits: set[asyncio.Task[None]] = set()
         self._watcher = Watcher()
         self._gate = Gate(self._due())
-        self._told = (0, 0, 0)
+        self._told = told
+        self._counted = (0, 0, 0)
         self._traces = 0
 
     def _due(self) -> list[float]:
@@ -152,14 +155,12 @@ class Driver:
             self._part()
 
     def _part(self, *, last: bool = False) -> None:
-        """Tell what was measured since the last time, as one line."""
+        """Tell what was measured since the last time."""
         gate, measures = self._gate, self._measures
-        now_told = (gate.started + gate.dropped, gate.late, gate.dropped)
-        for name, now, before in zip(
-            ("starts", "late_starts", "dropped_starts"), now_told, self._told, strict=True
-        ):
+        counted = (gate.started + gate.dropped, gate.late, gate.dropped)
+        for name, now, before in zip(_STARTS, counted, self._counted, strict=True):
             measures.count(name, now - before)
-        self._told = now_told
+        self._counted = counted
         times, counts = measures.take()
         part = Part(
             driver=self._plan.driver,
@@ -171,13 +172,12 @@ class Driver:
             loop=self._watcher.take(),
             last=last,
         )
-        _OUT.write(msgspec.json.encode(part) + b"\n")
-        _OUT.flush()
+        self._told(part)
 
 
 async def drive(plan: Plan) -> None:
     """Run a plan until it is over or our parent is gone."""
-    driver = Driver(plan, load(plan.scenario))
+    driver = Driver(plan, load(plan.scenario), _say)
     running = asyncio.create_task(driver.run(), name="driver")
     loop = asyncio.get_running_loop()
     loop.add_reader(0, _on_stdin, running)
@@ -197,6 +197,12 @@ def _on_stdin(running: "asyncio.Task[None]") -> None:
 
 
 _OUT = sys.stdout.buffer  # what a scenario prints goes to stderr, see main
+
+
+def _say(part: Part) -> None:
+    """A part, as one line."""
+    _OUT.write(msgspec.json.encode(part) + b"\n")
+    _OUT.flush()
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ Times are taken in whole microseconds up to an hour, to three digits. A driver h
 measured since the last time, so the parts of a second and of a process add up to the whole.
 """
 
+import math
 from collections import defaultdict
 from typing import Final
 
@@ -106,7 +107,7 @@ class Measures:
         found.record_value(min(max(int(seconds * 1e6), 1), _LONGEST_US))
 
     def count(self, name: str, by: int = 1) -> None:
-        """Count something."""
+        """Count something; counting none of it tells that it is counted at all."""
         self.counts[name] += by
 
     def error(self, code: str) -> None:
@@ -117,7 +118,7 @@ class Measures:
     def take(self) -> tuple[dict[str, str], dict[str, int]]:
         """What was measured since the last time, encoded; from here on it begins anew."""
         times = {name: one.encode().decode() for name, one in self.times.items()}
-        counts = {name: n for name, n in self.counts.items() if n}
+        counts = dict(self.counts)
         self.times = {}
         self.counts = defaultdict(int)
         return times, counts
@@ -135,4 +136,8 @@ class Measures:
 
 def seconds_at(found: HdrHistogram, percent: float) -> float:
     """The time that so many per cent stayed within."""
-    return float(found.get_value_at_percentile(percent)) / 1e6
+    total = found.total_count
+    if not total:
+        return 0.0
+    rank = max(1, math.ceil(total * percent / 100 - 1e-9))  # the library would round it down
+    return float(found.get_value_at_percentile(100 * rank / total)) / 1e6

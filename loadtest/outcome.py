@@ -42,6 +42,8 @@ class Second(Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     p50: dict[str, float]
     p99: dict[str, float]
+    driver_cpu_share: float = 0.0
+    driver_waited_share: float = 0.0
 
 
 class DriverNote(Struct, frozen=True, kw_only=True):
@@ -112,6 +114,7 @@ class Totals:
         second = self._second
         if not second.times and not second.counts and not self._now:
             return
+        now = [part.loop for part in self._now.values()]
         self.series.append(
             Second(
                 at=self._second_at,
@@ -120,6 +123,8 @@ class Totals:
                 counts={name: n for name, n in second.counts.items() if "." not in name},
                 p50={name: seconds_at(one, 50) for name, one in second.times.items()},
                 p99={name: seconds_at(one, 99) for name, one in second.times.items()},
+                driver_cpu_share=max((one.cpu_share for one in now), default=0.0),
+                driver_waited_share=max((one.waited_share for one in now), default=0.0),
             )
         )
         self._second = Measures()

@@ -192,11 +192,11 @@ class Person:
 
         return EventStream(self)
 
-    def realtime(self) -> "Realtime":
-        """A device that speaks the OpenAI Realtime protocol."""
+    def realtime(self, model: str) -> "Realtime":
+        """A device that speaks the OpenAI Realtime protocol with a companion."""
         from loadtest.clients.realtime import Realtime
 
-        return Realtime(self)
+        return Realtime(self, model)
 
     def connected(self, by: int) -> None:
         """A client of this person is signed in, or no longer."""

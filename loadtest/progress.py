@@ -19,6 +19,7 @@ from loadtest.plan import Plan
 from loadtest.thresholds import Threshold, Verdict, judge
 
 LINE_SECONDS: Final = 5.0
+DRAW_SECONDS: Final = 0.9  # percentiles cost milliseconds, and the drivers need the cores
 _FIRST: Final = ("connect", "sign_in", "ack", "first_token", "inter_token", "reply")
 
 
@@ -35,7 +36,7 @@ class Progress:
         self._console = Console(stderr=True)
         self._drawn = not quiet and self._console.is_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._line_at = time.monotonic()
+        self._told_at = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._drawn:
@@ -60,10 +61,13 @@ class Progress:
         """Something new was measured."""
         if self._quiet:
             return
+        now = time.monotonic()
+        if now - self._told_at < (DRAW_SECONDS if self._drawn else LINE_SECONDS):
+            return
+        self._told_at = now
         if self._drawn:
             self._live.update(self._table(), refresh=True)
-        elif time.monotonic() - self._line_at >= LINE_SECONDS:
-            self._line_at = time.monotonic()
+        else:
             echo(self._line(), err=True)
 
     def _line(self) -> str:

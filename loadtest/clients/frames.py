@@ -14,7 +14,7 @@ FOLLOWED_MAX: Final = 64
 class Frame(Struct, frozen=True):
     """Any frame from the server."""
 
-    type: str
+    type: str = ""
     id: str | None = None
     seq: int | None = None
     at: int | None = None

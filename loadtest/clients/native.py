@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from msgspec import DecodeError, json
 
 from loadtest.clients.frames import Frame, decode
-from loadtest.clients.talk import Talk, Turn, message_send
+from loadtest.clients.talk import Talk, Turn, message_send, whole_reply
 from loadtest.clients.wire import Trouble, Wire
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ class Socket:
         self.talk = Talk(person.measures)
         self.session = self.epoch = ""
         self.lost_at: float | None = None
-        self.lost_with = 0
         self.signed_in = False
         self._person = person
         self._device = device
@@ -75,6 +74,7 @@ class Socket:
         self._person.measures.time("resume", now - meant_at)
         if self.lost_at is not None:
             self._person.measures.time("back", now - self.lost_at)
+            self.lost_at = None
         self._person.measures.count("resumes" if answer.type == "resumed" else "resyncs")
         self._go(answer)
         for turn in self.talk.unanswered():
@@ -122,13 +122,7 @@ class Socket:
     async def say(self, text: str, meant_at: float, room: str = "") -> Frame:
         """Say something and hear the whole reply: its `reply.done`. Raises Trouble."""
         turn = self.ask(text, meant_at, room)
-        try:
-            async with asyncio.timeout(self._person.timeout_seconds):
-                return await turn.done
-        except TimeoutError:
-            raise Trouble("reply_timeout" if turn.acked.done() else "ack_timeout") from None
-        finally:
-            self.talk.forget(turn)
+        return await whole_reply(self.talk, turn, self._person.timeout_seconds)
 
     # --- the connection
 
@@ -207,7 +201,8 @@ class Socket:
         measures.count(f"closes.{code}")
         measures.count("losses")
         self._still()
-        self.lost_at, self.lost_with = time.perf_counter(), code
+        if self.lost_at is None:
+            self.lost_at = time.perf_counter()
         trouble = Trouble(f"closed_{code}")
         self._settle(trouble)
         if not self._resumable:

@@ -185,3 +185,14 @@ def message_send(command_id: str, room: str, text: str, key: str) -> bytes:
     return json.encode(
         {"type": "message.send", "id": command_id, "room": room, "text": text, "key": key}
     )
+
+
+async def whole_reply(talk: Talk, turn: Turn, timeout_seconds: float) -> Frame:
+    """Wait for a turn's `reply.done`. Raises Trouble."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await turn.done
+    except TimeoutError:
+        raise Trouble("reply_timeout" if turn.acked.done() else "ack_timeout") from None
+    finally:
+        talk.forget(turn)
