@@ -34,6 +34,10 @@ class _Code(Struct):
     code: str = ""
 
 
+class _Close(Struct):
+    code: int = 0
+
+
 _event = msgspec.json.Decoder(list[Raw]).decode
 
 
@@ -49,9 +53,10 @@ class SocketIO:
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ids = itertools.count(2)
         self._here = False
+        self._closed_with: int | None = None
 
     async def __aenter__(self) -> Self:
-        await self.connect({})
+        await self.connect()
         return self
 
     async def __aexit__(
@@ -62,8 +67,8 @@ class SocketIO:
     ) -> None:
         await self.close()
 
-    async def connect(self, more: dict[str, Any]) -> Frame:
-        """Connect and sign in; `more` goes beside the token. Raises Trouble."""
+    async def connect(self) -> Frame:
+        """Connect and sign in: a new session. Raises Trouble."""
         person = self._person
         loop = asyncio.get_running_loop()
         self._opening, self._opened = loop.create_future(), loop.create_future()
@@ -73,7 +78,7 @@ class SocketIO:
         await self._within(self._opened, "hello_timeout")
         opened_at = time.perf_counter()
         person.measures.time("connect", opened_at - person.began)
-        auth = {"token": person.account.token, "device": "loadtest", **more}
+        auth = {"token": person.account.token, "device": "loadtest"}
         wire.send(b"40" + msgspec.json.encode(auth))
         frame: Frame = await self._within(self._opening, "sign_in_timeout")
         person.measures.time("sign_in", time.perf_counter() - opened_at)
@@ -149,6 +154,9 @@ class SocketIO:
         name = msgspec.json.decode(said[0], type=str)
         if len(said) < 2:
             return
+        if name == "close":  # the last event: why the connection ends
+            self._closed_with = msgspec.json.decode(said[1], type=_Close).code
+            return
         frame = _frame(said[1], name)
         if name in _OPENING:
             if name != "resumed":
@@ -179,6 +187,7 @@ class SocketIO:
 
     def _lost(self, code: int) -> None:
         measures = self._person.measures
+        code = self._closed_with or code
         measures.count(f"closes.{code}")
         if self._here:
             measures.count("losses")
