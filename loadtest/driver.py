@@ -31,6 +31,7 @@ from loadtest.scenarios import Scenario, load
 PART_SECONDS: Final = 1.0
 LAG_EVERY_SECONDS: Final = 0.02
 TRACES_MAX: Final = 3
+GC_THRESHOLD: Final = (50_000, 20, 100)  # a full collection among 10,000 people takes 0.1 s
 _STARTS: Final = ("starts", "late_starts", "dropped_starts")
 _SCHEDSTAT: Final = Path("/proc/self/schedstat")
 
@@ -182,6 +183,7 @@ async def drive(plan: Plan) -> None:
     loop = asyncio.get_running_loop()
     loop.add_reader(0, _on_stdin, running)
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await running

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import asyncpg
 from click import echo
@@ -32,7 +32,8 @@ from storage.people import PersonRow
 from storage.rooms import Greeting
 from storage.statements import sql
 
-AT_ONCE: Final = 8
+AT_ONCE: Final = 4
+BATCH: Final = 100
 NO_PASSWORD: Final = "!"  # noqa: S105 - no hash at all, so that no password matches it
 ORIGIN: Final = "load test"
 _T = TypeVar("_T")
@@ -62,10 +63,14 @@ def _now_ms() -> int:
 async def seed(db: asyncpg.Pool, settings: Settings, wanted: Wanted, out: Path) -> list[str]:
     """Make them, write their tokens to `out`, and say so. Raises ProductError (the companion)."""
     began = time.perf_counter()
-    maker = await _maker(db, settings, wanted)
-    made = await _all(AT_ONCE, [partial(maker.make, n) for n in range(wanted.people)])
+    parts = await _parts(db, settings, wanted)
+    batches = [
+        range(first, min(first + BATCH, wanted.people)) for first in range(0, wanted.people, BATCH)
+    ]
+    each = await _all(AT_ONCE, [partial(_together, db, parts, numbers) for numbers in batches])
+    made = [one for batch in each for one in batch]
     if wanted.shared_room:
-        made = await maker.gather(made)
+        made = await _Maker(db, parts).gather(made)
     expires_at = time.time() + wanted.valid_seconds
     write_people(out, PeopleFile(expires_at=expires_at, people=made))
     took = time.perf_counter() - began
@@ -77,41 +82,49 @@ async def seed(db: asyncpg.Pool, settings: Settings, wanted: Wanted, out: Path) 
     ]
 
 
-async def _maker(db: asyncpg.Pool, settings: Settings, wanted: Wanted) -> "_Maker":
+class _Parts(Struct, frozen=True):
+    """What making people takes, besides the database."""
+
+    settings: Settings
+    wanted: Wanted
+    companion: Companion
+    tokens: Tokens
+    tag: str
+
+
+async def _parts(db: asyncpg.Pool, settings: Settings, wanted: Wanted) -> _Parts:
     catalogue = Catalogue(db, settings.plans, _now_ms)
     await catalogue.load_cast()
     companion = await catalogue.find(wanted.companion)
     keys = await sign_ins.signing_keys(db, *new_signing_key())
-    credits = Credits(
-        db,
-        settings.plans,
-        settings.prices,
-        hold_seconds=settings.rooms.hold_seconds,
-        now_ms=_now_ms,
-    )
     tokens = Tokens(keys, wanted.valid_seconds, _now_ms)
-    return _Maker(db, settings, wanted, companion, tokens, credits)
+    return _Parts(settings, wanted, companion, tokens, secrets.token_hex(3))
+
+
+async def _together(db: asyncpg.Pool, parts: _Parts, numbers: range) -> list[Account]:
+    """A batch in one transaction: a commit for each statement is most of what seeding costs."""
+    async with db.acquire() as connection, connection.transaction():
+        maker = _Maker(cast("asyncpg.Pool", connection), parts)  # it answers the same calls
+        return [await maker.make(number) for number in numbers]
 
 
 class _Maker:
     """Makes one person after another, with the statements the service itself uses."""
 
-    def __init__(
-        self,
-        db: asyncpg.Pool,
-        settings: Settings,
-        wanted: Wanted,
-        companion: Companion,
-        tokens: Tokens,
-        credits: Credits,
-    ) -> None:
+    def __init__(self, db: asyncpg.Pool, parts: _Parts) -> None:
         self._db = db
-        self._settings = settings
-        self._wanted = wanted
-        self._companion = companion
-        self._tokens = tokens
-        self._credits = credits
-        self._tag = secrets.token_hex(3)
+        self._settings = parts.settings
+        self._wanted = parts.wanted
+        self._companion = parts.companion
+        self._tokens = parts.tokens
+        self._tag = parts.tag
+        self._credits = Credits(
+            db,
+            parts.settings.plans,
+            parts.settings.prices,
+            hold_seconds=parts.settings.rooms.hold_seconds,
+            now_ms=_now_ms,
+        )
 
     async def make(self, number: int) -> Account:
         """An account that has agreed to everything, signed in, with a room and credits."""
