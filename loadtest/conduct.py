@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import platform
+import resource
 import shlex
 import signal
 import sys
@@ -31,6 +32,7 @@ from loadtest.scenarios import Scenario, load
 from loadtest.targets import Target, check
 from loadtest.thresholds import Threshold, judge, parse
 
+FILES_SPARE: Final = 100
 EXIT_GOOD: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_STOPPED: Final = 130
@@ -84,6 +86,8 @@ def plan_of(scenario: Scenario, name: str, targets: list[Target], given: dict[st
     except NoPeople as error:
         raise Refused(str(error)) from None
     ramp: Ramp = given["ramp"]
+    drivers = min(given["drivers"], given["people"])
+    check_files(len(accounts), drivers, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     return Plan(
         scenario=str(Path(name).resolve()) if name.endswith(".py") else name,
         targets=targets,
@@ -101,9 +105,19 @@ def plan_of(scenario: Scenario, name: str, targets: list[Target], given: dict[st
         poisson=given["poisson"],
         sources=given["sources"],
         driver=0,
-        drivers=min(given["drivers"], given["people"]),
+        drivers=drivers,
         begin_at=0.0,
     )
+
+
+def check_files(people: int, drivers: int, files: int) -> None:
+    """Whether each driver may have a connection per person. Raises Refused."""
+    most = files - FILES_SPARE
+    if files != resource.RLIM_INFINITY and -(-people // drivers) > most:
+        raise Refused(
+            f"A process may have {files} files open here, so a driver holds at most {most} people: "
+            f"use --drivers {-(-people // most)}."
+        )
 
 
 def options_of(scenario: Scenario, settings: Sequence[str]) -> dict[str, str]:

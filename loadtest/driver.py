@@ -9,6 +9,7 @@ import contextlib
 import gc
 import os
 import random
+import resource
 import sys
 import time
 import traceback
@@ -216,6 +217,8 @@ def main() -> None:
             sys.exit(2)
         line += got
     sys.stdout = sys.stderr
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     uvloop.run(drive(msgspec.json.decode(bytes(line), type=Plan)))
 
 

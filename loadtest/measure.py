@@ -46,6 +46,7 @@ COUNTERS: Final = {
     "losses": "connections that were lost or cut",
     "resumes": "sessions that went on",
     "resyncs": "sessions that could not go on where they were",
+    "strained_seconds": "seconds in which a driver was saturated",
     "errors": "everything that went wrong, also counted by its code",
     "bytes_in": "bytes received",
     "bytes_out": "bytes sent",

@@ -133,8 +133,8 @@ class Wire(asyncio.Protocol):
             self._settle(self._ws.handshake_exc or exc or ConnectionResetError("closed"))
             return
         if not self._opened.cancelled() and self._opened.exception() is None:
-            code = self._ws.close_code
-            self._on_lost(code if code is not None else ABNORMAL)
+            said = self._ws.close_rcvd
+            self._on_lost(said.code if said is not None else ABNORMAL)
 
     def _settle(self, error: Exception | None) -> None:
         """The handshake went well, or did not."""

@@ -3,8 +3,11 @@
 import asyncio
 import os
 import re
+import resource
 import signal
+import subprocess
 import sys
+import time
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 from loadtest.cli import loadtest
+from loadtest.conduct import Refused, check_files
 from loadtest.outcome import Outcome
+from loadtest.people import PeopleFile, write_people
+from loadtest.plan import Account
 from loadtest.scenarios import SHIPPED
 from loadtest.seed import Wanted, seed
 from tests.live import Live
@@ -130,7 +136,7 @@ async def test_sse_idle_and_fan_out_against_the_real_server(live: Live) -> None:
         ("fan-out", ("--every", "500ms", "--fail-if", "heard<5", "--fail-if", "replies<1")),
     ):
         run = await ran(
-            live, name, "--for", "2s", *PLENTY, *more, "--fail-if", "errors>0", people=5
+            live, name, "--for", "1500ms", *PLENTY, *more, "--fail-if", "errors>0", people=5
         )
         assert run.status == 0, name + run.out + run.err
 
@@ -157,7 +163,62 @@ async def test_a_run_that_is_stopped_tells_what_it_has(live: Live) -> None:
     assert "sign_in" in out.decode()
 
 
+@pytest.mark.stores
+async def test_many_devices_of_one_person_hear_the_same(live: Live) -> None:
+    run = await ran(
+        live, "fan-out", "--set", "devices=yes", "--for", "2s", "--every", "500ms", *PLENTY,
+        "--fail-if", "errors>0", "--fail-if", "heard<8", people=8,
+    )  # fmt: skip
+    assert run.status == 0, run.out + run.err
+
+
+def busy_scenario(folder: Path) -> Path:
+    mine = folder / "busy.py"
+    mine.write_text(
+        '"""People who think so hard that nothing else happens."""\n\n'
+        'import asyncio\nimport time\n\nMODEL = "closed"\n\n\n'
+        "async def visit(person):\n"
+        "    while not person.leaving:\n"
+        "        until = time.perf_counter() + 0.1\n"
+        "        while time.perf_counter() < until:\n"
+        "            pass\n"
+        "        await asyncio.sleep(0)\n"
+    )
+    return mine
+
+
+def test_a_saturated_driver_is_said_everywhere(tmp_path: Path) -> None:
+    """The load is nothing but the driver's own work, so every second of it is doubtful."""
+    people, page, figures = (tmp_path / name for name in ("p.json", "r.html", "r.json"))
+    someone = Account(person="u_1", token="t", room="r_1")
+    write_people(people, PeopleFile(expires_at=time.time() + 600, people=[someone]))
+    run = kindred_loadtest(
+        str(busy_scenario(tmp_path)), "--people", "1", "--tokens", str(people), "--for", "2s",
+        "--html", str(page), "--json", str(figures), "--fail-if", "strained_seconds>0",
+    )  # fmt: skip
+    assert run.returncode == 1, run.stdout + run.stderr
+    found = msgspec.json.decode(figures.read_bytes(), type=Outcome)
+    assert found.drivers[0].strained_seconds >= 1
+    for said in (" ".join(found.warnings), run.stdout, page.read_text()):
+        assert "Driver 1 was saturated in" in said
+    assert "FAILED strained_seconds>0" in run.stdout
+
+
+def kindred_loadtest(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "loadtest", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 # --- what is refused before anything is started
+
+
+def test_more_people_than_a_driver_can_hold_are_refused() -> None:
+    check_files(30_000, 2, 20_000)
+    with pytest.raises(Refused, match="--drivers 2"):
+        check_files(30_000, 1, 20_000)
+    check_files(30_000, 1, resource.RLIM_INFINITY)
 
 
 def refused(*arguments: str) -> str:
