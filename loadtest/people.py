@@ -152,7 +152,7 @@ class Person:
     async def turns(self, most: int | None = None) -> AsyncIterator[float]:
         """The moments at which this person means to speak: `--every`, from now on.
 
-        In the open model `--messages` of them, in the closed one until the run ends.
+        In the open model `--messages` of them, in the closed one until the run ends; one at least.
         A moment is given late if the last turn took too long, and stays what it was.
         """
         plan = self._run.plan
@@ -161,7 +161,7 @@ class Person:
         spoken = 0
         while most is None or spoken < most:
             meant_at = first + spoken * plan.every_seconds
-            if meant_at >= self._run.until:
+            if spoken and meant_at >= self._run.until:
                 return
             await self.rest_until(meant_at)
             self.measures.time("waited", time.perf_counter() - meant_at)
