@@ -54,7 +54,7 @@ class Realtime:
         )
         self._created: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._turn: _Turn | None = None
-        self._here = False
+        self._here = self._leaving = False
 
     async def __aenter__(self) -> Self:
         person = self._person
@@ -79,6 +79,7 @@ class Realtime:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._leaving = True
         self._off()
         await self._wire.close()
         self._tally()
@@ -148,6 +149,8 @@ class Realtime:
             self._person.measures.error(trouble.code)
 
     def _lost(self, code: int) -> None:
+        if self._leaving:
+            return
         measures = self._person.measures
         measures.count(f"closes.{code}")
         if self._here:

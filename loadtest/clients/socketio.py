@@ -186,6 +186,8 @@ class SocketIO:
         self.talk.fail(trouble)
 
     def _lost(self, code: int) -> None:
+        if self._wire is None:  # we left
+            return
         measures = self._person.measures
         code = self._closed_with or code
         measures.count(f"closes.{code}")

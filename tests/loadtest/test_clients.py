@@ -102,6 +102,7 @@ async def test_a_conversation_over_socketio(door: tuple[Door, int]) -> None:
     assert measures.counts["replies"] == 1
     assert measures.counts["lost_events"] == measures.counts["repeated_events"] == 0
     assert measures.counts["bytes_in"] > 0
+    assert measures.counts["errors"] == measures.counts["losses"] == 0, "leaving is no loss"
     assert someone._run.connected == 0
 
 
@@ -196,6 +197,7 @@ async def test_a_conversation_over_realtime(speaker: tuple[Speaker, int]) -> Non
         "connect": 1, "sign_in": 1, "ack": 2, "first_token": 2, "inter_token": 4, "reply": 2,
     }  # fmt: skip
     assert measures.counts["deltas"] == 6
+    assert measures.counts["errors"] == measures.counts["losses"] == 0, "leaving is no loss"
     assert someone._run.connected == 0
 
 
