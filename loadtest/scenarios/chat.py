@@ -1,0 +1,12 @@
+"""People come, say a few things on Kindred's own socket, hear each reply, and leave."""
+
+from loadtest.people import Person
+
+MODEL = "open"
+
+
+async def visit(person: Person) -> None:
+    """One conversation."""
+    async with person.socket() as socket:
+        async for meant_at in person.turns():
+            await socket.say(person.line(), meant_at)
