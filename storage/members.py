@@ -5,6 +5,7 @@ the statements here are conditional all the same, so that a late writer changes 
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import asyncpg
 from msgspec import Struct
@@ -129,6 +130,16 @@ ROOMS_SHARED = sql(
     """,
 )
 
+COMPANY_OF = sql(
+    "company_of",
+    """
+    SELECT mine.member AS person, mine.room, theirs.member AS other FROM members mine
+      JOIN members theirs ON theirs.home = mine.home AND theirs.room = mine.room
+       AND theirs.kind = 'person' AND theirs.left_at IS NULL AND theirs.member <> mine.member
+     WHERE mine.member = ANY ($1::text[]) AND mine.kind = 'person' AND mine.left_at IS NULL
+    """,
+)
+
 
 def hash_of(code: str) -> bytes:
     """What is kept of an invitation's code."""
@@ -235,3 +246,10 @@ async def person_called(db: asyncpg.Pool, username: str) -> str | None:
 async def rooms_shared(db: asyncpg.Pool, owner: str, other: str) -> list[str]:
     """The rooms of `owner` that `other` is in."""
     return [record["room"] for record in await db.fetch(ROOMS_SHARED, owner, other)]
+
+
+async def company_of(db: asyncpg.Pool, people: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Of these people: (person, room, other person in it)."""
+    if not people:
+        return []
+    return [tuple(record) for record in await db.fetch(COMPANY_OF, list(people))]
