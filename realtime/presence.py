@@ -59,6 +59,8 @@ class Attendance:
         self._known: dict[str, Known] = {}
         self._told: dict[str, Status] = {}  # the last that was told here of whom
         self._away: set[Socket] = set()
+        self._said: dict[str, Status] = {}  # what this node last said of whom
+        self._gone_at: dict[str, float] = {}  # who may be back in a moment
         self._came: dict[str, set[Socket]] = {}
         self._looking = False
 
@@ -99,6 +101,8 @@ class Attendance:
             self._hurry()
             return
 
+        self._gone_at[actor.person] = self._node.now()
+
         def look(_: float) -> None:
             self._came.setdefault(actor.person, set())
             self._hurry()
@@ -132,7 +136,7 @@ class Attendance:
         assert self._store is not None
         assert self._company_of is not None
         here = [person for person in came if self._node.registry.find(person) is not None]
-        left = [person for person in came if person not in here and person in self._known]
+        left = [p for p in came if p in self._known and self._has_left(p)]
         found: dict[str, Known] = {}
         for person, room, other in await self._company_of(here):
             known = found.setdefault(person, Known())
@@ -162,11 +166,26 @@ class Attendance:
         assert self._store is not None
         said = {person: self._status_here(person) for person in people}
         await self._store.mark(self._node.node, said, self._node.now_ms())
+        for person, status in said.items():
+            if status == "offline":
+                self._said.pop(person, None)
+                self._gone_at.pop(person, None)
+            else:
+                self._said[person] = status
+
+    def _has_left(self, person: str) -> bool:
+        """Not here any more, and for so long that it is no mere change of trains."""
+        gone_at = self._gone_at.get(person, 0.0)
+        away = self._node.registry.find(person) is None
+        return away and self._node.now() - gone_at >= LEAVE_SECONDS
 
     def _status_here(self, person: str) -> Status:
-        actor = self._node.registry.find(person)
-        if actor is None or person not in self._known:
+        if person not in self._known or self._has_left(person):
             return "offline"
+        actor = self._node.registry.find(person)
+        if actor is None:
+            return self._said.get(person, "online")
+        self._gone_at.pop(person, None)
         return "away" if all(socket in self._away for socket in actor.sockets) else "online"
 
     # --- telling
@@ -204,7 +223,7 @@ class Attendance:
             how = await self._store.of(list(others), self._node.now_ms())
         except PresenceUnknown:
             return
-        changed = {one for one, status in how.items() if self._told.get(one, status) != status}
+        changed = {one for one, status in how.items() if self._told.get(one) != status}
         self._told = how
         for person, known in tuple(self._known.items()):
             actor = self._node.registry.find(person)
