@@ -128,9 +128,10 @@ async def test_typing_is_passed_on_once_in_three_seconds_and_read_cursors_are_ea
     for _ in range(4):
         await ann.ask({"type": "typing", "room": room, "on": True})
     await ann.ask({"type": "read", "room": room, "n": 2})
-    await bob.ask({"type": "read", "room": room, "n": 3})
-    read = await bob.until(lambda f: f["type"] == "read" and f["person"] == ann.user["id"])
-    assert read["n"] == 2
+    await bob.send({"type": "read", "room": room, "n": 3})
+    await bob.until(lambda f: f["type"] == "read" and f["person"] == bob.user["id"])
+    read = [f["n"] for f in bob.frames if f["type"] == "read" and f["person"] == ann.user["id"]]
+    assert read == [2]
     typed = [f for f in bob.frames if f["type"] == "typing"]
     assert [f["person"] for f in typed] == [ann.user["id"]]
     members = (await ann.rest("GET", f"/api/v1/rooms/{room}/members")).json()["items"]

@@ -67,6 +67,10 @@ export const begun = perRoom((now, room) => (now.replies[room]?.length ?? 0) > 0
 export const notesOf = perRoom((now, room) => now.notes[room]);
 export const failureOf = perRoom((now, room) => now.failures[room]);
 export const typingIn = perRoom((now, room) => now.typing[room]);
+/** Who answers in a room just now. */
+export const answering = perRoom((now, room) => now.replies[room]?.companion ?? "");
+export const present = computed(() => state.value.present);
+export const invited = computed(() => state.value.invited);
 
 /** @type {Socket | null} */
 let socket = null;
@@ -109,6 +113,7 @@ function aside(frame) {
   if (frame.type === "message.created" || frame.type === "reply.done") {
     const message = frame.message;
     if (message) arrived.get(frame.room)?.push(message);
+    if (frame.type === "message.created" && message && message.sender.id !== me.peek() && frame.room === state.peek().open) announcement.value = `${message.sender.name}: ${words(message)}`;
   }
   if (frame.type === "reply.done") {
     if (frame.room === state.peek().open && frame.text) {
@@ -176,6 +181,12 @@ export async function readRooms() {
   happen({ type: "local.rooms", rooms: page.items });
 }
 
+/** Invitations that name us. */
+export async function readInvitations() {
+  const page = await api("GET", "invitations");
+  happen({ type: "local.invited", items: page.items.map((/** @type {any} */ one) => ({ id: one.id, title: one.title, by: one.owner })) });
+}
+
 export async function readWallet() {
   happen({ type: "local.wallet", wallet: await api("GET", "wallet/balance") });
 }
@@ -186,7 +197,7 @@ export async function readMeta() {
 
 /** Whatever went stale and is on screen is read again. */
 async function refreshView() {
-  await Promise.allSettled([readRooms(), state.peek().open ? readRoom(state.peek().open) : null]);
+  await Promise.allSettled([readRooms(), readInvitations(), state.peek().open ? readRoom(state.peek().open) : null]);
 }
 
 // --- the connection
@@ -223,6 +234,7 @@ function connect() {
       } else farewell.value = reason;
     },
     entered: (kind, frame) => {
+      happen({ type: "local.connected" });
       if (frame.wallet) happen({ type: "local.wallet", wallet: frame.wallet });
       if (kind === "ready") {
         happen({ type: "local.demo", demo: frame.demo_model });
