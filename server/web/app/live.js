@@ -6,10 +6,12 @@
  */
 import { api, deviceName } from "./api.js";
 import * as disk from "./keep.js";
+import { go } from "./router.js";
 import { forget, person, token } from "./session.js";
 import { Socket } from "./socket.js";
 import { empty, reduce } from "./store.js";
 import { words } from "./format.js";
+import { toast } from "./toast.js";
 import { batch, computed, effect, signal } from "./ui.js";
 
 /** @typedef {import("./store.js").State} State */
@@ -122,6 +124,9 @@ function aside(frame) {
     }
   } else if (frame.type === "notice" && (frame.kind === "crisis" || frame.kind === "safety")) {
     announcement.value = frame.text;
+  } else if (frame.type === "room.left") {
+    if (frame.reason === "removed") toast("You are no longer in this room.");
+    if (frame.room === state.peek().open) go("/chats", { replace: true });
   } else if (frame.type === "typing") expire(frame.room);
 }
 
