@@ -130,6 +130,14 @@ ROOMS_SHARED = sql(
     """,
 )
 
+NAMES_OF = sql(
+    "names_of",
+    "SELECT person, display_name FROM people WHERE person = ANY ($1::text[])",
+)
+FORGET_INVITATIONS = sql(
+    "forget_invitations",
+    "DELETE FROM invitations WHERE expires_at < now() - make_interval(hours => $1)",
+)
 COMPANY_OF = sql(
     "company_of",
     """
@@ -253,3 +261,14 @@ async def company_of(db: asyncpg.Pool, people: Sequence[str]) -> list[tuple[str,
     if not people:
         return []
     return [tuple(record) for record in await db.fetch(COMPANY_OF, list(people))]
+
+
+async def names_of(db: asyncpg.Pool, people: Sequence[str]) -> dict[str, str]:
+    """What these are called; whoever was erased has no name."""
+    found = await db.fetch(NAMES_OF, list(people))
+    return {record["person"]: record["display_name"] for record in found}
+
+
+async def forget_invitations(db: asyncpg.Pool, hours: int) -> None:
+    """Drop invitations that ended longer ago."""
+    await db.execute(FORGET_INVITATIONS, hours)

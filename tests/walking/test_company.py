@@ -296,3 +296,27 @@ async def test_membership_holds_on_another_node_too(
         await ann.done(last["reply"])
         assert (await bob.say(room, "Still?"))["code"] == "room_not_found"
         assert not any("Alone again" in str(frame) for frame in bob.frames)
+
+
+async def test_a_turn_ends_with_the_seat_of_whoever_asked_for_it(live: Live) -> None:
+    ann, bob = await live.person(display_name="Ann"), await live.person(display_name="Bob")
+    room = await shared(ann, bob)
+    live.script.tokens, live.script.gap_seconds = 400, 0.02
+    ack = await bob.say(room, "Tell me everything")
+    await ann.until(lambda f: f["type"] == "reply.delta" and f["reply"] == ack["reply"])
+    await ok(ann, "DELETE", f"/api/v1/rooms/{room}/members/{bob.user['id']}", 204)
+    done = await ann.done(ack["reply"])
+    assert done["status"] == "interrupted"
+    assert not any(f["type"] == "reply.done" for f in bob.frames)
+    history = (await ok(ann, "GET", f"/api/v1/rooms/{room}/messages"))["items"]
+    assert [m["sender"]["name"] for m in history if m["sender"]["kind"] == "person"] == ["Bob"]
+
+
+async def test_an_invitation_ends_with_its_time(live: Live) -> None:
+    ann, bob = await live.person(), await live.person()
+    room = await shared(ann)
+    code = await invited(ann, room, hours=1)
+    await live.house.db.execute("UPDATE invitations SET expires_at = now()")
+    await refused(bob, "GET", f"/api/v1/invitations/{code}", "invitation_over")
+    await refused(bob, "POST", f"/api/v1/invitations/{code}", "invitation_over")
+    await refused(bob, "GET", f"/api/v1/rooms/{room}", "room_not_found")

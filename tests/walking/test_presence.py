@@ -115,28 +115,3 @@ async def test_on_two_nodes_each_sees_the_other_and_a_dead_node_fades_away(
         await two.house.realtime.attendance._go_round()
         await kept._go_round()
         await ann.until(of(bob, "online"))
-
-
-async def test_typing_is_passed_on_once_in_three_seconds_and_read_cursors_are_each_ones_own(
-    live: Live,
-) -> None:
-    ann, bob = await live.person(), await live.person()
-    room = await together(ann, bob)
-    live.script.tokens = 3
-    ack = await ann.say(room, "One")
-    await bob.done(ack["reply"])
-    for _ in range(4):
-        await ann.ask({"type": "typing", "room": room, "on": True})
-    await ann.ask({"type": "read", "room": room, "n": 2})
-    await bob.send({"type": "read", "room": room, "n": 3})
-    await bob.until(lambda f: f["type"] == "read" and f["person"] == bob.user["id"])
-    read = [f["n"] for f in bob.frames if f["type"] == "read" and f["person"] == ann.user["id"]]
-    assert read == [2]
-    typed = [f for f in bob.frames if f["type"] == "typing"]
-    assert [f["person"] for f in typed] == [ann.user["id"]]
-    members = (await ann.rest("GET", f"/api/v1/rooms/{room}/members")).json()["items"]
-    cursors = {m["id"]: m["read_n"] for m in members if m["kind"] == "person"}
-    assert cursors == {ann.user["id"]: 2, bob.user["id"]: 3}
-    await bob.ask({"type": "read", "room": room, "n": 1})
-    shown = (await bob.rest("GET", f"/api/v1/rooms/{room}")).json()
-    assert {m["id"]: m["read_n"] for m in shown["members"]}[bob.user["id"]] == 3
