@@ -147,6 +147,10 @@ async def test_who_leaves_hands_on_the_room_but_never_the_bill(live: Live) -> No
     room = await shared(ann, bob)
     terms = await ok(ann, "PUT", f"/api/v1/rooms/{room}/terms", json={"payer": "owner"})
     assert terms["payer"] == ann.user["id"]
+    await ok(
+        ann, "PATCH", f"/api/v1/rooms/{room}/members/{bob.user['id']}", 204, json={"muted": True}
+    )
+    assert (await bob.say(room, "May I?"))["code"] == "muted"
     assert (await ann.ask({"type": "room.leave", "room": room}))["type"] == "ack"
     now = await ok(bob, "GET", f"/api/v1/rooms/{room}")
     assert now["payer"] == "sender"
@@ -154,6 +158,8 @@ async def test_who_leaves_hands_on_the_room_but_never_the_bill(live: Live) -> No
         (bob.user["id"], "owner")
     ]
     await refused(ann, "GET", f"/api/v1/rooms/{room}", "room_not_found")
+    ack = await bob.say(room, "Mine now, and I may speak again")
+    assert ack["type"] == "ack", ack
     await ok(bob, "DELETE", f"/api/v1/rooms/{room}/members/me", 204)
 
 
