@@ -28,6 +28,7 @@ class Actor:
     """Follows a person's logs once for all their sockets here."""
 
     __slots__ = (
+        "_changed",
         "_following",
         "_joining",
         "_logs",
@@ -44,11 +45,14 @@ class Actor:
         person: str,
         tails: Tails,
         spawn: Callable[[Coroutine[object, object, None]], None],
+        changed: "Callable[[Actor], None]",
     ) -> None:
+        """`changed` is told when the person's rooms are others, or have others in them."""
         self.person = person
         self.sockets: list[Socket] = []
         self._tails = tails
         self._spawn = spawn
+        self._changed = changed
         self._logs: list[str] = []
         self._following = asyncio.Lock()
         self._joining: dict[str, list[Told]] = {}  # rooms being joined, and what came meanwhile
@@ -124,6 +128,7 @@ class Actor:
             self._logs.remove(room)
             self._tails.unfollow([room], self.entry, self.hear)
             self._since.pop(room, None)
+            self._changed(self)
 
     def end(self) -> None:
         """The last socket is gone."""
@@ -153,6 +158,7 @@ class Actor:
             room = event["room"]["id"]
             if room not in self._logs:
                 self._spawn(self.join(room, place_in(event.get("since", ""))))
+            self._changed(self)
 
     def hear(self, heard: Heard) -> None:
         """Something ephemeral."""

@@ -20,6 +20,7 @@ class Registry:
         self._tails = tails
         self._spawn = spawn
         self._most = sockets_per_person
+        self.changed: Callable[[Actor], None] = _nobody_listens  # a person's rooms did
         self._actors: dict[str, Actor] = {}
 
     def __len__(self) -> int:
@@ -40,7 +41,7 @@ class Registry:
                 f"You have {self._most} open connections; close one.", code="too_many_sockets"
             )
         if actor is None:
-            actor = self._actors[person] = Actor(person, self._tails, self._spawn)
+            actor = self._actors[person] = Actor(person, self._tails, self._spawn, self.changed)
         actor.sockets.append(socket)
         return actor
 
@@ -51,3 +52,7 @@ class Registry:
         if not actor.sockets and self._actors.get(actor.person) is actor:
             del self._actors[actor.person]
             actor.end()
+
+
+def _nobody_listens(_: Actor) -> None:
+    """Until presence is looked after."""

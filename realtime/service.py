@@ -6,18 +6,18 @@ server/wiring.py makes one and hands in what lies above: who signs in, which roo
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 from starlette.routing import BaseRoute
 
 from config.sockets import RoomSettings, SocketSettings
 from realtime import frames
-from realtime.actor import Actor
 from realtime.codec import encode_json
 from realtime.holder import Holder
 from realtime.logs import AccountPen, now_ms
 from realtime.orders import Kick, Left, Replaced, order_in
+from realtime.presence import Attendance
 from realtime.registry import Registry
 from realtime.session import Rules
 from realtime.socket import Socket
@@ -26,7 +26,7 @@ from realtime.told import heard, place_in
 from realtime.transports import sse, websocket
 from realtime.wheel import Wheel
 from rooms.commands import Answer, RoomCommand
-from rooms.events import Notice, Presence, Reconnect
+from rooms.events import Notice, Reconnect
 from rooms.ports import Authenticate, OpenRoom, Principal
 from rooms.shapes import Wallet
 from storage.bus.ports import Bus, Place
@@ -79,6 +79,8 @@ class Realtime:
         self.tails = Tails(bus, self.spawn, self.now)
         self.tails.on_order = self._ordered
         self.registry = Registry(self.tails, self.spawn, settings.sockets_per_person)
+        self.attendance = Attendance(self)
+        self.registry.changed = self.attendance.came
         self.holder = Holder(
             bus, self.tails, node, open_room, fence_floor, rooms.live_rooms, self.spawn
         )
@@ -131,6 +133,7 @@ class Realtime:
     async def _turn(self) -> None:
         """Turn the wheel; now and then look for pushes that were lost."""
         self.wheel.add(self._look_at_heads, HEADS_SECONDS, self.now())
+        self.attendance.start()
         while True:
             await asyncio.sleep(SLOT_SECONDS)
             self.wheel.turn(self.now())
@@ -198,13 +201,6 @@ class Realtime:
         """Leave a room; all the person's sockets stop following it."""
         await self.leave(who, room)
         self.account_log.order(who.person.id, Left(room))
-
-    def present(self, actor: Actor, status: Literal["online", "away"]) -> None:
-        """Tell the person's rooms how they are."""
-        event = encode_json(Presence(person=actor.person, status=status))
-        for log in actor.rooms:
-            self.tails.hear(log, event)
-            self.bus.whisper(log, event)
 
     def gone(self, socket: Socket) -> None:
         """A socket is no more."""

@@ -100,6 +100,7 @@ class Socket:
         self._node.gone(self)
         if self._actor is not None:
             self._node.registry.left(self._actor, self)
+            self._node.attendance.gone(self._actor, self)
 
     def close(self, code: int, reason: str = "") -> None:
         """Close, as the one at fault or as the one who goes."""
@@ -207,7 +208,7 @@ class Socket:
             case RoomLeave(room=room):
                 await self._node.leave_room(who, room)
             case PresenceSet(status=status):
-                self._node.present(actor, status)
+                self._node.attendance.says(actor, self, status)
             case _:
                 if not {"chat", "*"} & who.scopes:
                     raise Forbidden("This API key lacks the scope 'chat'.", code="missing_scope")
@@ -320,6 +321,8 @@ class Socket:
         self.out.say(frame)
         self._look_again()
         self.out.flow()
+        if self._actor is not None:
+            self._node.attendance.came(self._actor, self)
 
     def replaced(self, session: str, owner: str) -> None:
         """A session goes on under `owner`: if it was ours, not one more number is given here."""

@@ -48,6 +48,7 @@ class Asker:
         digest: bytes,
     ) -> Asked:
         """What a person's command begins. Raises ProductError."""
+        self._members.check_in(who.person.id)  # they may have left while they waited
         self._members.check_speak(who.person.id)
         plan = self._parts.plans[who.person.plan]
         since_n = self._members.since_n(who.person.id)

@@ -19,6 +19,7 @@ from rooms.shapes import CompanionCard, Member, Message, Room, Sender
 from rooms.tree import message_of
 from storage import messages, rooms, safety
 from storage.ids import new_id
+from storage.members import names_of
 from storage.messages import MessageRow
 from storage.rooms import Greeting, RoomRow
 
@@ -237,9 +238,13 @@ class Lobby:
         )
 
     async def _shown(self, row: RoomRow, found: list[MessageRow]) -> list[Message]:
-        ids = [m.member for m in row.members if m.kind == "companion"]
-        cards = await self._cards.cards(ids)
+        """Under the names of their senders, also of those who have left."""
+        speakers = {m.sender for m in found if m.sender_kind == "companion"}
+        cards = await self._cards.cards(sorted(speakers))
         people = {m.member: m.name for m in row.members if m.kind == "person"}
+        left = {m.sender for m in found if m.sender_kind == "person"} - people.keys()
+        if left:
+            people |= await names_of(self._db, sorted(left))
         return [message_of(m, row.room, _sender(m, cards, people)) for m in found]
 
 

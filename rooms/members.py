@@ -72,6 +72,11 @@ class Members:
         if not self.voices:
             raise Conflict("All companions here are muted.", code="companions_muted")
 
+    def may_go_on(self, person: str, companion: str) -> bool:
+        """Whether a turn that this person began and this companion takes may still run."""
+        seat = self.standing.seats.get(person)
+        return seat is not None and not seat.muted and companion in self.voices
+
     def told_of(self, event: RoomEvent, n: int) -> list[Telling]:
         """An event that shows message `n` again: only to those who may read it."""
         may = [person for person in self.people if self.since_n(person) < n]

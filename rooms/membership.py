@@ -101,7 +101,10 @@ def check_speak(standing: Standing, person: str) -> None:
 
 
 def after_leaving(standing: Standing, person: str) -> Succession:
-    """What follows when a person goes. Money is never handed on: the new owner did not agree."""
+    """What follows when a person goes. Money is never handed on: the new owner did not agree.
+
+    Whoever was muted can speak again as the owner: nobody else is left who could unmute them.
+    """
     _seat(standing, person)
     left = [who for who in standing.those("person") if who != person]
     payer = SENDER if standing.payer == person else None

@@ -112,7 +112,9 @@ class ChatRoom:
         """Carry out one command of a member; see rooms/commands.py for what each means."""
         if isinstance(command, MembersChange):
             async with self._changing:
-                return await self._members.change(who, command, self._parts.now_ms())
+                answer = await self._members.change(who, command, self._parts.now_ms())
+            await self._stop_unwelcome()
+            return answer
         self._members.check_in(who.person.id)
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
@@ -137,6 +139,15 @@ class ChatRoom:
         if self._task is not None:
             if interrupt:
                 self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _stop_unwelcome(self) -> None:
+        """A turn ends with the seat, or the voice, of whoever asked for it or answers in it."""
+        if self._turn is None or self._task is None:
+            return
+        asked = self._turn.asked
+        if not self._members.may_go_on(asked.who.person.id, asked.companion):
+            self._task.cancel()
             await asyncio.wait([self._task])
 
     # --- commands that start a turn

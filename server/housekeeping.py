@@ -22,6 +22,7 @@ from storage.ledger.turns import (
     overdue_holds,
     renew_holds,
 )
+from storage.members import forget_invitations
 from storage.rooms import forget_commands
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ async def keep_house(house: "House", every_seconds: float) -> None:
             await one_pass(house, buried)
             if passes % TIDY_PASSES == 0:
                 await forget_commands(house.db, COMMANDS_HOURS)
+                await forget_invitations(house.db, COMMANDS_HOURS)
                 await house.accounts.erase_due()
                 await house.catalogue.write_popularity()
         except AWAY as error:

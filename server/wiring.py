@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -36,7 +37,9 @@ from server.rest.limits import RequestLimits
 from storage import sign_ins
 from storage.bus.valkey import ValkeyBus
 from storage.limits import Allowed, LimitUnknown, RateLimits
+from storage.members import company_of
 from storage.messages import branch
+from storage.presence import Presences
 from storage.rooms import fence_of, find_room, raise_fence, room_ids_of
 
 logger = structlog.get_logger(__name__)
@@ -91,6 +94,7 @@ class Wiring:
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
         realtime.admit = lobby.seat
         realtime.leave = company.leave
+        realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
         realtime.ended = accounts.revoked.add
         return House(

@@ -5,6 +5,7 @@ the statements here are conditional all the same, so that a late writer changes 
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import asyncpg
 from msgspec import Struct
@@ -97,7 +98,7 @@ MUTE = sql(
 )
 HAND_OVER = sql(
     "hand_over_room",
-    "UPDATE members SET role = 'owner' WHERE home = $1 AND room = $2 AND kind = 'person' "
+    "UPDATE members SET role = 'owner', muted = false WHERE home = $1 AND room = $2 AND kind = 'person' "
     "AND member = $3 AND left_at IS NULL",
 )
 SET_TERMS = sql(
@@ -126,6 +127,24 @@ ROOMS_SHARED = sql(
      WHERE mine.member = $1 AND mine.kind = 'person' AND mine.role = 'owner'
        AND mine.left_at IS NULL
        AND theirs.member = $2 AND theirs.kind = 'person' AND theirs.left_at IS NULL
+    """,
+)
+
+NAMES_OF = sql(
+    "names_of",
+    "SELECT person, display_name FROM people WHERE person = ANY ($1::text[])",
+)
+FORGET_INVITATIONS = sql(
+    "forget_invitations",
+    "DELETE FROM invitations WHERE expires_at < now() - make_interval(hours => $1)",
+)
+COMPANY_OF = sql(
+    "company_of",
+    """
+    SELECT mine.member AS person, mine.room, theirs.member AS other FROM members mine
+      JOIN members theirs ON theirs.home = mine.home AND theirs.room = mine.room
+       AND theirs.kind = 'person' AND theirs.left_at IS NULL AND theirs.member <> mine.member
+     WHERE mine.member = ANY ($1::text[]) AND mine.kind = 'person' AND mine.left_at IS NULL
     """,
 )
 
@@ -235,3 +254,21 @@ async def person_called(db: asyncpg.Pool, username: str) -> str | None:
 async def rooms_shared(db: asyncpg.Pool, owner: str, other: str) -> list[str]:
     """The rooms of `owner` that `other` is in."""
     return [record["room"] for record in await db.fetch(ROOMS_SHARED, owner, other)]
+
+
+async def company_of(db: asyncpg.Pool, people: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Of these people: (person, room, other person in it)."""
+    if not people:
+        return []
+    return [tuple(record) for record in await db.fetch(COMPANY_OF, list(people))]
+
+
+async def names_of(db: asyncpg.Pool, people: Sequence[str]) -> dict[str, str]:
+    """What these are called; whoever was erased has no name."""
+    found = await db.fetch(NAMES_OF, list(people))
+    return {record["person"]: record["display_name"] for record in found}
+
+
+async def forget_invitations(db: asyncpg.Pool, hours: int) -> None:
+    """Drop invitations that ended longer ago."""
+    await db.execute(FORGET_INVITATIONS, hours)

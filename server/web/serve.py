@@ -47,6 +47,7 @@ APP_PATHS: Final = (
     "/discover/{companion}",
     "/chats",
     "/chats/{room}",
+    "/invitations/{code}",
     "/wallet",
     "/settings",
     "/settings/{part}",

@@ -197,8 +197,8 @@ class Tab:
         if message.type == "error" and not expected:
             self.faults.append(message.text)
 
-    def sign_up(self) -> Page:
-        """Through the form, as anybody would; leads to the gallery."""
+    def sign_up(self, leads_to: str = "**/discover") -> Page:
+        """Through the form, as anybody would; leads to the gallery, or to what was asked for."""
         name = f"guest{next(_names)}x{os.getpid()}"
         page = self.page
         page.goto("/sign-up")
@@ -209,7 +209,7 @@ class Tab:
         for box in page.get_by_role("checkbox").all():
             box.check()
         page.get_by_role("button", name="Create account").click()
-        page.wait_for_url("**/discover")
+        page.wait_for_url(leads_to)
         return page
 
     def meet(self, slug: str = "mira") -> None:

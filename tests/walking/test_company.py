@@ -147,6 +147,10 @@ async def test_who_leaves_hands_on_the_room_but_never_the_bill(live: Live) -> No
     room = await shared(ann, bob)
     terms = await ok(ann, "PUT", f"/api/v1/rooms/{room}/terms", json={"payer": "owner"})
     assert terms["payer"] == ann.user["id"]
+    await ok(
+        ann, "PATCH", f"/api/v1/rooms/{room}/members/{bob.user['id']}", 204, json={"muted": True}
+    )
+    assert (await bob.say(room, "May I?"))["code"] == "muted"
     assert (await ann.ask({"type": "room.leave", "room": room}))["type"] == "ack"
     now = await ok(bob, "GET", f"/api/v1/rooms/{room}")
     assert now["payer"] == "sender"
@@ -154,6 +158,8 @@ async def test_who_leaves_hands_on_the_room_but_never_the_bill(live: Live) -> No
         (bob.user["id"], "owner")
     ]
     await refused(ann, "GET", f"/api/v1/rooms/{room}", "room_not_found")
+    ack = await bob.say(room, "Mine now, and I may speak again")
+    assert ack["type"] == "ack", ack
     await ok(bob, "DELETE", f"/api/v1/rooms/{room}/members/me", 204)
 
 
@@ -296,3 +302,27 @@ async def test_membership_holds_on_another_node_too(
         await ann.done(last["reply"])
         assert (await bob.say(room, "Still?"))["code"] == "room_not_found"
         assert not any("Alone again" in str(frame) for frame in bob.frames)
+
+
+async def test_a_turn_ends_with_the_seat_of_whoever_asked_for_it(live: Live) -> None:
+    ann, bob = await live.person(display_name="Ann"), await live.person(display_name="Bob")
+    room = await shared(ann, bob)
+    live.script.tokens, live.script.gap_seconds = 400, 0.02
+    ack = await bob.say(room, "Tell me everything")
+    await ann.until(lambda f: f["type"] == "reply.delta" and f["reply"] == ack["reply"])
+    await ok(ann, "DELETE", f"/api/v1/rooms/{room}/members/{bob.user['id']}", 204)
+    done = await ann.done(ack["reply"])
+    assert done["status"] == "interrupted"
+    assert not any(f["type"] == "reply.done" for f in bob.frames)
+    history = (await ok(ann, "GET", f"/api/v1/rooms/{room}/messages"))["items"]
+    assert [m["sender"]["name"] for m in history if m["sender"]["kind"] == "person"] == ["Bob"]
+
+
+async def test_an_invitation_ends_with_its_time(live: Live) -> None:
+    ann, bob = await live.person(), await live.person()
+    room = await shared(ann)
+    code = await invited(ann, room, hours=1)
+    await live.house.db.execute("UPDATE invitations SET expires_at = now()")
+    await refused(bob, "GET", f"/api/v1/invitations/{code}", "invitation_over")
+    await refused(bob, "POST", f"/api/v1/invitations/{code}", "invitation_over")
+    await refused(bob, "GET", f"/api/v1/rooms/{room}", "room_not_found")

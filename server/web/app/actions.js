@@ -183,6 +183,20 @@ function sole(room) {
   return companions.length === 1 ? companions[0].id : "";
 }
 
+/** Leave a room; what one wrote stays there. @param {string} room */
+export async function leaveRoom(room) {
+  await api("DELETE", `rooms/${room}/members/me`);
+  happen({ type: "local.gone", room });
+}
+
+/** Come in by an invitation's code or id. @param {string} code @returns {Promise<string>} the room */
+export async function accept(code) {
+  const room = await api("POST", `invitations/${encodeURIComponent(code)}`, { key: newKey() });
+  happen({ type: "local.room", room });
+  happen({ type: "local.invited", items: state.peek().invited.filter((one) => one.id !== code) });
+  return room.id;
+}
+
 /** @param {string} room */
 export async function archive(room) {
   await api("PATCH", `rooms/${room}`, { body: { status: "archived" } });

@@ -6,10 +6,12 @@
  */
 import { api, deviceName } from "./api.js";
 import * as disk from "./keep.js";
+import { go } from "./router.js";
 import { forget, person, token } from "./session.js";
 import { Socket } from "./socket.js";
 import { empty, reduce } from "./store.js";
 import { words } from "./format.js";
+import { toast } from "./toast.js";
 import { batch, computed, effect, signal } from "./ui.js";
 
 /** @typedef {import("./store.js").State} State */
@@ -67,6 +69,10 @@ export const begun = perRoom((now, room) => (now.replies[room]?.length ?? 0) > 0
 export const notesOf = perRoom((now, room) => now.notes[room]);
 export const failureOf = perRoom((now, room) => now.failures[room]);
 export const typingIn = perRoom((now, room) => now.typing[room]);
+/** Who answers in a room just now. */
+export const answering = perRoom((now, room) => now.replies[room]?.companion ?? "");
+export const present = computed(() => state.value.present);
+export const invited = computed(() => state.value.invited);
 
 /** @type {Socket | null} */
 let socket = null;
@@ -109,6 +115,7 @@ function aside(frame) {
   if (frame.type === "message.created" || frame.type === "reply.done") {
     const message = frame.message;
     if (message) arrived.get(frame.room)?.push(message);
+    if (frame.type === "message.created" && message && message.sender.id !== me.peek() && frame.room === state.peek().open) announcement.value = `${message.sender.name}: ${words(message)}`;
   }
   if (frame.type === "reply.done") {
     if (frame.room === state.peek().open && frame.text) {
@@ -117,6 +124,9 @@ function aside(frame) {
     }
   } else if (frame.type === "notice" && (frame.kind === "crisis" || frame.kind === "safety")) {
     announcement.value = frame.text;
+  } else if (frame.type === "room.left") {
+    if (frame.reason === "removed") toast("You are no longer in this room.");
+    if (frame.room === state.peek().open) go("/chats", { replace: true });
   } else if (frame.type === "typing") expire(frame.room);
 }
 
@@ -176,6 +186,12 @@ export async function readRooms() {
   happen({ type: "local.rooms", rooms: page.items });
 }
 
+/** Invitations that name us. */
+export async function readInvitations() {
+  const page = await api("GET", "invitations");
+  happen({ type: "local.invited", items: page.items.map((/** @type {any} */ one) => ({ id: one.id, title: one.title, by: one.owner })) });
+}
+
 export async function readWallet() {
   happen({ type: "local.wallet", wallet: await api("GET", "wallet/balance") });
 }
@@ -186,7 +202,7 @@ export async function readMeta() {
 
 /** Whatever went stale and is on screen is read again. */
 async function refreshView() {
-  await Promise.allSettled([readRooms(), state.peek().open ? readRoom(state.peek().open) : null]);
+  await Promise.allSettled([readRooms(), readInvitations(), state.peek().open ? readRoom(state.peek().open) : null]);
 }
 
 // --- the connection
@@ -223,6 +239,7 @@ function connect() {
       } else farewell.value = reason;
     },
     entered: (kind, frame) => {
+      happen({ type: "local.connected" });
       if (frame.wallet) happen({ type: "local.wallet", wallet: frame.wallet });
       if (kind === "ready") {
         happen({ type: "local.demo", demo: frame.demo_model });

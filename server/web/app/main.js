@@ -3,6 +3,7 @@ import { begin } from "./live.js";
 import { go, match, path } from "./router.js";
 import { Chats } from "./screens/chats.js";
 import { Discover } from "./screens/discover.js";
+import { Invitation, Invited } from "./screens/invitation.js";
 import { Settings } from "./screens/settings.js";
 import { Forgot, LogIn, SignUp } from "./screens/sign.js";
 import { Wallet } from "./screens/wallet.js";
@@ -21,6 +22,7 @@ function outside() {
   if (match("/sign-up")) return html`<${SignUp} />`;
   if (match("/log-in")) return html`<${LogIn} />`;
   if (match("/forgot")) return html`<${Forgot} />`;
+  if (match("/invitations/:code")) return html`<${Invited} />`;
   return html`<${Welcome} />`;
 }
 
@@ -28,6 +30,8 @@ function outside() {
 function inside() {
   const room = match("/chats/:room")?.room;
   if (room || match("/chats")) return html`<${Chats} room=${room} />`;
+  const code = match("/invitations/:code")?.code;
+  if (code) return html`<${Invitation} code=${code} key=${code} />`;
   if (match("/wallet")) return html`<${Wallet} />`;
   if (match("/settings") || match("/settings/:part")) return html`<${Settings} />`;
   const chosen = match("/discover/:companion")?.companion;
@@ -42,7 +46,9 @@ function App() {
   const at = SAME[path.value] ?? path.value.replace(/^\/room\//, "/chats/");
   const signedIn = person.value !== null;
   // Where one belongs: signed in, the front doors lead to the chats; signed out, everything leads to the front door.
-  const to = at !== path.value ? at : signedIn && at === "/sign-up" ? "/discover" : signedIn && PUBLIC.includes(at) && at !== "/welcome" ? "/chats" : !signedIn && !PUBLIC.includes(at) ? "/log-in" : at;
+  const open = PUBLIC.includes(at) || at.startsWith("/invitations/");
+  const then = signedIn ? sessionStorage.getItem("kindred.then") : null;
+  const to = at !== path.value ? at : then && at !== then ? then : signedIn && at === "/sign-up" ? "/discover" : signedIn && PUBLIC.includes(at) && at !== "/welcome" ? "/chats" : !signedIn && !open ? "/log-in" : at;
   useEffect(() => { if (to !== path.value) go(to, { replace: true }); }, [to]);
   useEffect(() => { document.title = TITLES[to] ? `${TITLES[to]} · Kindred` : "Kindred"; }, [to]);
   if (to !== path.value) return null;

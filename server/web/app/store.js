@@ -4,6 +4,7 @@
  * Pure: no clock, no network, no storage. `reduce(state, event)` is called for what the server
  * tells and for what happens here (`local.*`), so all of it can be tested by calling it.
  */
+import { changed, gone, invited, present, readOn } from "./company.js";
 
 /** @typedef {import("../types.d.ts").Message} Message */
 /** @typedef {import("../types.d.ts").Room} Room */
@@ -36,6 +37,8 @@
  * @property {Record<string, Note[]>} notes by room; "" holds those about the account
  * @property {Record<string, Failure>} failures by room
  * @property {Record<string, { person: string, name: string }>} typing by room
+ * @property {Record<string, string>} present how the others are, by person, since we are connected
+ * @property {import("./company.js").Invited[]} invited invitations that name us
  * @property {Pending[]} outbox
  * @property {string} open the room on screen
  * @property {Fault | null} broke set when the last thing said met an empty wallet
@@ -54,6 +57,9 @@
  *   | { type: "local.retry", key: string }
  *   | { type: "local.dropped", key: string }
  *   | { type: "local.opened", room: string }
+ *   | { type: "local.connected" }
+ *   | { type: "local.invited", items: import("./company.js").Invited[] }
+ *   | { type: "local.gone", room: string }
  *   | { type: "local.read", room: string }
  *   | { type: "local.stopping", room: string }
  *   | { type: "local.dismissed", what: "low" | "broke" | "failure", room?: string }
@@ -66,7 +72,7 @@ export const KEPT_MESSAGES = 2000;
 export function empty(me) {
   return {
     me, wallet: null, low: "", demo: false, rooms: {}, roomsLoaded: false, logs: {}, replies: {},
-    notes: {}, failures: {}, typing: {}, outbox: [], open: "", broke: null,
+    notes: {}, failures: {}, typing: {}, present: {}, invited: [], outbox: [], open: "", broke: null,
   };
 }
 
@@ -82,9 +88,12 @@ export function reduce(state, event) {
     case "reply.started": return started(state, event);
     case "reply.delta": return delta(state, event);
     case "reply.done": return done(state, event);
-    case "room.updated": return { ...state, rooms: { ...state.rooms, [event.room.id]: event.room } };
+    case "room.updated": return changed(state, event.room);
+    case "room.left": return gone(state, event.room);
+    case "room.invited": return invited(state, { id: event.invitation, title: event.title, by: event.by });
+    case "presence": return present(state, event);
     case "typing": return typing(state, event);
-    case "read": return event.person === state.me ? seen(state, event.room, event.n) : state;
+    case "read": return event.person === state.me ? seen(state, event.room, event.n) : readOn(state, event);
     case "wallet.updated": return wallet(state, event);
     case "wallet.low": return { ...state, low: event.text };
     case "notice": return noted(state, event);
@@ -113,6 +122,9 @@ function local(state, event) {
     case "local.refused": return refused(state, event.key, event.fault);
     case "local.retry": return { ...state, broke: null, outbox: state.outbox.map((one) => (one.key === event.key ? { ...one, state: "waiting", fault: null } : one)) };
     case "local.dropped": return { ...state, outbox: state.outbox.filter((one) => one.key !== event.key) };
+    case "local.connected": return { ...state, present: {} };
+    case "local.invited": return { ...state, invited: event.items };
+    case "local.gone": return gone(state, event.room);
     case "local.opened": return { ...state, open: event.room };
     case "local.read": return seen(state, event.room, state.rooms[event.room]?.n ?? 0);
     case "local.stopping": {

@@ -1,7 +1,8 @@
 /** One message as it is shown: a bubble, what stands below it, and the same while it is written. */
 import { again, carryOn, discard, edit as editAgain, retry, send, walk } from "../actions.js";
+import { several } from "../company.js";
 import { credits, time, words } from "../format.js";
-import { link, replyOf, replying } from "../live.js";
+import { link, replyOf, replying, roomOf } from "../live.js";
 import { Words } from "../text.js";
 import { html, icon } from "../ui.js";
 
@@ -16,6 +17,11 @@ const LONG_PRESS_PIXELS = 12;
 const ENDED = /** @type {Record<string, string>} */ ({
   interrupted: "Stopped here", failed: "Broke off here", out_of_credits: "The credits ended here", moderated: "Withheld by the rules",
 });
+
+/** What somebody in a room is called. @param {string} room @param {string} who */
+function nameIn(room, who) {
+  return roomOf(room)?.members.find((one) => one.id === who)?.name ?? "";
+}
 
 /** Paragraphs and line breaks as they were written. @param {{ text: string }} props */
 function Said({ text }) {
@@ -51,9 +57,9 @@ function pressing(open) {
 
 /**
  * A message that stands. `newest` is the last of the branch: only that one is continued or answered again at a touch.
- * @param {{ message: Message, me: string, joined: boolean, newest: boolean, read: boolean, busy: boolean, hands: Hands }} props
+ * @param {{ message: Message, me: string, joined: boolean, newest: boolean, read: boolean, named: boolean, busy: boolean, hands: Hands }} props
  */
-export function Bubble({ message, me, joined, newest, read, busy, hands }) {
+export function Bubble({ message, me, joined, newest, read, named, busy, hands }) {
   const mine = message.sender.id === me;
   const text = words(message);
   const reactions = Object.entries(message.reactions ?? {});
@@ -66,12 +72,12 @@ export function Bubble({ message, me, joined, newest, read, busy, hands }) {
   return html`<li class=${`m${mine ? " me" : ""}${joined ? " joined" : ""}`} data-id=${message.id} data-n=${message.n}>
     <div class="line">
       <div class="bubble" ...${pressing(open)}>
-        <span class="sr">${mine ? "You" : message.sender.name}: </span>
+        ${named && !mine ? html`<b class="by" data-by=${message.sender.kind}>${message.sender.name}<span class="sr">: </span></b>` : html`<span class="sr">${mine ? "You" : message.sender.name}: </span>`}
         ${text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
         ${mine
           ? html`<span class="stamp num">${message.edited ? html`<span>edited</span>` : null}<time dateTime=${new Date(message.at).toISOString()}>${time(message.at)}</time>${icon(read ? "checks" : "check", "s")}<span class="sr">${read ? "read" : "sent"}</span></span>`
           : null}
-        ${reactions.length ? html`<span class="reactions">${reactions.map(([who, one]) => html`<span key=${who} title=${who === me ? "You" : message.sender.name}>${one}</span>`)}</span>` : null}
+        ${reactions.length ? html`<span class="reactions">${reactions.map(([who, one]) => html`<span key=${who} title=${who === me ? "You" : nameIn(message.room, who)}>${one}</span>`)}</span>` : null}
       </div>
       <button type="button" class="icon dots" aria-label=${`More about ${mine ? "your message" : `${message.sender.name}'s message`} of ${time(message.at)}`} aria-haspopup="menu" onClick=${button}>${icon("more")}</button>
     </div>
@@ -84,7 +90,7 @@ function Meta({ message, mine, newest, busy, hands }) {
   const others = message.alternatives && message.alternatives.ids.length > 1 ? message.alternatives : null;
   const ended = ENDED[message.status];
   const paid = !mine && message.receipt;
-  const offer = !mine && newest && message.parent && !busy;
+  const offer = message.sender.kind === "companion" && newest && message.parent && !busy;
   if (!others && !ended && !paid && !offer) return null;
   return html`<div class=${`meta${ended ? " ended" : ""}`}>
     ${ended ? html`<span class="why">${ended}</span>` : null}
@@ -112,15 +118,17 @@ function Walk({ message, others, busy }) {
 export function Writing({ room, name }) {
   const reply = replyOf(room);
   if (!reply) return null;
+  const who = nameIn(room, reply.companion) || name;
   const share = reply.ceiling ? Math.min(1, reply.cost / reply.ceiling) : 0;
   return html`<li class="m writing" data-id=${reply.id} data-writing>
     <div class="line"><div class="bubble" aria-hidden="true">
+      ${several(roomOf(room)) ? html`<b class="by" data-by="companion">${who}</b>` : null}
       ${reply.missing ? html`<span class="soft">… </span>` : null}
       ${reply.length
         ? html`<${Said} text=${reply.text} /><i class="caret"></i>`
         : html`<span class="waiting"><i></i><i></i><i></i></span>`}
     </div></div>
-    <span class="sr">${name} is writing</span>
+    <span class="sr">${who} is writing</span>
     ${reply.ceiling ? html`<div class="running" aria-hidden="true">
       <span class="bar"><i style=${{ "--share": share }}></i></span>
       <span class="num"><b data-running>${credits(reply.cost, { least: 3 })}</b> of at most ${credits(reply.ceiling, { least: 3 })} credits</span>

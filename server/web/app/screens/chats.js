@@ -1,6 +1,7 @@
 /** Conversations: the list, the one in use, and the panel about its companion. */
+import { several } from "../company.js";
 import { when } from "../format.js";
-import { begun, link, replying, rooms, roomsLoaded, summary, typingIn } from "../live.js";
+import { begun, invited, link, me, replying, rooms, roomsLoaded, summary, typingIn } from "../live.js";
 import { Avatar } from "../parts.js";
 import { faceOf, Shell, switching } from "../shell.js";
 import { html, icon, useState } from "../ui.js";
@@ -32,6 +33,7 @@ function List({ current }) {
       <button type="button" class="icon" aria-label="Switch chat" title="Ctrl+K" onClick=${() => { switching.value = true; }}>${icon("search")}</button>
       <a class="icon" href="/discover" aria-label="New chat">${icon("plus")}</a></header>
     <div class="find">${icon("search")}<input class="input" type="search" aria-label="Find in chats" placeholder="Find a chat" value=${query} onInput=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => setQuery(e.currentTarget.value)} /></div>
+    ${invited.value.map((one) => html`<p class="invited" key=${one.id}><span><b>${one.by}</b> invites you to “${one.title}”.</span><a class="btn" href=${`/invitations/${one.id}`}>Look</a></p>`)}
     <ul class="rooms">
       ${shown.map((room) => html`<${Row} key=${room.id} room=${room} current=${room.id === current} />`)}
       ${!roomsLoaded.value && !rooms.value.length && link.value !== "offline" ? [1, 2, 3].map((i) => html`<li key=${i} class="bone row-bone"></li>`) : null}
@@ -46,10 +48,11 @@ function Row({ room, current }) {
   const face = faceOf(room);
   const writing = replying(room.id);
   const last = room.last_message;
-  const own = last?.sender.kind === "person";
-  const line = writing || typingIn(room.id)
-    ? html`<span class="writing">${begun(room.id) ? "writing…" : "thinking…"}</span>`
-    : `${own ? "You: " : ""}${summary(room)}`;
+  const typed = typingIn(room.id);
+  const by = last?.sender.id === me.value ? "You: " : several(room) && last ? `${last.sender.name}: ` : "";
+  const line = writing || typed
+    ? html`<span class="writing">${typed && !writing ? `${typed.name} writes…` : begun(room.id) ? "writing…" : "thinking…"}</span>`
+    : `${by}${summary(room)}`;
   return html`<li class="hue" style=${{ "--h": face?.hue ?? 195 }}>
     <a href=${`/chats/${room.id}`} aria-current=${current ? "page" : undefined}>
       <${Avatar} name=${room.title} src=${face?.portrait} size="s52" />

@@ -1,7 +1,8 @@
 /** One conversation: who it is with, what to know just now, what was said, and where one writes. */
 import { again, carryOn, closeRoom, openRoom, react, stop } from "../actions.js";
+import { peopleOf, several } from "../company.js";
 import { words } from "../format.js";
-import { announcement, begun, broke, demo, happen, link, logOf, low, outbox, me, replying, roomOf, typingIn } from "../live.js";
+import { announcement, begun, broke, demo, happen, link, logOf, low, outbox, me, present, replying, roomOf, typingIn } from "../live.js";
 import { Avatar, Balance, Fault, Menu } from "../parts.js";
 import { faceOf } from "../shell.js";
 import { toast } from "../toast.js";
@@ -22,7 +23,7 @@ export function Conversation({ id, onPanel, panel }) {
   const [window_, open] = useState(/** @type {{ kind: "receipt" | "report" | "menu" | "prompt", id?: string, message?: Message, at?: { x: number, y: number } } | null} */ (null));
   const face = room ? faceOf(room) : undefined;
   const mine = me.value;
-  const name = face?.name ?? room?.title ?? "";
+  const name = (several(room) ? room?.title : face?.name ?? room?.title) ?? "";
   const load = () => { setFault(""); openRoom(id).catch((error) => setFault(error.message)); };
   useEffect(() => { load(); return closeRoom; }, [id]);
   useEffect(() => { if (name) document.title = `${name} · Kindred`; }, [name]);
@@ -63,7 +64,13 @@ function Announcer() {
 
 /** What the companion does now; that it is an AI always stands there. @param {{ id: string }} props */
 function Presence({ id }) {
-  const now = replying(id) ? (begun(id) ? "Writing" : "Thinking") : typingIn(id) ? "Writing" : link.value === "ready" ? "Here" : "Away";
+  const room = roomOf(id);
+  const typed = typingIn(id);
+  const now = replying(id) ? (begun(id) ? "Writing" : "Thinking") : typed ? `${typed.name} writes` : link.value === "ready" ? "Here" : "Away";
+  if (room && peopleOf(room, me.value).length > 1) {
+    const here = peopleOf(room, me.value).filter((one) => one.id === me.value || present.value[one.id] === "online").length;
+    return html`<span class="now"><i class=${`dot${link.value === "ready" ? "" : " off"}`}></i><span data-presence>${now === "Here" ? `${here} of ${peopleOf(room, me.value).length} people here` : now}</span> · <b>with AI</b></span>`;
+  }
   return html`<span class="now"><i class=${`dot${link.value === "ready" ? "" : " off"}`}></i><span data-presence>${now}</span> · <b>AI companion</b></span>`;
 }
 
@@ -108,9 +115,10 @@ function MessageMenu({ message, at = { x: 0, y: 0 }, me, hands, onClose, onRepor
   /** @type {import("../parts.js").Item[]} */
   const items = [{ label: "Copy", icon: "copy", act: copy }];
   if (mine && free) items.push({ label: "Edit", icon: "edit", act: () => hands.edit(message) });
-  if (!mine && free && message.parent) items.push({ label: "Answer again", icon: "again", act: () => again(message.room, message.id) });
-  if (!mine && free && newest && message.continuable) items.push({ label: "Continue", icon: "play", act: () => carryOn(message.room, message.id) });
-  if (!mine && message.receipt) items.push({ label: "Receipt", icon: "receipt", act: () => hands.receipt(/** @type {string} */ (message.receipt)) });
+  const reply = message.sender.kind === "companion";
+  if (reply && free && message.parent) items.push({ label: "Answer again", icon: "again", act: () => again(message.room, message.id) });
+  if (reply && free && newest && message.continuable) items.push({ label: "Continue", icon: "play", act: () => carryOn(message.room, message.id) });
+  if (reply && message.receipt) items.push({ label: "Receipt", icon: "receipt", act: () => hands.receipt(/** @type {string} */ (message.receipt)) });
   if (!mine) items.push({ label: "What the model sees", icon: "eye", act: onPrompt }, null, { label: "Report", icon: "flag", danger: true, act: () => onReport(message) });
   const faces = { chosen: message.reactions[me] ?? "", choose: (/** @type {string | null} */ face) => void react(message.room, message.id, face) };
   return html`<${Menu} label="Message" items=${items} at=${at} onClose=${onClose} faces=${faces} />`;

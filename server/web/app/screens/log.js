@@ -3,8 +3,9 @@
  * older pages come in above without a jump, and only a window of a long talk is mounted.
  */
 import { markRead } from "../actions.js";
+import { several } from "../company.js";
 import { day, daysBetween } from "../format.js";
-import { failureOf, logOf, notesOf, outbox, readOlder, replying, roomOf } from "../live.js";
+import { failureOf, logOf, me as self, notesOf, outbox, readOlder, replying, roomOf } from "../live.js";
 import { readBy } from "../store.js";
 import { Fragment, html, icon, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
 import { Bubble, Failed, Notice, Unsent, Writing } from "./bubble.js";
@@ -46,7 +47,7 @@ export function Log({ id, me, name, hands }) {
         ${log && !log.more && shown.length === items.length ? html`<li class="notice disclosure"><p>${disclosure(id) || `${name} is an AI companion, not a person.`}</p></li>` : null}
         ${log?.more ? html`<li class="older" aria-hidden="true"><i class="spin"></i></li>` : null}
         ${!log ? html`<li class="bone bubble-bone"></li><li class="bone bubble-bone me"></li><li class="bone bubble-bone"></li>` : null}
-        ${shown.map((message, i) => html`<${Entry} key=${message.id} id=${id} me=${me} message=${message} before=${shown[i - 1]} newest=${message === items.at(-1)} divider=${since !== null && firstUnread(shown, i, since, me)} read=${message.n <= seen} busy=${busy} hands=${hands} />`)}
+        ${shown.map((message, i) => html`<${Entry} key=${message.id} id=${id} me=${me} message=${message} before=${shown[i - 1]} newest=${message === items.at(-1)} divider=${since !== null && firstUnread(shown, i, since, me)} read=${message.n <= seen} named=${several(room)} busy=${busy} hands=${hands} />`)}
         ${(notesOf(id) ?? []).filter((one) => one.kind !== "disclosure" && !shown.some((message) => message.id === one.after)).map((note) => html`<${Notice} key=${note.id} note=${note} />`)}
         <${Writing} room=${id} name=${name} />
         ${failure && !busy ? html`<${Failed} room=${id} failure=${failure} name=${name} />` : null}
@@ -58,16 +59,16 @@ export function Log({ id, me, name, hands }) {
 }
 
 /**
- * @param {{ id: string, me: string, message: Message, before: Message | undefined, newest: boolean, divider: boolean, read: boolean, busy: boolean, hands: import("./bubble.js").Hands }} props
+ * @param {{ id: string, me: string, message: Message, before: Message | undefined, newest: boolean, divider: boolean, read: boolean, named: boolean, busy: boolean, hands: import("./bubble.js").Hands }} props
  */
-function Entry({ id, me, message, before, newest, divider, read, busy, hands }) {
+function Entry({ id, me, message, before, newest, divider, read, named, busy, hands }) {
   const another = !before || daysBetween(before.at, message.at) !== 0;
   const joined = Boolean(before) && !another && !divider && before?.sender.id === message.sender.id && message.at - before.at < JOINED_MS;
   const notes = (notesOf(id) ?? []).filter((one) => one.after === message.id && one.kind !== "disclosure");
   return html`<${Fragment}>
     ${another ? html`<li class="day"><time dateTime=${new Date(message.at).toISOString().slice(0, 10)}>${day(message.at)}</time></li>` : null}
     ${divider ? html`<li class="unread" role="separator" aria-label="New messages"><span>New</span></li>` : null}
-    <${Bubble} message=${message} me=${me} joined=${joined} newest=${newest} read=${read} busy=${busy} hands=${hands} />
+    <${Bubble} message=${message} me=${me} joined=${joined} newest=${newest} read=${read} named=${named && !joined} busy=${busy} hands=${hands} />
     ${notes.map((note) => html`<${Notice} key=${note.id} note=${note} />`)}
   </${Fragment}>`;
 }
@@ -88,8 +89,8 @@ function firstUnread(shown, i, since, me) {
 function useDivider(id) {
   const room = roomOf(id);
   const kept = useRef(/** @type {number | null | undefined} */ (undefined));
-  const me = room?.members.find((one) => one.kind === "person");
-  if (kept.current === undefined && room && me) kept.current = room.unread > 0 ? me.read_n : null;
+  const own = room?.members.find((one) => one.id === self.value);
+  if (kept.current === undefined && room && own) kept.current = room.unread > 0 ? own.read_n : null;
   return kept.current ?? null;
 }
 

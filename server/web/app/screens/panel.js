@@ -8,6 +8,7 @@ import { go } from "../router.js";
 import { faceOf } from "../shell.js";
 import { toast } from "../toast.js";
 import { html, icon, useState } from "../ui.js";
+import { Company } from "./company.js";
 import { PromptDialog } from "./dialogs.js";
 
 /** @param {{ id: string, onClose: () => void }} props */
@@ -33,6 +34,7 @@ export function Panel({ id, onClose }) {
       <figcaption><h2>${face.name}${value ? html`<small>${value.age}</small>` : null}</h2><p>${value?.tagline ?? "AI companion"}</p></figcaption></figure>
     <section><a class="btn wide" href=${`/discover/${value?.slug ?? face.id}`}>${icon("people")}Full profile</a></section>
     ${value?.temperament?.length ? html`<section><h3>Temper</h3><div class="chips">${value.temperament.map((/** @type {string} */ one) => html`<span class="chip" key=${one}>${one}</span>`)}</div></section>` : null}
+    <${Company} room=${room} />
     <section><h3>This chat</h3><dl class="facts">
       <dt>Spent here</dt><dd>${credits(room.spent_microcredits)} credits</dd>
       ${last ? html`<dt>Last reply</dt><dd>${credits(last.cost_microcredits)} credits</dd><dt>Read and written</dt><dd>${last.usage?.input_tokens} and ${last.usage?.output_tokens} tokens</dd>` : null}
