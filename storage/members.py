@@ -98,8 +98,8 @@ MUTE = sql(
 )
 HAND_OVER = sql(
     "hand_over_room",
-    "UPDATE members SET role = 'owner', muted = false WHERE home = $1 AND room = $2 AND kind = 'person' "
-    "AND member = $3 AND left_at IS NULL",
+    "UPDATE members SET role = 'owner', muted = false WHERE home = $1 AND room = $2 "
+    "AND kind = 'person' AND member = $3 AND left_at IS NULL",
 )
 SET_TERMS = sql(
     "set_terms_of_room",
