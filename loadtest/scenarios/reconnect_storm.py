@@ -41,6 +41,7 @@ async def talk(person: Person, socket: Socket) -> None:
     """Speak, if this one of the crowd does; the others only listen."""
     if person.random.random() >= float(person.options["talking"]):
         await person.rest_until(person.leaving_at)
+        return
     async for meant_at in person.turns():
         try:
             await socket.say(person.line(), meant_at)
