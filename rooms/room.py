@@ -186,12 +186,13 @@ class ChatRoom:
         key: str,
         digest: bytes,
     ) -> Answer:
-        if self._task is not None:
+        under_way = self._task  # it may end by itself while we look
+        if under_way is not None:
             stored = await answered(self._parts.db, who.person.id, key)
             if stored is not None:
                 return _same((stored[0], Answer(**stored[1])), digest)
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            under_way.cancel()
+            await asyncio.wait([under_way])
         asked = await self._asker.ask(who, command, key, digest)
         turn = Turn(asked, self._log, self._parts.turn)
         self._turn = turn
