@@ -18,6 +18,9 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     transport_bytes: what may lie in the transport before deltas are merged.
     slow_seconds: how long a socket may stay undrained.
     delta_ms: the least time between two log appends of one reply.
+    openai_items: items one conversation on /v1/realtime may hold.
+    openai_bytes: bytes of text one conversation on /v1/realtime may hold.
+    openai_seconds: how long a session on /v1/realtime may last.
     """
 
     frame_bytes: int = 65_536
@@ -32,6 +35,9 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     transport_bytes: int = 32_768
     slow_seconds: float = 20.0
     delta_ms: int = 40
+    openai_items: int = 500
+    openai_bytes: int = 262_144
+    openai_seconds: float = 3_600.0
 
 
 class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

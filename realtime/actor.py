@@ -17,7 +17,7 @@ from realtime.told import Heard, Told, place_in
 from storage.bus.ports import BusDown, Place
 
 if TYPE_CHECKING:
-    from realtime.socket import Socket
+    from realtime.seat import Seat
 
 logger = structlog.get_logger(__name__)
 LOG_MAX: Final = 4_096
@@ -49,7 +49,7 @@ class Actor:
     ) -> None:
         """`changed` is told when the person's rooms are others, or have others in them."""
         self.person = person
-        self.sockets: list[Socket] = []
+        self.sockets: list[Seat] = []
         self._tails = tails
         self._spawn = spawn
         self._changed = changed

@@ -19,8 +19,8 @@ from storage.database import DATABASE_AWAY
 from storage.presence import PresenceUnknown, Status
 
 if TYPE_CHECKING:
+    from realtime.seat import Seat
     from realtime.service import Realtime
-    from realtime.socket import Socket
 
 logger = structlog.get_logger(__name__)
 LEAVE_SECONDS: Final = 5.0
@@ -58,10 +58,10 @@ class Attendance:
         self._company_of: CompanyOf | None = None
         self._known: dict[str, Known] = {}
         self._told: dict[str, Status] = {}  # the last that was told here of whom
-        self._away: set[Socket] = set()
+        self._away: set[Seat] = set()
         self._said: dict[str, Status] = {}  # what this node last said of whom
         self._gone_at: dict[str, float] = {}  # who may be back in a moment
-        self._came: dict[str, set[Socket]] = {}
+        self._came: dict[str, set[Seat]] = {}
         self._looking = False
 
     def use(self, store: Kept, company_of: CompanyOf) -> None:
@@ -74,7 +74,7 @@ class Attendance:
 
     # --- what happens
 
-    def came(self, actor: Actor, socket: "Socket | None" = None) -> None:
+    def came(self, actor: Actor, socket: "Seat | None" = None) -> None:
         """A socket was signed in, or (None) the person's rooms changed: show whom they are with."""
         if self._store is None:
             return
@@ -82,7 +82,7 @@ class Attendance:
         wanting.update(actor.sockets if socket is None else [socket])
         self._hurry()
 
-    def says(self, actor: Actor, socket: "Socket", status: Status) -> None:
+    def says(self, actor: Actor, socket: "Seat", status: Status) -> None:
         """A device says how its person is."""
         if status == "away":
             self._away.add(socket)
@@ -91,7 +91,7 @@ class Attendance:
         if actor.person in self._known:
             self.came(actor, socket)
 
-    def gone(self, actor: Actor, socket: "Socket") -> None:
+    def gone(self, actor: Actor, socket: "Seat") -> None:
         """A socket is lost; with the last one its person is gone, unless they are back soon."""
         self._away.discard(socket)
         if actor.person not in self._known:
@@ -132,7 +132,7 @@ class Attendance:
         finally:
             self._looking = False
 
-    async def _see(self, came: "dict[str, set[Socket]]") -> None:
+    async def _see(self, came: "dict[str, set[Seat]]") -> None:
         assert self._store is not None
         assert self._company_of is not None
         here = [person for person in came if self._node.registry.find(person) is not None]
@@ -197,7 +197,7 @@ class Attendance:
             self._node.tails.hear(room, event)
             self._node.bus.whisper(room, event)
 
-    def _show(self, sockets: "set[Socket]", others: set[str], how: dict[str, Status]) -> None:
+    def _show(self, sockets: "set[Seat]", others: set[str], how: dict[str, Status]) -> None:
         """The others who are here, to sockets that have just come."""
         for other in others:
             self._told[other] = how[other]

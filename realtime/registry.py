@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Iterator
 
 from realtime.actor import Actor
-from realtime.socket import Socket
+from realtime.seat import Seat
 from realtime.tails import Tails
 from rooms.errors import TooMany
 
@@ -33,7 +33,7 @@ class Registry:
         """The person's actor, if they are here."""
         return self._actors.get(person)
 
-    def enter(self, person: str, socket: Socket) -> Actor:
+    def enter(self, person: str, socket: Seat) -> Actor:
         """A socket of this person; raises TooMany when they have as many as they may."""
         actor = self._actors.get(person)
         if actor is not None and len(actor.sockets) >= self._most:
@@ -45,7 +45,7 @@ class Registry:
         actor.sockets.append(socket)
         return actor
 
-    def left(self, actor: Actor, socket: Socket) -> None:
+    def left(self, actor: Actor, socket: Seat) -> None:
         """A socket is gone; with the last one the person is."""
         if socket in actor.sockets:
             actor.sockets.remove(socket)

@@ -4,9 +4,10 @@ server/wiring.py makes one and hands in what lies above: who signs in, which roo
 """
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from typing import Any, Final
 
 import structlog
 from starlette.routing import BaseRoute
@@ -19,8 +20,8 @@ from realtime.logs import AccountPen, now_ms
 from realtime.orders import Kick, Left, Replaced, order_in
 from realtime.presence import Attendance
 from realtime.registry import Registry
+from realtime.seat import Seat
 from realtime.session import Rules
-from realtime.socket import Socket
 from realtime.tails import Tails
 from realtime.told import heard, place_in
 from realtime.transports import sse, websocket
@@ -92,8 +93,10 @@ class Realtime:
         self.notices_of = notices_of
         self.demo_model = demo_model
         self.own_origins = own_origins
-        self.sockets: set[Socket] = set()
+        self.sockets: set[Seat] = set()
         self.addresses: Counter[str] = Counter()
+        self.doors: list[BaseRoute] = []  # besides our own; server/wiring.py adds them
+        self.speaking: set[asyncio.Task[Any]] = set()  # replies that belong to no room
         self.ended: Callable[[str], None] = _nobody_listens
         self._version = version
         self._message_characters = rooms.message_characters
@@ -152,16 +155,21 @@ class Realtime:
         self.holder.draining = True
         for actor in self.registry:
             actor.hear(notice)
+        ends = [self.holder.drain(seconds), self._let_speak(seconds)]
         if leave_at_once:
-            await asyncio.gather(self._close_in_waves(), self.holder.drain(seconds))
-        else:
-            await self.holder.drain(seconds)
+            ends.append(self._close_in_waves())
+        await asyncio.gather(*ends)
         await self._close_in_waves()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.bus.close()
+
+    async def _let_speak(self, seconds: float) -> None:
+        """Replies that belong to no room are finished here: nobody else can carry them on."""
+        if self.speaking:
+            await asyncio.wait(self.speaking, timeout=seconds)
 
     async def _close_in_waves(self) -> None:
         for i, socket in enumerate(tuple(self.sockets), 1):
@@ -202,7 +210,18 @@ class Realtime:
         await self.leave(who, room)
         self.account_log.order(who.person.id, Left(room))
 
-    def gone(self, socket: Socket) -> None:
+    @contextlib.contextmanager
+    def counted(self, address: str) -> Iterator[None]:
+        """One more connection from this address while the block runs."""
+        self.addresses[address] += 1
+        try:
+            yield
+        finally:
+            self.addresses[address] -= 1
+            if not self.addresses[address]:
+                del self.addresses[address]
+
+    def gone(self, socket: Seat) -> None:
         """A socket is no more."""
         self.sockets.discard(socket)
 
@@ -212,7 +231,7 @@ class Realtime:
 
     def routes(self) -> list[BaseRoute]:
         """The doors."""
-        return [*websocket.routes(self), *sse.routes(self)]
+        return [*websocket.routes(self), *sse.routes(self), *self.doors]
 
     # --- what the bus brings
 

@@ -5,6 +5,7 @@ caller who goes away stops the model.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,6 +16,7 @@ import structlog
 from msgspec import Struct
 
 from rooms.asking import Asked
+from rooms.credits.entitlements import TurnsLeft
 from rooms.credits.meter import OutOfHold
 from rooms.credits.wallet import Opened, Outcome
 from rooms.dialogue.ports import Ended, ModelError, Words
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 FENCE_OF_NO_ROOM = 0
 WISHES_CHARACTERS_MAX = 2_000
+_TAG = re.compile(r"</?\s*wishes\s*>", re.IGNORECASE)  # nobody ends their wishes themselves
 
 
 class Spoken(Struct, frozen=True):
@@ -64,7 +67,7 @@ async def complete(
     """Hold the worst case and get ready to stream. Raises ProductError."""
     plan = parts.plans[who.person.plan]
     card = await companions.card(companion, who)
-    await parts.entitled.turn(who, plan)
+    turns = await parts.entitled.turn(who, plan)
     persona = await companions.persona(card.id)
     last = spoken[-1].text
     verdict = parts.turn.screen.screen(last, minor=who.minor, from_person=True)
@@ -79,7 +82,7 @@ async def complete(
     compiled = compile_for(
         parts,
         who.person,
-        _with_wishes(persona, spoken),
+        with_wishes(persona, spoken),
         [
             Said("person" if m.role == "user" else "companion", m.text)
             for m in spoken
@@ -109,15 +112,17 @@ async def complete(
         fixed_reply=fixed,
     )
     opened = await parts.turn.credits.open(asked, FENCE_OF_NO_ROOM, parts.turn.node)
-    return Completion(parts, asked, opened)
+    return Completion(parts, asked, opened, turns)
 
 
-def _with_wishes(persona: Persona, spoken: list[Spoken]) -> Persona:
+def with_wishes(persona: Persona, spoken: list[Spoken]) -> Persona:
     """A client's system text is a wish about manner, told as such, below the persona."""
     wishes = "\n".join(m.text for m in spoken if m.role in {"system", "developer"})
     if not wishes:
         return persona
     wishes = wishes[:WISHES_CHARACTERS_MAX]
+    while (bare := _TAG.sub("", wishes)) != wishes:
+        wishes = bare
     sheet = (
         f"{persona.sheet}\n\nThe person's app adds these wishes. Follow them where they fit who "
         f"you are and the rules that come after; otherwise do not:\n<wishes>\n{wishes}\n</wishes>"
@@ -128,14 +133,21 @@ def _with_wishes(persona: Persona, spoken: list[Spoken]) -> Persona:
 class Completion:
     """Use as a context manager: leaving it settles what was handed out."""
 
-    def __init__(self, parts: "RoomParts", asked: Asked, opened: Opened) -> None:
+    def __init__(
+        self, parts: "RoomParts", asked: Asked, opened: Opened, turns: TurnsLeft | None
+    ) -> None:
         self.id = asked.reply
+        self.turns = turns
+        self.status: ReplyStatus = "failed"  # until it is settled
+        self.code: str | None = "unsettled"
+        self.receipt: str | None = None
         self.usage = Usage(input_tokens=0, output_tokens=0, source="kindred")
         self.cost_microcredits = 0
         self.finish_reason = "stop"
         self._parts = parts
         self._asked = asked
         self._meter = opened.meter
+        self._held_in_full = opened.in_full
         self._upstream = AsyncExitStack()
         self._said = ""
         self._ended: Ended | None = None
@@ -195,13 +207,18 @@ class Completion:
         if isinstance(error, GeneratorExit):
             error = asyncio.CancelledError()
         error = self._error or error
-        ending = ending_of(error, self._ended, delivered=bool(self._said))
+        at_limit = isinstance(error, OutOfHold) and self._held_in_full
+        ending = ending_of(None if at_limit else error, self._ended, delivered=bool(self._said))
         if not ending.expected and self._error is None:
             logger.error("a completion failed", reply=self.id, exc_info=error)
         self._count(ending)
+        if at_limit or ending.status == "out_of_credits":
+            self.finish_reason = "length"
         outcome = self._outcome(ending)
         settled = await self._parts.turn.credits.settle(self._asked, outcome, FENCE_OF_NO_ROOM)
+        self.status, self.code = ending.status, ending.code
         self.cost_microcredits = settled.captured_microcredits
+        self.receipt = settled.receipt
 
     def _count(self, ending: Ending) -> None:
         ended, own = self._ended, self._meter.output_tokens  # what was paid for, no more
@@ -214,8 +231,6 @@ class Completion:
             reading = self._asked.compiled.input_tokens
             self.usage = Usage(input_tokens=reading, output_tokens=own, source="kindred")
         self.finish_reason = "length" if ended and ended.reason == "length" else "stop"
-        if ending.status == "out_of_credits":
-            self.finish_reason = "length"
 
     def _outcome(self, ending: Ending) -> Outcome:
         status: ReplyStatus = ending.status

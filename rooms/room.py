@@ -30,6 +30,7 @@ from rooms.commands import (
     RoomCommand,
     TypingSet,
 )
+from rooms.credits.entitlements import TurnsLeft
 from rooms.dialogue.prompt import Persona
 from rooms.errors import Conflict, NotFound, ProductError
 from rooms.events import MessageUpdated, Read, Typing
@@ -58,7 +59,7 @@ class Personas(Protocol):
 class Entitled(Protocol):
     """What a plan allows; raises TooMany or PaymentRequired with what would unlock it."""
 
-    async def turn(self, who: Principal, plan: Plan) -> None: ...
+    async def turn(self, who: Principal, plan: Plan) -> TurnsLeft | None: ...
 
 
 @dataclass(frozen=True, slots=True)

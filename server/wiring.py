@@ -11,9 +11,12 @@ import structlog
 
 from config.settings import Settings
 from media.avatar.portraits import Portraits
+from realtime.openai_socket import Companions
 from realtime.service import Realtime
+from realtime.transports import openai_realtime
 from rooms.companions.catalogue import Catalogue
 from rooms.company import Company
+from rooms.completion import complete
 from rooms.credits.entitlements import Entitlements
 from rooms.credits.wallet import Credits
 from rooms.dialogue.router import Router
@@ -97,6 +100,12 @@ class Wiring:
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
         realtime.ended = accounts.revoked.add
+        companions = Companions(
+            card=catalogue.card,
+            begin=partial(complete, parts, catalogue),
+            turn_seconds=settings.rooms.turn_seconds,
+        )
+        realtime.doors += openai_realtime.routes(realtime, companions)
         return House(
             settings=settings,
             version=version,
@@ -203,7 +212,7 @@ class Wiring:
         try:
             return await self._rates.take(key, count, seconds)
         except LimitUnknown:
-            return Allowed(True, 0, 0)
+            return Allowed(True, count, 0)
 
     def background(self, tasks: asyncio.TaskGroup, house: House) -> list[asyncio.Task[None]]:
         """What runs beside the requests, in the app's TaskGroup."""

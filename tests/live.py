@@ -19,6 +19,7 @@ import websockets
 from config.load import load
 from config.settings import Settings
 from loadtest.upstream import Upstream
+from realtime.transports.uvicorn_http import HttpProtocol
 from realtime.transports.uvicorn_socket import SocketProtocol
 from server.app import create_app
 
@@ -235,7 +236,12 @@ async def running(
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         config = uvicorn.Config(
-            app, ws=SocketProtocol, log_config=None, lifespan="on", ws_max_size=2**20
+            app,
+            http=HttpProtocol,
+            ws=SocketProtocol,
+            log_config=None,
+            lifespan="on",
+            ws_max_size=2**20,
         )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

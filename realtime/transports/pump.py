@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from realtime.socket import Socket
+from realtime.seat import Seat
 
 CLOSE_SECONDS: Final = 2.0
 
@@ -24,7 +24,7 @@ class Pump:
         bytes_max: int,
     ) -> None:
         self.paused = False
-        self.socket: Socket | None = None
+        self.socket: Seat | None = None
         self._send = send
         self._say_goodbye = close
         self._bytes_max = bytes_max

@@ -19,7 +19,7 @@ from realtime.codec import number_json
 from realtime.socket import Socket
 from realtime.told import Heard, Told
 from rooms.commands import MessageEdit, MessageSend, ReplyCreate, Resume
-from rooms.errors import ProductError, Unauthorized, Unavailable
+from rooms.errors import ProductError, TooMany, Unauthorized, Unavailable
 from rooms.ports import Principal
 from storage.bus.ports import BusDown
 
@@ -123,6 +123,9 @@ async def _session_stream(node: "Realtime", request: Request) -> Response:
     who = await node.authenticate(token.strip())
     if node.holder.draining:
         raise Unavailable("This server is going away; reconnect.", retry_after_ms=500)
+    address = request.client.host if request.client is not None else "unknown"
+    if node.addresses[address] >= node.settings.sockets_per_address:
+        raise TooMany("There are too many streams from this address.", code="too_many_sockets")
     stream = Stream(node.settings.transport_bytes)
     socket = stream.socket = Socket(node, stream, "json")
     node.sockets.add(socket)
@@ -131,21 +134,28 @@ async def _session_stream(node: "Realtime", request: Request) -> Response:
     except BaseException:
         socket.lost()
         raise
-    return _Streaming(_frames(socket, stream), socket)
+    return _Streaming(_frames(socket, stream), socket, node.counted(address))
 
 
 class _Streaming(StreamingResponse):
     """A stream whose socket is lost whatever becomes of it, even before its first byte."""
 
-    def __init__(self, content: AsyncIterator[bytes], socket: Socket) -> None:
+    def __init__(
+        self,
+        content: AsyncIterator[bytes],
+        socket: Socket,
+        counted: contextlib.AbstractContextManager[None],
+    ) -> None:
         super().__init__(content, media_type="text/event-stream", headers=HEADERS)
         self._socket = socket
+        self._counted = counted
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._socket.lost()
+        with self._counted:
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                self._socket.lost()
 
 
 def _resume_from(last: str) -> Resume | None:
@@ -157,8 +167,9 @@ def _resume_from(last: str) -> Resume | None:
 
 
 async def _frames(socket: Socket, stream: Stream) -> AsyncIterator[bytes]:
-    """The stream: each numbered frame carries the id to resume from."""
+    """The stream: the greeting and each numbered frame carry the id to resume from."""
     name = f"{socket.session.session}/{socket.session.epoch}/"
+    greeted = False
     while (frame := await stream.next(BEAT_SECONDS)) is not None:
         socket.heard()
         if not frame:
@@ -166,7 +177,18 @@ async def _frames(socket: Socket, stream: Stream) -> AsyncIterator[bytes]:
             yield b": beat\n\n"
             continue
         seq = frame[7 : frame.index(b",")].decode() if frame.startswith(b'{"seq":') else ""
+        if not greeted:
+            greeted, seq = True, str(_greeting(frame).seq)
         yield sse(frame, event_id=name + seq if seq else "")
+
+
+class _Greeting(msgspec.Struct):
+    """`ready`, `resumed` or `resync`: the first frame of a stream."""
+
+    seq: int
+
+
+_greeting = msgspec.json.Decoder(_Greeting).decode
 
 
 async def reply_stream(

@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from realtime import frames
 from realtime.codec import Format
+from realtime.seat import Seat
+from realtime.sending import Peer
 from realtime.socket import Socket
 from realtime.transports.pump import Pump
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
@@ -65,14 +67,19 @@ class SocketDoor:
         known = not origin or _same_origin(origin, host) or origin in self._node.own_origins
         return None if known else (403, "this origin may not open sockets here")
 
-    async def _past_asgi(self, peer: SocketProtocol, form: Format, receive: Receive) -> None:
-        """Frames come and go by calls; this task only waits for the end."""
+    def _seat(self, peer: Peer, form: Format) -> Seat:
+        """Who hears what this peer sends."""
         socket = Socket(self._node, peer, form)
         self._node.sockets.add(socket)
+        return socket
+
+    async def _past_asgi(self, peer: SocketProtocol, form: Format, receive: Receive) -> None:
+        """Frames come and go by calls; this task only waits for the end."""
+        socket = self._seat(peer, form)
         transport_bytes = self._node.settings.transport_bytes
         try:
             peer.attach(socket, text=form == "json", transport_bytes=transport_bytes)
-            if form == "json" and peer.outgoing is not None:
+            if isinstance(socket, Socket) and form == "json" and peer.outgoing is not None:
                 socket.out.direct = peer.outgoing.entry
             socket.opened()
             while (message := await receive())["type"] != "websocket.disconnect":
@@ -91,8 +98,7 @@ class SocketDoor:
                 await send({"type": "websocket.close", "code": code, "reason": reason})
 
         pump = Pump(send_one, close, self._node.settings.transport_bytes)
-        socket = pump.socket = Socket(self._node, pump, form)
-        self._node.sockets.add(socket)
+        socket = pump.socket = self._seat(pump, form)
         try:
             async with pump.running():
                 socket.opened()
@@ -102,7 +108,7 @@ class SocketDoor:
             socket.lost()
 
 
-def _hand_over(socket: Socket, message: Any, form: Format) -> None:
+def _hand_over(socket: Seat, message: Any, form: Format) -> None:
     text, data = message.get("text"), message.get("bytes")
     if data is None:
         try:

@@ -6,6 +6,8 @@ Turns are counted, reads are not. A refusal says what would unlock it.
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from msgspec import Struct
+
 from config.plans import Plan
 from rooms.errors import PaymentRequired, TooMany
 from rooms.ports import Principal
@@ -23,6 +25,20 @@ class Taken(Protocol):
     @property
     def wait_ms(self) -> int: ...
 
+    @property
+    def remaining(self) -> int: ...
+
+    @property
+    def full_ms(self) -> int: ...
+
+
+class TurnsLeft(Struct, frozen=True):
+    """Of `limit` replies a minute, how many more at once, and how long until all are back."""
+
+    limit: int
+    remaining: int
+    full_ms: int
+
 
 Take = Callable[[str, int, float], Awaitable[Taken]]
 
@@ -34,9 +50,12 @@ class Entitlements:
         self._plans = plans
         self._take = take
 
-    async def turn(self, who: Principal, plan: Plan) -> None:
-        """Count one turn. Raises TooMany, or PaymentRequired when a larger plan has more."""
-        person = who.person.id
+    async def turn(self, who: Principal, plan: Plan) -> TurnsLeft | None:
+        """Count one turn; what is left of a minute's, where they are counted.
+
+        Raises TooMany, or PaymentRequired when a larger plan has more.
+        """
+        person, left = who.person.id, None
         if plan.requests_per_minute:
             taken = await self._take(f"turns:{person}", plan.requests_per_minute, MINUTE_SECONDS)
             if not taken.yes:
@@ -46,6 +65,7 @@ class Entitlements:
                     retry_after_ms=taken.wait_ms,
                     details={"unlocked_by": self._with_more(_requests_per_minute, plan)},
                 )
+            left = TurnsLeft(plan.requests_per_minute, taken.remaining, taken.full_ms)
         daily = _messages_per_day(plan)
         if daily:
             taken = await self._take(f"messages:{person}", daily, DAY_SECONDS)
@@ -56,6 +76,7 @@ class Entitlements:
                     retry_after_ms=taken.wait_ms,
                     details={"unlocked_by": self._with_more(_messages_per_day, plan)},
                 )
+        return left
 
     def _with_more(self, limit: Callable[[Plan], int], plan: Plan) -> list[str]:
         """The plans whose limit is higher; 0 is no limit."""

@@ -34,13 +34,17 @@ NOTHING = Allowance(0, "never")  # another payer's allowance is minted by their 
 
 
 class Opened(Struct, frozen=True, kw_only=True):
-    """Commit 1, done. `repeated`: this command was carried out before; here is its answer."""
+    """Commit 1, done. `repeated`: this command was carried out before; here is its answer.
+
+    `in_full`: the whole worst case is held, so that only the limit of tokens can end the reply.
+    """
 
     answer: Answer
     n: int
     at_ms: int
     granted_microcredits: int
     meter: Meter
+    in_full: bool = False
     repeated: Answer | None = None
 
 
@@ -145,6 +149,7 @@ class Credits:
             at_ms=opened.at_ms,
             granted_microcredits=opened.granted,
             meter=Meter(self.book, plan, tokens, opened.granted),
+            in_full=opened.granted >= amount,
             repeated=answer if opened.outcome == "repeated" else None,
         )
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response, StreamingResponse
 
+from realtime.openai_errors import error_object
 from rooms.companions.catalogue import Query
 from rooms.completion import Completion, Spoken, complete
 from rooms.errors import Invalid, ProductError
@@ -19,23 +20,12 @@ from server.rest import Call, Routes
 from server.rest.problems import problem
 
 _KEPT_HEADERS = ("retry-after", "www-authenticate")
-_KINDS = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error"}
-_KINDS |= {404: "not_found_error", 429: "rate_limit_error"}
 
 
 def openai_error(error: ProductError) -> Response:
     """A refusal in OpenAI's shape; the status and the other headers are those of a problem."""
     usual = problem(error)
-    of_ours = "server_error" if error.http_status >= 500 else "invalid_request_error"
-    body = {
-        "error": {
-            "message": error.message,
-            "type": _KINDS.get(error.http_status, of_ours),
-            "code": error.code,
-            "param": error.path,
-            **error.details,  # for 402: what would unlock it
-        }
-    }
+    body = {"error": error_object(error)}
     headers = {name: usual.headers[name] for name in _KEPT_HEADERS if name in usual.headers}
     return Response(
         msgspec.json.encode(body), error.http_status, headers, media_type="application/json"

@@ -8,6 +8,7 @@ ALLOWED = {
     "rooms/turn.py:run": "whatever ends a turn becomes its one ending; logged in _end",
     "rooms/turn.py:_end": "the log is gone, but what it took must still be settled",
     "realtime/socket.py:_carry_all": "the boundary of a socket: logged, answered as `internal`",
+    "realtime/openai_socket.py:_speak": "the boundary of a response: logged, told as failed",
     "realtime/forward.py:_carry_out": "whoever waits on another node must be answered; logged",
     "server/rest/problems.py:guarded": "the boundary of HTTP: logged with an incident, said as 500",
     "server/mail.py:_handle": "one letter that cannot be sent stops no other; logged",

@@ -4,7 +4,7 @@ import pytest
 from msgspec import Struct
 
 from config.plans import Plan
-from rooms.credits.entitlements import DAY_SECONDS, MINUTE_SECONDS, Entitlements
+from rooms.credits.entitlements import DAY_SECONDS, MINUTE_SECONDS, Entitlements, TurnsLeft
 from rooms.errors import PaymentRequired, TooMany
 from rooms.ports import Principal
 from rooms.shapes import Person
@@ -20,6 +20,8 @@ PLANS = {
 class Answer(Struct):
     yes: bool
     wait_ms: int
+    remaining: int
+    full_ms: int = 0
 
 
 class Counter:
@@ -31,7 +33,7 @@ class Counter:
     async def take(self, key: str, count: int, seconds: float) -> Answer:
         taken = self.asked.setdefault(key, [])
         taken.append(seconds)
-        return Answer(len(taken) <= count, 1_500)
+        return Answer(len(taken) <= count, 1_500, max(0, count - len(taken)))
 
 
 def who(name: str = "u_1", plan: str = "free") -> Principal:
@@ -51,6 +53,12 @@ def who(name: str = "u_1", plan: str = "free") -> Principal:
 @pytest.fixture
 def counter() -> Counter:
     return Counter()
+
+
+async def test_what_is_left_of_the_minute_is_told_where_it_is_counted(counter: Counter) -> None:
+    entitlements = Entitlements(PLANS, counter.take)
+    assert await entitlements.turn(who(), PLANS["free"]) == TurnsLeft(2, 1, 0)
+    assert await entitlements.turn(who("u_2", "all"), PLANS["all"]) is None
 
 
 async def turns(counter: Counter, plan: str, times: int, name: str = "u_1") -> None:
