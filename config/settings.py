@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from config.accounts import AccountSettings, Features, MailSettings
 from config.api import ApiSettings
 from config.models import ModelSettings
+from config.observability import MetricsSettings, TracingSettings
 from config.plans import Business, Plan, PriceBook
 from config.server import ServerSettings
 from config.sockets import RoomSettings, SocketSettings
@@ -31,6 +32,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sockets: limits of the real-time side.
     rooms: limits of rooms and turns.
     api: how often the REST API may be called.
+    metrics: what Prometheus may read, and where.
+    tracing: where traces of turns go.
     features: switches of a preset.
     business: currency and packages.
     plans: what people get, by a name that never changes.
@@ -50,6 +53,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sockets: SocketSettings = SocketSettings()
     rooms: RoomSettings = RoomSettings()
     api: ApiSettings = ApiSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     features: Features = Features()
     business: Business = Business()
     plans: dict[str, Plan] = field(default_factory=dict)

@@ -6,16 +6,20 @@ lives, and a repeat is harmless by the command's key.
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import msgspec
 import structlog
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from realtime.tails import ORDER_MARK
 from rooms.commands import Answer, RoomCommand
 from rooms.errors import ProductError, Unavailable
 from rooms.ports import Principal
+from rooms.spans import Traces, beginning, here, step
 from storage.bus.ports import Bus
 
 logger = structlog.get_logger(__name__)
@@ -47,6 +51,8 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
     who: Principal
     command: RoomCommand
     key: str
+    trace: str = ""  # traceparent, of a traced turn
+    session: str = ""  # whose command it is, for the logs
 
 
 class Told(msgspec.Struct, frozen=True, tag="told"):
@@ -82,6 +88,8 @@ class Forward:
         self._node = node
         self._here = here
         self._spawn = spawn
+        self.tally: Counter[str] = Counter()  # answered, refused, not_here, unanswered, for_another
+        self.traces: Traces | None = None
         self._ids = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Told]] = {}
 
@@ -95,9 +103,13 @@ class Forward:
         told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         self._asked[number] = told
         try:
-            ask = _encode(Ask(number, self._node, who, command, key))
-            self._bus.whisper(inbox(node), ORDER_MARK + ask)
-            return _said(await self._wait(node, told))
+            with step("forwarded", kind=type(command).__name__):
+                session = get_contextvars().get("session", "")
+                ask = _encode(Ask(number, self._node, who, command, key, here(), session))
+                self._bus.whisper(inbox(node), ORDER_MARK + ask)
+                came = await self._wait(node, told)
+            self.tally[_outcome(came)] += 1
+            return _said(came)
         finally:
             del self._asked[number]
 
@@ -107,7 +119,9 @@ class Forward:
             if told.done():
                 return told.result()
             if node not in await self._bus.living():
+                self.tally["not_here"] += 1
                 raise NotHere(node)
+        self.tally["unanswered"] += 1
         raise Unavailable("The room's server does not answer; try again.", retry_after_ms=1000)
 
     def receive(self, payload: bytes) -> None:
@@ -124,8 +138,11 @@ class Forward:
 
     async def _carry_out(self, ask: Ask) -> None:
         answer, refusal = None, None
+        bind_contextvars(session=ask.session)
+        self.tally["for_another"] += 1
         try:
-            answer = await self._here(ask.who, ask.command, ask.key)
+            with self._going_on(ask):
+                answer = await self._here(ask.who, ask.command, ask.key)
         except ProductError as error:
             refusal = _refusal(error)
         except NotHere:
@@ -135,6 +152,18 @@ class Forward:
             refusal = _refusal(ProductError("Something went wrong on our side."))
         told = _encode(Told(ask.id, answer, refusal))
         self._bus.whisper(inbox(ask.back), ORDER_MARK + told)
+
+    def _going_on(self, ask: Ask) -> AbstractContextManager[object]:
+        """The asker's trace, carried on here, if there is one."""
+        if self.traces is None or not ask.trace:
+            return nullcontext()
+        return beginning(self.traces, "carried out", ask.trace, kind=type(ask.command).__name__)
+
+
+def _outcome(told: Told) -> str:
+    if told.answer is not None:
+        return "answered"
+    return "not_here" if told.refusal is None else "refused"
 
 
 def _refusal(error: ProductError) -> Refusal:

@@ -81,6 +81,11 @@ class Holder:
         """The rooms in memory."""
         return {name: held.live for name, held in self._rooms.items()}
 
+    @property
+    def under_way(self) -> int:
+        """How many replies are being given here."""
+        return len(self._replies)
+
     # --- commands
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:

@@ -86,6 +86,8 @@ class OpenAISocket:
         "who",
     )
 
+    transport: Final = "openai"
+
     def __init__(
         self, node: "Realtime", companions: Companions, who: Principal, model: str
     ) -> None:
@@ -121,6 +123,11 @@ class OpenAISocket:
         self._due_at: float | None = None
 
     @property
+    def waiting(self) -> int:
+        """How many events wait to go out."""
+        return len(self._waiting)
+
+    @property
     def out(self) -> Unheard:
         """Nothing of rooms is told here."""
         return _UNHEARD
@@ -143,6 +150,7 @@ class OpenAISocket:
         """The handshake is done; `opened` comes next."""
         self._peer = peer
         self._node.sockets.add(self)
+        self._node.tally.opened[self.transport] += 1
 
     # --- what the transport tells
 

@@ -6,11 +6,13 @@ Pure. Entries are kept by reference until they leave; numbers are given on leavi
 from collections import deque
 from collections.abc import Sequence
 
+from realtime.tallies import SocketTally
 from realtime.told import Heard, Told, joined
 
 LAGGING = 8  # entries that wait before deltas are merged
 MERGED_BYTES_MAX = 16_384
 HEARD_MAX = 256
+UNREAD = SocketTally()  # what nobody reads: of an outbox in a test
 
 
 class Outbox:
@@ -20,9 +22,10 @@ class Outbox:
     waits: so the order within a log never changes. Ephemeral things keep only the latest.
     """
 
-    __slots__ = ("_bytes", "_bytes_max", "_cells", "_heard", "_last", "_replay")
+    __slots__ = ("_bytes", "_bytes_max", "_cells", "_heard", "_last", "_replay", "_tally")
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, tally: SocketTally = UNREAD) -> None:
+        self._tally = tally
         self._bytes_max = bytes_max
         self._bytes = 0
         self._replay: deque[Told] | None = None
@@ -57,6 +60,7 @@ class Outbox:
             cell = self._last.get(told.log)
             if cell is not None and _joins(cell, told):
                 cell.append(told)
+                self._tally.merged += 1
                 return
         cell = [told]
         self._cells.append(cell)
@@ -81,9 +85,11 @@ class Outbox:
         """Something ephemeral; the latest of a key stands, and too many push out the oldest."""
         if self._heard is None:
             self._heard = {}
-        self._heard.pop(heard.key, None)
+        if self._heard.pop(heard.key, None) is not None:
+            self._tally.hushed += 1
         self._heard[heard.key] = heard
         if len(self._heard) > HEARD_MAX:
+            self._tally.hushed += 1
             del self._heard[next(iter(self._heard))]
 
     def take_heard(self) -> list[Heard]:

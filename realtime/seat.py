@@ -22,6 +22,14 @@ class Seat(Protocol):
     """`opened` comes first, `lost` last."""
 
     @property
+    def transport(self) -> str:
+        """Which door it came in by."""
+
+    @property
+    def waiting(self) -> int:
+        """How many entries or events wait to go out."""
+
+    @property
     def out(self) -> Out:
         """Where entries of the person's logs go."""
 

@@ -12,6 +12,7 @@ import structlog
 
 from realtime import frames
 from realtime.codec import Format, encode
+from realtime.delivery import Delivery
 from realtime.numbering import Anchor, Numbering, encode_anchor, encode_record
 from realtime.outbox import Outbox
 from realtime.told import Heard, Told
@@ -61,6 +62,7 @@ class Sender:
         "_node",
         "_numbering",
         "_outbox",
+        "_watch",
         "direct",
         "flowing",
         "peer",
@@ -81,10 +83,11 @@ class Sender:
         self._form: Format = form
         self._identity: Identity | None = None
         self._numbering: Numbering | None = None
-        self._outbox = Outbox(node.settings.outbox_bytes)
+        self._outbox = Outbox(node.settings.outbox_bytes, node.tally)
         self._held: list[Told] | None = None  # what comes while a replay is being read
         self._anchoring = False  # a frame waits for its anchor
         self._kept_at = 0.0
+        self._watch: Delivery | None = None  # traced replies on their way out
 
     def say(self, frame: object) -> None:
         """A frame without number; it may overtake events that wait."""
@@ -92,14 +95,32 @@ class Sender:
 
     def end(self, code: int, reason: str) -> None:
         """Nothing more goes out but a goodbye, and nothing more waits."""
-        self.flowing, self._held, self._numbering, self._lane = False, None, None, None
+        self._stop()
         self._outbox = Outbox(0)
         self.peer.close(code, reason or frames.CLOSE_REASONS.get(code, ""))
 
     def lost(self) -> None:
         """There is nobody any more; the wheel may remember us a while, so let go of the rest."""
-        self.flowing, self._held, self._numbering, self._lane = False, None, None, None
+        self._stop()
         self.peer, self._outbox = Nobody(), Outbox(0)
+
+    def _stop(self) -> None:
+        self.flowing, self._held, self._numbering, self._lane = False, None, None, None
+        self._node.tally.unsent += len(self._outbox)
+        if self._watch is not None:
+            self._watch.lost()
+            self._watch = None
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait."""
+        return len(self._outbox)
+
+    def watch(self) -> Delivery:
+        """Have an eye on traced replies until they have left."""
+        if self._watch is None:
+            self._watch = Delivery()
+        return self._watch
 
     def is_another(self, session: str, owner: str) -> bool:
         """Whether this session is ours no more."""
@@ -115,7 +136,7 @@ class Sender:
     async def begin(self, identity: Identity, base: dict[str, Place]) -> None:
         """Number from 1, from where the logs stand; kept on the bus. Raises BusDown."""
         self._identity, self._held = identity, None
-        self._outbox = Outbox(self._node.settings.outbox_bytes)
+        self._outbox = Outbox(self._node.settings.outbox_bytes, self._node.tally)
         self._numbering = Numbering(base)
         await self._node.bus.begin(identity.session, identity.owner, self._record(identity))
 
@@ -128,7 +149,7 @@ class Sender:
     ) -> None:
         """Number on, with what was missed in front; `live` is how far that reaches."""
         self._identity, self._numbering = identity, numbering
-        self._outbox = Outbox(self._node.settings.outbox_bytes)
+        self._outbox = Outbox(self._node.settings.outbox_bytes, self._node.tally)
         self._outbox.load(replay)
         held, self._held = self._held or [], None
         for told in held:
@@ -157,6 +178,9 @@ class Sender:
         if not seq:
             return False
         lane(seq, told)
+        self._node.tally.frames_out += 1
+        if self._watch is not None:
+            self._watch.left(told)
         return True
 
     def stuck(self, now: float) -> bool:
@@ -214,6 +238,9 @@ class Sender:
                 break
             payloads.append(frame)
             size += len(frame)
+            if self._watch is not None:
+                self._watch.left(told)
+        self._node.tally.frames_out += len(payloads)
         return payloads
 
     async def _anchor(self, anchor: Anchor, frame: bytes) -> None:
@@ -233,6 +260,7 @@ class Sender:
                 self._close(frames.CLOSE_REPLACED)
                 return
             self.peer.write((frame,))
+            self._node.tally.frames_out += 1
             break
         self._anchoring = False
         self.flush()

@@ -23,6 +23,7 @@ from realtime.registry import Registry
 from realtime.seat import Seat
 from realtime.session import Rules
 from realtime.tails import Tails
+from realtime.tallies import SocketTally
 from realtime.told import heard, place_in
 from realtime.transports import sse, websocket
 from realtime.wheel import Wheel
@@ -30,6 +31,7 @@ from rooms.commands import Answer, RoomCommand
 from rooms.events import Notice, Reconnect
 from rooms.ports import Authenticate, OpenRoom, Principal
 from rooms.shapes import Wallet
+from rooms.spans import Traces
 from storage.bus.ports import Bus, Place
 
 logger = structlog.get_logger(__name__)
@@ -93,6 +95,8 @@ class Realtime:
         self.notices_of = notices_of
         self.demo_model = demo_model
         self.own_origins = own_origins
+        self.tally = SocketTally()
+        self.traces: Traces | None = None
         self.sockets: set[Seat] = set()
         self.addresses: Counter[str] = Counter()
         self.doors: list[BaseRoute] = []  # besides our own; server/wiring.py adds them

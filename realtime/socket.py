@@ -7,13 +7,15 @@ realtime/sending.py (numbers).
 import secrets
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from realtime import frames
 from realtime.actor import Actor
 from realtime.codec import Format
+from realtime.delivery import TURNS, traced
 from realtime.numbering import Numbering
 from realtime.resuming import NotResumable, missed
 from realtime.sending import Identity, Peer, Sender
@@ -30,7 +32,15 @@ from realtime.session import (
     refusal,
 )
 from realtime.told import Heard, Told, place_in
-from rooms.commands import Answer, Auth, PresenceSet, Resume, RoomJoin, RoomLeave
+from rooms.commands import (
+    Answer,
+    Auth,
+    PresenceSet,
+    Resume,
+    RoomCommand,
+    RoomJoin,
+    RoomLeave,
+)
 from rooms.errors import Forbidden, ProductError, TooMany, Unauthorized, Unavailable
 from rooms.ports import Principal
 from storage.bus.ports import BusDown, Place
@@ -42,14 +52,28 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 TODO_MAX: Final = 128
+Transport = Literal["websocket", "sse", "socketio"]
 
 
 class Socket:
     """Feed it with `opened`, `received`, `writable`, `lost`; see transports/."""
 
-    __slots__ = ("_actor", "_carrying", "_due_at", "_node", "_todo", "out", "session", "who")
+    __slots__ = (
+        "_actor",
+        "_carrying",
+        "_due_at",
+        "_node",
+        "_todo",
+        "out",
+        "session",
+        "transport",
+        "who",
+    )
 
-    def __init__(self, node: "Realtime", peer: Peer, form: Format) -> None:
+    def __init__(
+        self, node: "Realtime", peer: Peer, form: Format, transport: Transport = "websocket"
+    ) -> None:
+        self.transport: Transport = transport
         self.session = Session(form, node.rules, node.now())
         self.who: Principal | None = None
         self._node = node
@@ -58,6 +82,11 @@ class Socket:
         self._todo: deque[SignIn | Refresh | Carry] | None = None
         self._carrying = False
         self._due_at: float | None = None  # when the wheel looks next
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to go out."""
+        return self.out.waiting
 
     @property
     def sign_in(self) -> str:
@@ -73,6 +102,7 @@ class Socket:
 
     def received(self, data: bytes) -> None:
         """A frame in the connection's own format."""
+        self._node.tally.frames_in += 1
         self._obey(self.session.receive(data, self._node.now()))
 
     def received_binary(self) -> None:
@@ -104,6 +134,8 @@ class Socket:
 
     def close(self, code: int, reason: str = "") -> None:
         """Close, as the one at fault or as the one who goes."""
+        if self.session.state != "closed":
+            self._node.tally.closed[code] += 1
         self.session.closed()
         self.out.end(code, reason)
 
@@ -156,6 +188,7 @@ class Socket:
         """Commands in their order. What was accepted is carried out even if the socket dies."""
         while self._todo:
             order = self._todo.popleft()
+            bind_contextvars(session=self.session.session)
             try:
                 await self._carry(order)
             except ProductError as error:
@@ -175,6 +208,7 @@ class Socket:
 
     def _refuse(self, order: SignIn | Refresh | Carry, error: ProductError) -> None:
         if isinstance(order, SignIn):
+            self._node.tally.sign_ins["refused"] += 1
             self.session.not_signed_in()
         if self.session.state != "closed":
             self._obey([refusal(order.command.id, error)])
@@ -212,8 +246,15 @@ class Socket:
             case _:
                 if not {"chat", "*"} & who.scopes:
                     raise Forbidden("This API key lacks the scope 'chat'.", code="missing_scope")
-                return await self._node.holder.command(who, command, self.session.key_of(command))
+                return await self._ask(who, command)
         return Answer()
+
+    async def _ask(self, who: Principal, command: RoomCommand) -> Answer:
+        """To the room; a turn's trace begins here, and ends when its last byte has left."""
+        work = self._node.holder.command(who, command, self.session.key_of(command))
+        if self._node.traces is None or not isinstance(command, TURNS):
+            return await work
+        return await traced(self._node.traces, self.out.watch(), type(command).__name__, work)
 
     def _ack(self, command_id: str | None, answer: Answer) -> None:
         if command_id is not None and self.session.state != "closed":
@@ -244,6 +285,8 @@ class Socket:
             logs = await self._node.logs_of(who)
             await actor.follow(logs)
             reason = await self._take_up(who, actor, resume, logs) if resume is not None else None
+            if resume is not None:
+                self._node.tally.resumes[reason or "resumed"] += 1
             if resume is None or reason is not None:
                 await self._begin(who, actor, command_id, reason)
         except BaseException:
@@ -317,6 +360,7 @@ class Socket:
     def _go(self, session: str, epoch: str, who: Principal, frame: object) -> None:
         if self.session.state == "closed":
             return
+        self._node.tally.sign_ins["accepted"] += 1
         self.session.signed_in(session, epoch, who.expires_at_ms)
         self.out.say(frame)
         self._look_again()

@@ -19,6 +19,7 @@ from rooms.moderation.care import care_for
 from rooms.placing import Place, Placing
 from rooms.ports import Memory, Principal
 from rooms.prompting import compile_for
+from rooms.spans import step
 from rooms.tree import Tree
 from rooms.turn_taking import Voice, first_voice, next_voice
 from storage.ids import new_id
@@ -55,7 +56,8 @@ class Asker:
         place = await self._placing.place(who, command, since_n)
         await self._parts.entitled.turn(who, plan)  # refused for its form, it counts nowhere
         companion = first_voice(place.words, await self._voices(), self._tree.last_companion)
-        verdict = self._parts.turn.screen.screen(place.words, minor=who.minor, from_person=True)
+        with step("screen"):
+            verdict = self._parts.turn.screen.screen(place.words, minor=who.minor, from_person=True)
         if verdict.action == "block":
             raise Forbidden(
                 "This cannot be said here. Nothing was sent or charged.", code="content_blocked"
@@ -89,7 +91,12 @@ class Asker:
     async def _asked(self, who: Principal, place: Place, companion: str, plan: Plan) -> Asked:
         row = self._members.row
         persona = await self._parts.personas.persona(companion)
-        memories = await self._recall(who, companion, place.words, plan)
+        with step("recall") as recalling:
+            memories = await self._recall(who, companion, place.words, plan)
+            recalling.tell(memories=len(memories))
+        with step("prompt") as compiling:
+            compiled = await self._compile(who, persona, companion, place, memories, plan)
+            compiling.tell(input_tokens=compiled.input_tokens)
         return Asked(
             who=who,
             payer=who.person.id if row.payer == "sender" else row.payer,
@@ -102,7 +109,7 @@ class Asker:
             hold=new_id("h", self._parts.now_ms),
             key=None,
             digest=b"",
-            compiled=await self._compile(who, persona, companion, place, memories, plan),
+            compiled=compiled,
             message=place.message,
             parent=place.message.id if place.message else place.parent,
             continues=place.continues,

@@ -6,6 +6,7 @@ therefore what is charged.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -50,6 +51,8 @@ class Pen:
         self._logged: list[str] = []
         self.logged_characters = 0
         self.logged_microcredits = 0
+        self.appends = 0
+        self.began_ns = self.ended_ns = 0  # of the first append and of the last
 
     @property
     def logged(self) -> str:
@@ -108,7 +111,10 @@ class Pen:
         )
         after = offset + len(text)
         metered = Metered(self._reply, self._payer, self._hold, after, microcredits)
+        self.began_ns = self.began_ns or time.time_ns()
         await self._log.append([Telling(event, metered=metered)])
+        self.ended_ns = time.time_ns()
+        self.appends += 1
         self._logged.append(text)
         self._tail = (self._tail + text)[-200:]
         self.logged_characters = after

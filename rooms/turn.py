@@ -9,18 +9,19 @@ survives it.
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
 from msgspec import Struct
+from structlog.contextvars import bind_contextvars
 
 from rooms.asking import Asked
 from rooms.commands import Answer
 from rooms.credits.meter import Meter
 from rooms.credits.wallet import Credits, Opened, Outcome, Settled
 from rooms.dialogue.ports import Ended, Words
-from rooms.dialogue.router import Router
+from rooms.dialogue.router import Answering, Router
 from rooms.ending import Ending, Moderated, ending_of, only_error
 from rooms.errors import ProductError, Unavailable
 from rooms.events import (
@@ -33,6 +34,8 @@ from rooms.events import (
 from rooms.pen import Pen
 from rooms.ports import LogStale, LogStalled, RoomLog, Screen, Telling
 from rooms.shapes import Message, Usage
+from rooms.spans import past, step
+from rooms.tallies import TurnTally
 
 logger = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -50,6 +53,7 @@ class TurnParts:
     turn_seconds: float
     settle_seconds: float = 60.0
     clock: Callable[[], float] = time.monotonic
+    tally: TurnTally = field(default_factory=TurnTally)
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
@@ -76,6 +80,7 @@ class Turn:
         self._model = ""
         self._began = parts.clock()
         self._first_token_ms: int | None = None
+        self._word_at = 0.0
         self._pen = Pen(
             log,
             asked.reply,
@@ -88,6 +93,14 @@ class Turn:
 
     async def run(self) -> Delivered | None:
         """Take the turn. Returns None when it never opened; cancelling it stops the reply."""
+        asked = self.asked
+        bind_contextvars(room=asked.room, reply=asked.reply)
+        with step("turn", room=asked.room, reply=asked.reply, companion=asked.companion) as turn:
+            delivered = await self._take()
+            turn.tell(status=delivered.ending.status if delivered else "not opened or not settled")
+        return delivered
+
+    async def _take(self) -> Delivered | None:
         error: BaseException | None = None
         try:
             async with asyncio.timeout(self._parts.turn_seconds):
@@ -105,7 +118,8 @@ class Turn:
         """Hold and ask side by side; words wait at the gate until the hold stands."""
         async with asyncio.TaskGroup() as tasks:
             thinking = tasks.create_task(self._think(), name=f"think {self.asked.reply}")
-            await finish(self._open())
+            with step("open"):
+                await finish(self._open())
             self._gate.set()
             writing = tasks.create_task(self._pen.run(), name=f"pen {self.asked.reply}")
             await thinking
@@ -147,19 +161,32 @@ class Turn:
             await self._gate.wait()
             await self._pen.write(self.asked.fixed_reply, 0)
             return
-        async with self._parts.router.stream(self.asked.compiled.prompt) as answer:
-            self._provider, self._model = answer.provider, answer.model
-            async for item in answer.words:
-                match item:
-                    case Words(text=text, tokens=tokens):
-                        await self._say(text, tokens)
-                    case Ended():
-                        self._ended = item
+        prompt = self.asked.compiled.prompt
+        with step("model") as asking:
+            async with self._parts.router.stream(prompt) as answer:
+                asking.mark("first token")
+                asking.tell(provider=answer.provider, model=answer.model)
+                await self._listen(answer)
+
+    async def _listen(self, answer: Answering) -> None:
+        self._provider, self._model = answer.provider, answer.model
+        async for item in answer.words:
+            match item:
+                case Words(text=text, tokens=tokens):
+                    await self._say(text, tokens)
+                case Ended():
+                    self._ended = item
 
     async def _say(self, text: str, tokens: int) -> None:
+        tally, now = self._parts.tally, self._parts.clock()
+        tally.pieces += 1
         if self._meter is None or self._first_token_ms is None:
             await self._gate.wait()
-            self._first_token_ms = int((self._parts.clock() - self._began) * 1000)
+            now = self._parts.clock()
+            self._first_token_ms = int((now - self._began) * 1000)
+        else:
+            tally.between_words.see(now - self._word_at)
+        self._word_at = now
         meter = self._meter
         assert meter is not None, "the gate opens after the hold"
         meter.charge(tokens)
@@ -175,7 +202,10 @@ class Turn:
     def _refuse(self, error: BaseException | None) -> None:
         """The turn never opened: tell the asker why, unless it was answered already."""
         if self.opened.done():
+            refused = self.opened.cancelled() or self.opened.exception() is not None
+            self._parts.tally.refused += refused
             return
+        self._parts.tally.refused += 1
         if error is not None and not isinstance(error, asyncio.CancelledError | LogStale):
             logger.error("a turn did not open", reply=self.asked.reply, exc_info=error)
         self.opened.set_exception(
@@ -203,10 +233,14 @@ class Turn:
         return await self._settle(ending)
 
     async def _settle(self, ending: Ending) -> Delivered | None:
-        outcome = self._outcome(ending)
-        settled = await self._settle_until_done(outcome)
+        pen, outcome = self._pen, self._outcome(ending)
+        if pen.appends:
+            past("appends", pen.began_ns, pen.ended_ns, count=pen.appends)
+        with step("settle"):
+            settled = await self._settle_until_done(outcome)
         if settled is None:
             return None
+        self._parts.tally.end(outcome.status, outcome.first_token_ms, outcome.total_ms)
         reply = self.asked.stored_reply(outcome, settled)
         await self._tell_the_end(outcome, settled, reply)
         return Delivered(reply=reply, ending=ending)

@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
 
 import asyncpg
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -33,6 +31,8 @@ from server.api import (
 from server.headers import SecurityHeaders
 from server.house import House
 from server.housekeeping import keep_house
+from server.observability.logs import set_up_logging
+from server.observability.outlook import Outlook
 from server.rest.openapi import openapi as openapi_document
 from server.rest.problems import http_problem
 from server.web import serve as web
@@ -40,7 +40,6 @@ from server.wiring import Wiring
 from storage.bus.ports import BusDown
 from storage.database import open_pool
 
-logger = structlog.get_logger(__name__)
 HOUSEKEEPING_SECONDS = 2.0  # who was mid-reply on a gateway that died waits no longer
 REST = [
     users.routes,
@@ -71,11 +70,13 @@ def create_app(
     node: str,
     model_url: str | None,
     model_key: str | None,
+    metrics_fd: int | None = None,
 ) -> Starlette:
     """The ASGI application of one gateway."""
     set_up_logging()
     version = product_version()
     door = RealtimeDoor()
+    outlook = Outlook(settings, node, metrics_fd)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -90,10 +91,12 @@ def create_app(
         house = await wiring.build(router, model_url, version)
         app.state.house = house
         door.open(house)
+        outlook.open(house, wiring)
         await house.realtime.start()
         async with asyncio.TaskGroup() as tasks:
             beside = wiring.background(tasks, house)
             beside.append(tasks.create_task(keep_house(house, HOUSEKEEPING_SECONDS)))
+            beside += outlook.background(tasks)
             app.state.drain = _drain_once(house)
             try:
                 yield
@@ -101,6 +104,7 @@ def create_app(
                 await app.state.drain()
                 for task in beside:
                     task.cancel()
+        await outlook.close()
         await router.aclose()
         await wiring.close()
         await db.close()
@@ -112,6 +116,7 @@ def create_app(
         Route("/openapi.json", lambda _: JSONResponse(document)),
         Route("/healthz", _alive),
         Route("/readyz", _ready),
+        *outlook.routes(),
         *door.routes(),
         *web.routes,
     ]
@@ -200,20 +205,3 @@ async def _ready(request: Request) -> Response:
     ready = not house.draining and all(state == "ready" for state in parts.values())
     status = "draining" if house.draining else "ready" if ready else "waiting"
     return JSONResponse({"status": status, **parts}, 200 if ready else 503)
-
-
-def set_up_logging() -> None:
-    """JSON lines, with no personal data by construction: callers log ids and kinds only."""
-    import orjson
-
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(),
-    )

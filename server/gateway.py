@@ -101,6 +101,7 @@ def main() -> int:
         node=orders.node,
         model_url=orders.model_url,
         model_key=orders.model_key,
+        metrics_fd=orders.metrics_fd,
     )
     server = GatewayServer(configure(app, orders), app, orders.ready_fd)
     listening = socket.socket(fileno=orders.listen_fd)

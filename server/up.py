@@ -20,7 +20,7 @@ from server.supervisor.display import Display, print_failure
 from server.supervisor.folder import CannotStart, DataFolder, State, kindred_version
 from server.supervisor.gateways import Gateways
 from server.supervisor.keeper import ChildFailed, Keeper
-from server.supervisor.listening import open_sockets, shown_url
+from server.supervisor.listening import open_metrics, open_sockets, shown_url
 from server.supervisor.orders import GatewayOrders
 from server.supervisor.parts import ModelServer
 from server.supervisor.restarts import RestartPolicy
@@ -75,6 +75,8 @@ class Launch:
         self.sockets = open_sockets(settings.server.host, settings.port, count)
         port = self.sockets[0].getsockname()[1] if self.sockets else settings.port
         self.url = shown_url(settings.server.host, port, tls=bool(settings.server.tls_cert))
+        metrics = settings.metrics
+        self.metrics = open_metrics(metrics.host, metrics.port, count)
         self._reload = reload
         self._renewals = 0
         self._gateways = Gateways(
@@ -84,6 +86,7 @@ class Launch:
             orders=self.orders,
             bury=self._bury,
             drain_seconds=settings.server.drain_seconds,
+            metrics=self.metrics,
         )
 
     async def start_stores(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
@@ -184,7 +187,7 @@ class Launch:
 
     def close(self) -> None:
         """Give the port and the folder back."""
-        for listening in self.sockets:
+        for listening in (*self.sockets, *self.metrics):
             listening.close()
         tidy_sockets(self.folder.path)
         self.folder.release()

@@ -36,6 +36,7 @@ from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
 from server.house import House
 from server.mail import Mailer
+from server.observability.lag import LoopLag
 from server.rest.limits import RequestLimits
 from storage import sign_ins
 from storage.bus.valkey import ValkeyBus
@@ -62,7 +63,9 @@ class Wiring:
         self.settings = settings
         self.db = db
         self.node = node
-        self._bus_url = bus_url
+        bus = settings.bus
+        self.bus = ValkeyBus(bus_url, log_entries=bus.log_entries, log_seconds=bus.log_seconds)
+        self.lag = LoopLag()
         self._recall = MessageRecall(db, build_embeddings(settings.models.embeddings))
         self._passwords = Passwords(
             settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency
@@ -162,11 +165,7 @@ class Wiring:
             version=version,
             settings=settings.sockets,
             rooms=settings.rooms,
-            bus=ValkeyBus(
-                self._bus_url,
-                log_entries=settings.bus.log_entries,
-                log_seconds=settings.bus.log_seconds,
-            ),
+            bus=self.bus,
             authenticate=not_yet,  # type: ignore[arg-type]  # replaced once accounts stand
             open_room=open_room,
             fence_floor=lambda room: fence_of(self.db, room),
@@ -222,6 +221,7 @@ class Wiring:
             tasks.create_task(house.portraits.draw_ahead(looks, DRAWN_AHEAD), name="portraits"),
             tasks.create_task(self._recall.run(), name="remembering"),
             tasks.create_task(self._mailer.run(), name="mail"),
+            tasks.create_task(self.lag.run(), name="loop lag"),
             tasks.create_task(house.router.warm_up(), name="warming the model's client"),
         ]
 

@@ -127,7 +127,7 @@ async def _session_stream(node: "Realtime", request: Request) -> Response:
     if node.addresses[address] >= node.settings.sockets_per_address:
         raise TooMany("There are too many streams from this address.", code="too_many_sockets")
     stream = Stream(node.settings.transport_bytes)
-    socket = stream.socket = Socket(node, stream, "json")
+    socket = stream.socket = Socket(node, stream, "json", "sse")
     node.sockets.add(socket)
     try:
         await socket.enter(who, _resume_from(request.headers.get("last-event-id", "")), "")

@@ -19,6 +19,7 @@ from rooms.credits.prices import is_unmetered, least_case, price, worst_case
 from rooms.errors import Conflict, Forbidden, NotFound, PaymentRequired, Unavailable
 from rooms.ports import LogStale, Principal
 from rooms.shapes import Lot, Receipt, ReplyStatus, Usage, Wallet
+from rooms.tallies import CreditTally
 from storage.database import DATABASE_AWAY
 from storage.ids import new_id
 from storage.ledger import turns, wallets
@@ -86,6 +87,7 @@ class Credits:
         hold_seconds: int,
         now_ms: Callable[[], int],
     ) -> None:
+        self.tally = CreditTally()
         self._db = db
         self._plans = plans
         self.book = book
@@ -139,6 +141,8 @@ class Credits:
             ) from refused
         if opened.outcome == "key_reused":
             raise Conflict("This key was used for something else.", code="key_reused", path="$.key")
+        if opened.outcome != "repeated":
+            self.tally.held += opened.granted
         answer = msgspec.convert(opened.answer, Answer)
         plan = asked.plan
         if asked.fixed_reply:
@@ -210,6 +214,7 @@ class Credits:
     async def _settle(self, turn: SettleTurn, plan: Plan | None) -> Settled:
         async with self._refusals(plan):
             settled = await self._surely(lambda: turns.settle_turn(self._db, turn))
+        self.tally.captured += settled.captured
         wallet = wallet_view(settled.wallet)
         return Settled(
             captured_microcredits=settled.captured,

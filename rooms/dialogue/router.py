@@ -7,6 +7,7 @@ the caller's to handle. Cancellation passes straight through and closes the upst
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -66,6 +67,8 @@ class Router:
         self._models = models
         self._settings = settings
         self._circuits = {model.name: Circuit() for model in models}
+        self.failures: Counter[tuple[str, str]] = Counter()  # by provider and kind
+        self.answers: Counter[str] = Counter()  # by provider
         self._clock = clock
         self._chance = chance
         self._demos = demos
@@ -89,6 +92,11 @@ class Router:
     def count_tokens(self, text: str) -> int:
         """Tokens of `text` for the preferred model."""
         return self._models[0].count_tokens(text)
+
+    def resting(self) -> dict[str, bool]:
+        """Of each provider, whether its circuit is open at the moment."""
+        now = self._clock()
+        return {name: circuit.rests_seconds(now) > 0 for name, circuit in self._circuits.items()}
 
     async def warm_up(self) -> None:
         """Import the vendors' clients off the loop, so that the first question need not wait."""
@@ -153,6 +161,7 @@ class Router:
             async with AsyncExitStack() as attempt:
                 words, first = await self._begin(model, prompt, attempt)
                 self._circuits[model.name] = self._circuits[model.name].succeeded()
+                self.answers[model.name] += 1
                 known = True
                 upstream.push_async_exit(attempt.pop_all())
         except ModelError as error:
@@ -178,8 +187,9 @@ class Router:
             raise ModelTimeout("no first word in time") from None
 
     def _failed(self, model: LanguageModel, error: ModelError) -> None:
-        settings = self._settings
-        logger.warning("a model failed", provider=model.name, error=str(error))
+        settings, kind = self._settings, type(error).__name__
+        self.failures[model.name, kind] += 1
+        logger.warning("a model failed", provider=model.name, kind=kind)
         self._circuits[model.name] = self._circuits[model.name].failed_with(
             error, self._clock(), settings.circuit_failures, settings.circuit_seconds
         )

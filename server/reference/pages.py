@@ -6,6 +6,7 @@ A new generated file is one line here, and from then on the house test keeps it 
 import json
 
 from config.reference import presets_page, settings_page
+from server.observability.table import metrics_page
 from server.reference.browser_types import browser_types
 from server.reference.command_line import cli_page
 from server.reference.error_codes import errors_page
@@ -18,6 +19,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/reference/settings.md": settings_page(),
         "docs/reference/presets.md": presets_page(),
+        "docs/reference/metrics.md": metrics_page(),
         "docs/reference/cli.md": cli_page(),
         "docs/reference/protocol.md": protocol_page(),
         "docs/reference/errors.md": errors_page(),

@@ -31,7 +31,9 @@ class Gateways:
         orders: Callable[[int, int, str], GatewayOrders],
         bury: Callable[[str], None],
         drain_seconds: float,
+        metrics: list[socket.socket] | None = None,
     ) -> None:
+        self._metrics = metrics or []
         self._sockets = sockets
         self._logs = logs
         self._say = say
@@ -66,7 +68,8 @@ class Gateways:
             self._say(f"Gateway {i + 1} was renewed.")
 
     def _keeper(self, number: int, listening: socket.socket, *, trial: bool = False) -> Keeper:
-        gateway = Gateway(number, listening, self._orders, self._logs, self._lives)
+        metrics = self._metrics[number - 1] if self._metrics else None
+        gateway = Gateway(number, listening, self._orders, self._logs, self._lives, metrics)
         return Keeper(
             gateway,
             self._say,

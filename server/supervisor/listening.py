@@ -29,6 +29,21 @@ def open_sockets(host: str, port: int, gateways: int) -> list[socket.socket]:
         raise CannotStart(_say(host, port, error)) from error
 
 
+def open_metrics(host: str, port: int, gateways: int) -> list[socket.socket]:
+    """A metrics port for each gateway, one after another from `port`. Raises CannotStart."""
+    opened: list[socket.socket] = []
+    for number in range(gateways if port else 0):
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            opened.append(socket.create_server((host, port + number), family=family))
+        except OSError as error:
+            for one in opened:
+                one.close()
+            told = f"Metrics cannot listen on {host}, port {port + number}: {error.strerror}."
+            raise CannotStart(f"{told} See metrics.port.") from error
+    return opened
+
+
 def _say(host: str, port: int, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:

@@ -16,7 +16,8 @@ VARIABLE = "KINDRED_CHILD_ORDERS"
 class GatewayOrders(Struct, frozen=True, kw_only=True):
     """Everything a gateway needs to begin.
 
-    `listen_fd` is a listening socket, `ready_fd` a pipe that takes one byte when it serves.
+    `listen_fd` is a listening socket, `ready_fd` a pipe that takes one byte when it serves,
+    `metrics_fd` another listening socket, where metrics are on.
     """
 
     settings: Settings
@@ -27,6 +28,7 @@ class GatewayOrders(Struct, frozen=True, kw_only=True):
     model_key: str | None
     listen_fd: int
     ready_fd: int
+    metrics_fd: int | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The variable to start a gateway with."""

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from server.supervisor.orders import GatewayOrders
 from server.supervisor.progress import ModelProgress
 from storage.embedded.child import Command
@@ -46,6 +48,7 @@ class Gateway:
         orders: Callable[[int, int, str], GatewayOrders],
         logs: Path,
         lives: Iterator[int],
+        metrics: socket.socket | None = None,
     ) -> None:
         """`lives` numbers the lives of all gateways of this run: no two share a node's name."""
         self.name = f"gateway {number}"
@@ -55,6 +58,7 @@ class Gateway:
         self._orders = orders
         self._logs = logs
         self._lives = lives
+        self._metrics = metrics
         self._pipe: tuple[int, int] | None = None
 
     def prepare(self) -> None:
@@ -70,13 +74,17 @@ class Gateway:
         assert self._pipe is not None
         listen, ready = self._listening.fileno(), self._pipe[1]
         orders = self._orders(listen, ready, self.node)
+        fds: tuple[int, ...] = (listen, ready)
+        if self._metrics is not None:
+            fds = (*fds, self._metrics.fileno())
+            orders = msgspec.structs.replace(orders, metrics_fd=fds[-1])
         return Command(
             name=f"Gateway {self._number}",
             argv=[sys.executable, "-m", "server.gateway"],
             env=environment(**orders.to_environment()),
             folder=ROOT,
             log=self._logs / f"gateway-{self._number}.log",
-            fds=(listen, ready),
+            fds=fds,
             death=signal.SIGKILL,
             stop=signal.SIGTERM,
         )

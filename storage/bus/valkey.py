@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from storage.bus.ports import (
     Wanted,
     Whisper,
 )
+from storage.bus.tally import BusTally
 from storage.bus.wire import Wire, checked
 
 logger = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ class ValkeyBus:
     """See storage/bus/ports.py. Two connections: one for calls, one for what is pushed."""
 
     def __init__(self, url: str, *, log_entries: int, log_seconds: int) -> None:
+        self._tally = BusTally()
         self._entries = log_entries
         self._seconds = log_seconds
         self._calls = Wire(url)
@@ -60,6 +63,12 @@ class ValkeyBus:
         self._whisper: Whisper = lambda *_: None
         self._gap: Callable[[], None] = lambda: None
         self._beating: asyncio.Task[None] | None = None
+
+    @property
+    def tally(self) -> BusTally:
+        """What it is counted by."""
+        self._tally.reconnects = max(0, self._calls.connects + self._pushes.connects - 2)
+        return self._tally
 
     async def start(
         self, node: str, deliver: Deliver, whisper: Whisper, gap: Callable[[], None]
@@ -109,13 +118,19 @@ class ValkeyBus:
             words += [reply, kept if kept is not None else b""]
         keys = [f"{{{log}}}:log", f"{{{log}}}:h", f"{{{log}}}:live"]
         lock = self._order.setdefault(log, asyncio.Lock())
+        began = time.perf_counter()
         try:
             async with lock:
                 answer = await self._script(scripts.APPEND, keys, words, wait=True)
+        except BusDown:
+            self._tally.refused += 1
+            raise
         finally:
             if not lock.locked() and self._order.get(log) is lock:
                 del self._order[log]
+        self._tally.append_seconds.see(time.perf_counter() - began)
         if not answer:
+            self._tally.stale += 1
             raise StaleFence(log)
         return Appended(answer[0].decode(), int(answer[1]), int(answer[2]))
 

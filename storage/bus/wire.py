@@ -47,6 +47,7 @@ class Wire(asyncio.Protocol):
         self._outgoing: list[bytes] = []
         self._scheduled = False
         self._heard_at = 0.0
+        self.connects = 0  # how often a connection stood
         self._lost = asyncio.Event()
         self._up = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -162,6 +163,7 @@ class Wire(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.abort()
             raise BusDown(f"the bus cannot be reached: {error}") from error
+        self.connects += 1
         self._up.set()
         if self._found is not None:
             self._found()

@@ -1,0 +1,39 @@
+"""What turns, credits and models are counted by: plain numbers, written where the thing happens.
+
+Nothing here knows who reads them (server/observability/ does), and nothing here holds an id.
+"""
+
+from collections import Counter
+
+from storage.spread import FIRST_WORD_SECONDS, TURN_SECONDS, WORDS_SECONDS, Spread
+
+
+class TurnTally:
+    """One per node."""
+
+    __slots__ = ("between_words", "ended", "first_word", "pieces", "refused", "whole")
+
+    def __init__(self) -> None:
+        self.ended: Counter[str] = Counter()  # by status
+        self.refused = 0  # turns that never opened
+        self.pieces = 0  # pieces of text the models gave
+        self.first_word = Spread(FIRST_WORD_SECONDS)
+        self.between_words = Spread(WORDS_SECONDS)
+        self.whole = Spread(TURN_SECONDS)
+
+    def end(self, status: str, first_word_ms: int | None, total_ms: int) -> None:
+        """A turn was settled."""
+        self.ended[status] += 1
+        self.whole.see(total_ms / 1000)
+        if first_word_ms is not None:
+            self.first_word.see(first_word_ms / 1000)
+
+
+class CreditTally:
+    """What was set aside for turns and what of it was charged, in microcredits."""
+
+    __slots__ = ("captured", "held")
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.captured = 0
