@@ -97,6 +97,7 @@ class Socket:
 
     def opened(self) -> None:
         """Greet, and keep an eye on it from now on."""
+        self._node.tally.opened[self.transport] += 1
         self.out.say(self._node.hello())
         self._look_again()
 

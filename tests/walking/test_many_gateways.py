@@ -5,15 +5,18 @@ Real processes, real stores, a scripted model; what each person's devices saw is
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psutil
 import pytest
 import websockets
+from prometheus_client.parser import text_string_to_metric_families
 
 from server.supervisor.orders import VARIABLE
 from tests.live import Client, Live, Script
@@ -41,7 +44,7 @@ class Gateways(Live):
 
 
 @asynccontextmanager
-async def gateways(data: Path, count: int) -> AsyncIterator[Gateways]:
+async def gateways(data: Path, count: int, **more: str) -> AsyncIterator[Gateways]:
     async with Script(tokens=150, gap_seconds=0.02).serving() as script:
         environment = {
             "KINDRED_SERVER__PORTRAITS_AHEAD": "false",
@@ -50,6 +53,7 @@ async def gateways(data: Path, count: int) -> AsyncIterator[Gateways]:
             "KINDRED_MODELS__PROVIDERS__SCRIPT__MODEL": "script",
             "KINDRED_ACCOUNTS__ARGON2_MEMORY_KIB": "8192",
             "KINDRED_API__REGISTER__REQUESTS": "1000",
+            **more,
         }
         arguments = ("--port", "0", "--gateways", str(count))
         house = await asyncio.to_thread(House, data, *arguments, **environment)
@@ -188,6 +192,44 @@ async def test_a_rolling_restart_under_streams_finishes_every_reply_once(tmp_pat
                 assert (await come_back(person))["type"] == "resumed"
             assert any(frame["type"] == "reconnect" for frame in person.frames)
         assert {person.hello["node"] for person in people}.isdisjoint(nodes)
+
+
+def free_ports(count: int) -> int:
+    """The first of so many neighbouring ports that nobody listens on."""
+    for first in range(20_100, 60_000, 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(first, first + count):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise AssertionError("no free ports")
+
+
+async def sockets_told(port: int) -> float:
+    """How many sockets a gateway says it has."""
+    async with httpx2.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{port}/metrics")
+    found = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.labels.get("transport", "websocket") == "websocket"
+    }
+    return found["kindred_sockets"]
+
+
+async def test_each_gateway_has_a_port_for_its_metrics_and_keeps_it_over_a_restart(
+    tmp_path: Path,
+) -> None:
+    first = free_ports(2)
+    async with gateways(tmp_path, 2, KINDRED_METRICS__PORT=str(first)) as live:
+        people = [await live.person() for _ in range(4)]
+        assert sum([await sockets_told(first + i) for i in range(2)]) == 4
+        asked = await asyncio.to_thread(kindred, "restart", "--data", str(tmp_path))
+        assert asked.returncode == 0, asked.stdout + asked.stderr
+        for person in people:
+            assert await until_closed(person) == 1012
+            assert (await come_back(person))["type"] == "resumed"
+        assert sum([await sockets_told(first + i) for i in range(2)]) == 4
 
 
 async def test_a_restart_with_bad_settings_changes_nothing(tmp_path: Path) -> None:
