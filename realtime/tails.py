@@ -185,7 +185,7 @@ class Tails:
         self._checked = begin + len(asked)
         before = {log: self.place(log) for log in asked}
         try:
-            heads = await self._bus.heads(asked)
+            heads = await self._bus.heads(asked, partly=True)
         except BusDown:
             return
         for log, head in heads.items():

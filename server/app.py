@@ -38,6 +38,7 @@ from server.rest.problems import http_problem
 from server.web import serve as web
 from server.wiring import Wiring
 from storage.bus.ports import BusDown
+from storage.clients import client_of
 from storage.database import open_pool
 
 HOUSEKEEPING_SECONDS = 2.0  # who was mid-reply on a gateway that died waits no longer
@@ -86,7 +87,7 @@ def create_app(
             statement_timeout_seconds=settings.database.statement_timeout_seconds,
             name=node,
         )
-        wiring = Wiring(settings, db, bus_url, node)
+        wiring = Wiring(settings, db, bus_url, node, await client_of(bus_url))
         router = build_router(settings.models, model_url, model_key)
         house = await wiring.build(router, model_url, version)
         app.state.house = house

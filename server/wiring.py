@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
-import redis.asyncio as redis
 import structlog
 
 from config.settings import Settings
@@ -40,6 +39,7 @@ from server.observability.lag import LoopLag
 from server.rest.limits import RequestLimits
 from storage import sign_ins
 from storage.bus.valkey import ValkeyBus
+from storage.clients import Client
 from storage.limits import Allowed, LimitUnknown, RateLimits
 from storage.members import company_of
 from storage.messages import branch
@@ -59,7 +59,9 @@ def now_ms() -> int:
 class Wiring:
     """Builds the house, runs its background tasks, takes it down again."""
 
-    def __init__(self, settings: Settings, db: asyncpg.Pool, bus_url: str, node: str) -> None:
+    def __init__(
+        self, settings: Settings, db: asyncpg.Pool, bus_url: str, node: str, client: Client
+    ) -> None:
         self.settings = settings
         self.db = db
         self.node = node
@@ -70,7 +72,7 @@ class Wiring:
         self._passwords = Passwords(
             settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency
         )
-        self._redis = redis.Redis.from_url(bus_url, socket_timeout=2.0)
+        self._redis = client
         self._rates = RateLimits(self._redis)
         self._mailer = Mailer(settings.mail, Path(settings.data) / "outbox")
 

@@ -3,11 +3,12 @@
 Source: ITU-T I.371; one key holds the theoretical arrival time, in the store's own clock.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from storage.clients import Client
 
 _SCRIPT: Final = """
 local t = redis.call('TIME')
@@ -47,7 +48,7 @@ def _name(key: str) -> str:
 class RateLimits:
     """`redis` is any client with `register_script`."""
 
-    def __init__(self, redis: "Redis[Any] | Redis") -> None:  # type: ignore[type-arg]
+    def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._script = redis.register_script(_SCRIPT)
 

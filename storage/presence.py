@@ -7,8 +7,9 @@ by itself and needs nobody to clear it up.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeVar
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from storage.clients import Client
 
 Status = Literal["online", "away", "offline"]
 T = TypeVar("T")
@@ -23,7 +24,7 @@ class PresenceUnknown(Exception):
 class Presences:
     """`redis` is any client with pipelines."""
 
-    def __init__(self, redis: "Redis[Any] | Redis") -> None:  # type: ignore[type-arg]
+    def __init__(self, redis: Client) -> None:
         self._redis = redis
 
     async def mark(self, node: str, people: Mapping[str, Status], now_ms: int) -> None:

@@ -159,9 +159,11 @@ class MemoryBus:
             return Head("", 0, 0, "", {})
         return Head(kept.generation, kept.pos, kept.fence, kept.node, dict(kept.open))
 
-    async def heads(self, logs: Sequence[str]) -> dict[str, Place]:
+    async def heads(self, logs: Sequence[str], *, partly: bool = False) -> dict[str, Place]:
         """See the port."""
         await asyncio.sleep(0)
+        if partly and not self._store.up:
+            return {}
         known = self._here().logs
         return {log: Place(known[log].generation, known[log].pos) for log in logs if log in known}
 

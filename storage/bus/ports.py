@@ -112,8 +112,8 @@ class Bus(Protocol):
     async def head(self, log: str) -> Head:
         """Where a log ends."""
 
-    async def heads(self, logs: Sequence[str]) -> dict[str, Place]:
-        """Where each log that exists ends."""
+    async def heads(self, logs: Sequence[str], *, partly: bool = False) -> dict[str, Place]:
+        """Where each log that exists ends. `partly`: leave out those that do not answer now."""
 
     async def read(self, log: str, after: int, limit: int) -> list[Entry]:
         """Entries after a position, as far as the log still has them."""

@@ -6,8 +6,9 @@ Each runs alone and whole, so a log and what is known of it never disagree.
 from typing import Final
 
 # An append: fence, repeat, lost entries, XADD, open replies, push. {generation, first, last} or {}.
-# KEYS log, head, channel. ARGV fence, writer, id, new generation, known generation, known pos,
-# cap, log seconds, head seconds, count, payload, entries..., then pairs of reply and state.
+# KEYS log, head. ARGV fence, writer, id, new generation, known generation, known pos, cap,
+# log seconds, head seconds, count, payload, channel, entries..., then pairs of reply and state.
+# The channel is no key: a slot on its way elsewhere would count it as one that is missing.
 APPEND: Final = """
 local h = redis.call('HMGET', KEYS[2], 'gen', 'pos', 'fence', 'l:' .. ARGV[2])
 local fence = tonumber(ARGV[1])
@@ -24,25 +25,26 @@ end
 local n, first = tonumber(ARGV[10]), pos + 1
 for i = 1, n do
   pos = pos + 1
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[7], pos .. '-0', 'e', ARGV[11 + i])
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[7], pos .. '-0', 'e', ARGV[12 + i])
 end
 redis.call('HSET', KEYS[2], 'gen', gen, 'pos', pos, 'fence', fence,
   'l:' .. ARGV[2], ARGV[3] .. ' ' .. first .. ' ' .. pos)
-for i = 12 + n, #ARGV, 2 do
+for i = 13 + n, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], 'o:' .. ARGV[i])
   else redis.call('HSET', KEYS[2], 'o:' .. ARGV[i], ARGV[i + 1]) end
 end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 redis.call('EXPIRE', KEYS[2], ARGV[9])
-redis.call('SPUBLISH', KEYS[3], gen .. ' ' .. first .. ' ' .. ARGV[11])
+redis.call('SPUBLISH', ARGV[12], gen .. ' ' .. first .. ' ' .. ARGV[11])
 return {gen, first, pos}
 """
 
-# Take a lease if its holder is who we think. {fence, node} or {-1, holder}.
-# KEYS head. ARGV believed holder, node, floor, new generation, head seconds.
+# Take a lease that is free, ours, or the dead holder's. {fence, node} or {-1, holder}.
+# KEYS head. ARGV dead holder, node, floor, new generation, head seconds.
 TAKE: Final = """
 local h = redis.call('HMGET', KEYS[1], 'gen', 'fence', 'node')
-if (h[3] or '') ~= ARGV[1] then return {-1, h[3] or ''} end
+local holder = h[3] or ''
+if holder ~= '' and holder ~= ARGV[1] and holder ~= ARGV[2] then return {-1, holder} end
 local t = redis.call('TIME')
 local fence = math.max(tonumber(h[2] or 0) + 1, tonumber(ARGV[3]) + 1, tonumber(t[1]))
 redis.call('HSET', KEYS[1], 'fence', string.format('%d', fence), 'node', ARGV[2])

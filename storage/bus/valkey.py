@@ -1,6 +1,6 @@
 """The bus over Valkey or Redis: capped streams, one Lua append, sharded publish/subscribe.
 
-Every script touches one slot only (`{log}` hash tags), so that keys can be spread over a cluster.
+Every script touches one slot only (`{log}` hash tags): storage/bus/cluster.py finds its server.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from storage.bus import scripts
+from storage.bus.cluster import Router
 from storage.bus.ports import (
     Appended,
     BusDown,
@@ -30,7 +31,7 @@ from storage.bus.ports import (
     Whisper,
 )
 from storage.bus.tally import BusTally
-from storage.bus.wire import Wire, checked
+from storage.bus.wire import NotNow
 
 logger = structlog.get_logger(__name__)
 NODE_MS: Final = 2_000
@@ -39,6 +40,7 @@ NAME_SECONDS: Final = 3.0
 SESSION_SECONDS: Final = 300
 HEAD_SECONDS: Final = 86_400
 WAIT_SECONDS: Final = 30.0
+RETRY_SECONDS: Final = 0.25
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_one = msgspec.msgpack.Decoder(Wanted).decode
@@ -46,14 +48,13 @@ _decode_many = msgspec.msgpack.Decoder(list[Wanted]).decode
 
 
 class ValkeyBus:
-    """See storage/bus/ports.py. Two connections: one for calls, one for what is pushed."""
+    """See storage/bus/ports.py. The address may be a single server's or any of a cluster's."""
 
     def __init__(self, url: str, *, log_entries: int, log_seconds: int) -> None:
         self._tally = BusTally()
         self._entries = log_entries
         self._seconds = log_seconds
-        self._calls = Wire(url)
-        self._pushes = Wire(url, pushed=self._on_push, found=self._again)
+        self._way = Router(url, pushed=self._on_push, gap=lambda: self._gap())
         self._shas: dict[str, str] = {}
         self._followed: dict[str, int] = {}
         self._order: dict[str, asyncio.Lock] = {}
@@ -67,7 +68,7 @@ class ValkeyBus:
     @property
     def tally(self) -> BusTally:
         """What it is counted by."""
-        self._tally.reconnects = max(0, self._calls.connects + self._pushes.connects - 2)
+        self._tally.reconnects = self._way.reconnects
         return self._tally
 
     async def start(
@@ -75,8 +76,7 @@ class ValkeyBus:
     ) -> None:
         """Connect, and beat this node's heart."""
         self._node, self._deliver, self._whisper, self._gap = node, deliver, whisper, gap
-        await self._calls.start()
-        await self._pushes.start()
+        await self._way.start()
         try:
             async with asyncio.timeout(NAME_SECONDS):
                 while not await self._beat():  # noqa: ASYNC110 - a predecessor's key runs out
@@ -93,9 +93,8 @@ class ValkeyBus:
             await asyncio.gather(self._beating, return_exceptions=True)
             with contextlib.suppress(BusDown, TimeoutError):
                 async with asyncio.timeout(1):
-                    await self._calls.call("DEL", f"node:{self._node}")
-        await self._calls.close()
-        await self._pushes.close()
+                    await self._call("DEL", f"node:{self._node}")
+        await self._way.close()
 
     # --- logs
 
@@ -113,10 +112,10 @@ class ValkeyBus:
         words += [known.generation, known.pos, self._entries, self._seconds]
         words += [max(HEAD_SECONDS, self._seconds), len(entries)]
         words += [self._tag.encode() + b" " + _encode(entries)]
-        words += [_encode(entry) for entry in entries]
+        words += [f"{{{log}}}:live", *(_encode(entry) for entry in entries)]
         for reply, kept in state.items():
             words += [reply, kept if kept is not None else b""]
-        keys = [f"{{{log}}}:log", f"{{{log}}}:h", f"{{{log}}}:live"]
+        keys = [f"{{{log}}}:log", f"{{{log}}}:h"]
         lock = self._order.setdefault(log, asyncio.Lock())
         began = time.perf_counter()
         try:
@@ -146,12 +145,22 @@ class ValkeyBus:
             open={k[2:].decode(): v for k, v in h.items() if k.startswith(b"o:")},
         )
 
-    async def heads(self, logs: Sequence[str]) -> dict[str, Place]:
+    async def heads(self, logs: Sequence[str], *, partly: bool = False) -> dict[str, Place]:
         """See the port."""
-        asked = [self._calls.post("HMGET", f"{{{log}}}:h", "gen", "pos") for log in logs]
+        keys = [f"{{{log}}}:h" for log in logs]
+        asked = (self._way.post(key, "HMGET", key, "gen", "pos") for key in keys)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         found: dict[str, Place] = {}
-        for log, answer in zip(logs, await asyncio.gather(*asked), strict=True):
-            generation, pos = checked(answer)
+        for log, key, answer in zip(logs, keys, answers, strict=True):
+            try:
+                told: Any = answer
+                if isinstance(told, BaseException):  # perhaps its slot has only moved
+                    told = await self._call("HMGET", key, "gen", "pos")
+            except BusDown:
+                if not partly:
+                    raise
+                continue
+            generation, pos = told
             if generation is not None:
                 found[log] = Place(generation.decode(), int(pos or 0))
         return found
@@ -166,14 +175,15 @@ class ValkeyBus:
 
     async def take(self, log: str, floor: int) -> Lease:
         """See the port."""
-        holder = (await self.head(log)).node
-        if holder and holder != self._node and await self._call("EXISTS", f"node:{holder}"):
-            return Lease(0, holder)
-        words = [holder, self._node, floor, secrets.token_hex(4), max(HEAD_SECONDS, self._seconds)]
-        answer = await self._script(scripts.TAKE, [f"{{{log}}}:h"], words)
-        if answer[0] == -1:
-            return Lease(0, answer[1].decode())
-        return Lease(int(answer[0]), self._node)
+        lease = await self._take(log, floor, "")
+        if lease.fence or await self._call("EXISTS", f"node:{lease.holder}"):
+            return lease
+        return await self._take(log, floor, lease.holder)
+
+    async def _take(self, log: str, floor: int, dead: str) -> Lease:
+        words = [dead, self._node, floor, secrets.token_hex(4), max(HEAD_SECONDS, self._seconds)]
+        fence, holder = await self._script(scripts.TAKE, [f"{{{log}}}:h"], words)
+        return Lease(max(0, int(fence)), holder.decode())
 
     async def release(self, log: str, fence: int) -> None:
         """See the port."""
@@ -182,9 +192,9 @@ class ValkeyBus:
     async def living(self) -> list[str]:
         """See the port. A node whose key was deleted is dead at once."""
         known = await self._script(scripts.LIVING, ["nodes"], [60_000, ""])
-        asked = [self._calls.post("EXISTS", b"node:" + name) for name in known]
-        alive = await asyncio.gather(*asked)
-        return [n.decode() for n, here in zip(known, alive, strict=True) if checked(here)]
+        names = [name.decode() for name in known]
+        alive = await asyncio.gather(*(self._call("EXISTS", f"node:{name}") for name in names))
+        return [name for name, here in zip(names, alive, strict=True) if here]
 
     async def _beat(self) -> bool:
         mine = await self._script(scripts.BEAT, [f"node:{self._node}"], [self._tag, NODE_MS])
@@ -207,7 +217,7 @@ class ValkeyBus:
         """See the port."""
         self._followed[log] = self._followed.get(log, 0) + 1
         if self._followed[log] == 1:
-            self._pushes.send("SSUBSCRIBE", f"{{{log}}}:live")
+            self._way.subscribe(f"{{{log}}}:live")
 
     def unfollow(self, log: str) -> None:
         """See the port."""
@@ -215,22 +225,15 @@ class ValkeyBus:
         if left > 0:
             self._followed[log] = left
         elif self._followed.pop(log, None) is not None:
-            self._pushes.send("SUNSUBSCRIBE", f"{{{log}}}:live")
+            self._way.unsubscribe(f"{{{log}}}:live")
 
     def whisper(self, log: str, payload: bytes) -> None:
         """See the port."""
         words = b"~ 0 " + self._tag.encode() + b" " + payload
-        self._calls.post("SPUBLISH", f"{{{log}}}:live", words)
-
-    def _again(self) -> None:
-        """Connected anew: subscribe to all that is followed, and have gaps read from the logs."""
-        for log in self._followed:
-            self._pushes.send("SSUBSCRIBE", f"{{{log}}}:live")
-        self._gap()
+        channel = f"{{{log}}}:live"
+        self._way.tell(channel, "SPUBLISH", channel, words)
 
     def _on_push(self, message: list[Any]) -> None:
-        if message[0] != b"smessage":
-            return
         log = message[1].decode().removesuffix(":live").strip("{}")
         generation, first, tag, payload = message[2].split(b" ", 3)
         if tag.decode() == self._tag:
@@ -246,12 +249,10 @@ class ValkeyBus:
         """See the port."""
         person, epoch = msgspec.msgpack.decode(record)[:2]
         key = f"{{{session}}}:s"
-        asked = [
-            self._calls.post("HSET", key, "o", owner, "p", person, "e", epoch, "r", record),
-            self._calls.post("EXPIRE", key, SESSION_SECONDS),
-        ]
-        for answer in await asyncio.gather(*asked):
-            checked(answer)
+        await asyncio.gather(
+            self._call("HSET", key, "o", owner, "p", person, "e", epoch, "r", record),
+            self._call("EXPIRE", key, SESSION_SECONDS),
+        )
 
     async def touch(
         self, session: str, owner: str, record: bytes | None, anchors: Sequence[bytes]
@@ -271,30 +272,36 @@ class ValkeyBus:
         answer = await self._script(scripts.OWN, _session_keys(session), words)
         return Kept(answer[0], answer[1]) if answer else None
 
+    # --- who is here
+
     # --- calls
 
-    async def _call(self, *words: Any) -> Any:
+    async def _call(self, verb: str, key: str, *words: Any) -> Any:
         try:
-            return await self._calls.call(*words)
+            return await self._way.call(key, verb, key, *words)
         except hiredis.ReplyError as error:
             raise BusDown(str(error)) from error
 
     async def _script(
         self, text: str, keys: list[str], words: list[Any], *, wait: bool = False
     ) -> Any:
-        """EVALSHA, loading the script where it is unknown; `wait` waits out lost connections."""
+        """EVALSHA, or EVAL where the script is unknown; `wait` waits until it can be taken."""
         sha = self._shas.setdefault(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324
+        verb, script = "EVALSHA", sha
+        deadline: float | None = None
         while True:
             try:
-                return await self._calls.call("EVALSHA", sha, len(keys), *keys, *words)
+                return await self._way.call(keys[0], verb, script, len(keys), *keys, *words)
             except hiredis.ReplyError as error:
-                if not str(error).startswith("NOSCRIPT"):
+                if verb == "EVAL" or not str(error).startswith("NOSCRIPT"):
                     raise BusDown(str(error)) from error
-                await self._call("SCRIPT", "LOAD", text)
-            except BusDown:
-                if not wait or self._calls.up:
-                    raise  # it answered, and cannot take it
-                await self._calls.wait_up(WAIT_SECONDS)
+                verb, script = "EVAL", text
+            except NotNow:
+                now = asyncio.get_running_loop().time()
+                deadline = deadline or now + WAIT_SECONDS
+                if not wait or now > deadline:
+                    raise
+                await self._way.news(RETRY_SECONDS)
 
 
 def _whose(answer: int) -> bool | None:

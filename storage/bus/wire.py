@@ -22,13 +22,22 @@ UNSENT_BYTES_MAX: Final = 64 * 1024 * 1024
 BACKOFF_SECONDS_MAX: Final = 0.5
 WATCH_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 4.0
+_SOON: Final = ("LOADING", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN")
+_LATER: Final = ("BUSY ", "OOM", "MISCONF", "NOREPLICAS")
+# What only a subscription is answered with: its success comes as a push.
+_REFUSALS: Final = ("MOVED ", "ASK ", "CLUSTERDOWN", "TRYAGAIN")
+
+
+class NotNow(BusDown):
+    """The server is away, loading or giving its keys to another: worth waiting for."""
 
 
 class Wire(asyncio.Protocol):
     """Connects, reconnects with jittered backoff, and answers calls in order.
 
-    `pushed` receives what is not an answer (subscription messages); `found` is called whenever a
-    connection stands. A connection that answers nothing for a while is given up.
+    `pushed` receives what is not an answer (subscription messages), `refused` hears of a
+    subscription that was not taken, and `found` is called whenever a connection stands.
+    A connection that answers nothing for a while is given up.
     """
 
     def __init__(
@@ -37,10 +46,12 @@ class Wire(asyncio.Protocol):
         *,
         pushed: Callable[[list[Any]], None] | None = None,
         found: Callable[[], None] | None = None,
+        refused: Callable[[str], None] | None = None,
     ) -> None:
         self._url = urlsplit(url)
         self._pushed = pushed
         self._found = found
+        self._refused = refused
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader(notEnoughData=Ellipsis)
         self._pending: deque[asyncio.Future[Any]] = deque()
@@ -60,6 +71,12 @@ class Wire(asyncio.Protocol):
     async def start(self) -> None:
         """Connect and stay connected. Raises BusDown when the first try fails."""
         await self._connect()
+        self.begin()
+
+    def begin(self) -> None:
+        """Stay connected from now on, be there a connection yet or not."""
+        if self._transport is None:
+            self._lost.set()
         self._tasks = [
             asyncio.create_task(self._stay_connected(), name="bus wire"),
             asyncio.create_task(self._watch(), name="bus watchdog"),
@@ -73,6 +90,11 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def drop(self) -> None:
+        """Give this connection up and look for another."""
+        if self._transport is not None:
+            self._transport.abort()
+
     async def call(self, *words: Any) -> Any:
         """One command and its answer. Raises BusDown, or hiredis.ReplyError."""
         return checked(await self.post(*words))
@@ -81,7 +103,8 @@ class Wire(asyncio.Protocol):
         """Send a command now; its answer (or ReplyError as a value) comes by the future."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._transport is None or len(self._pending) >= PENDING_MAX:
-            future.set_exception(BusDown("the bus does not answer"))
+            kind = NotNow if self._transport is None else BusDown
+            future.set_exception(kind("the bus does not answer"))
             future.exception()  # whoever does not look at it has chosen not to
             return future
         if not self._pending:
@@ -100,14 +123,6 @@ class Wire(asyncio.Protocol):
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
-
-    async def wait_up(self, seconds: float) -> None:
-        """Wait until connected. Raises BusDown."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._up.wait()
-        except TimeoutError:
-            raise BusDown("the bus does not answer") from None
 
     def _flush(self) -> None:
         self._scheduled = False
@@ -131,14 +146,15 @@ class Wire(asyncio.Protocol):
                 if isinstance(answer, hiredis.PushNotification):
                     if self._pushed is not None:
                         self._pushed(answer)
+                elif self._refused is not None and _is_refusal(answer):
+                    self._refused(str(answer))
                 elif self._pending:
                     future = self._pending.popleft()
                     if not future.done():
                         future.set_result(answer)
         except hiredis.ProtocolError:
             logger.warning("the bus said something unintelligible; connecting anew")
-            if self._transport is not None:
-                self._transport.abort()
+            self.drop()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's shape
         self._transport = None
@@ -147,7 +163,7 @@ class Wire(asyncio.Protocol):
         pending, self._pending = self._pending, deque()
         for future in pending:
             if not future.done():
-                future.set_exception(BusDown("the bus went away"))
+                future.set_exception(NotNow("the bus went away"))
                 future.exception()
         self._lost.set()
 
@@ -162,7 +178,7 @@ class Wire(asyncio.Protocol):
         except (OSError, TimeoutError, hiredis.HiredisError) as error:
             if self._transport is not None:
                 self._transport.abort()
-            raise BusDown(f"the bus cannot be reached: {error}") from error
+            raise NotNow(f"the bus cannot be reached: {error}") from error
         self.connects += 1
         self._up.set()
         if self._found is not None:
@@ -191,7 +207,7 @@ class Wire(asyncio.Protocol):
         path = "" if url.scheme == "unix" else url.path.strip("/")
         if number := path or query.get("db", [""])[0]:
             await self.call("SELECT", number)
-        await self.call("EXISTS", "ready")  # LOADING is an error, hence BusDown
+        await self.call("PING")  # LOADING is an error, hence BusDown
 
     async def _stay_connected(self) -> None:
         wait_seconds = 0.02
@@ -215,17 +231,22 @@ class Wire(asyncio.Protocol):
                 self.post("PING").add_done_callback(_ignore)
             elif asyncio.get_running_loop().time() - self._heard_at > SILENT_SECONDS:
                 logger.warning("the bus is silent; connecting anew")
-                if self._transport is not None:
-                    self._transport.abort()
+                self.drop()
 
 
 def checked(answer: Any) -> Any:
     """An answer that is none becomes an error: BusDown when it may be otherwise later."""
     if isinstance(answer, hiredis.ReplyError):
-        if str(answer).startswith(("LOADING", "BUSY ", "OOM", "MISCONF", "READONLY")):
+        if str(answer).startswith(_SOON):
+            raise NotNow(str(answer)) from answer
+        if str(answer).startswith(_LATER):
             raise BusDown(str(answer)) from answer
         raise answer
     return answer
+
+
+def _is_refusal(answer: Any) -> bool:
+    return isinstance(answer, hiredis.ReplyError) and str(answer).startswith(_REFUSALS)
 
 
 def _ignore(future: "asyncio.Future[Any]") -> None:

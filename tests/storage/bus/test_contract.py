@@ -1,67 +1,37 @@
-"""What the bus promises, held against both: the one in memory and the one over a real Valkey."""
+"""What the bus promises, held against all: in memory, a real Valkey, a real cluster of three."""
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import msgspec
 import pytest
 
 from storage.bus.memory import MemoryBus, Store
-from storage.bus.ports import Bus, BusDown, Kept, Place, StaleFence, Wanted
+from storage.bus.ports import Bus, BusDown, Kept, Place, StaleFence
 from storage.bus.valkey import ValkeyBus
+from tests.storage.bus.node import Node, wanted
 
 pytestmark = pytest.mark.stores
-
-
-class Node:
-    """A node on the bus that keeps all it is told, and can wait for it."""
-
-    def __init__(self, bus: Bus, name: str) -> None:
-        self.bus, self.name = bus, name
-        self.told: list[tuple[str, str, int, list[Wanted]]] = []
-        self.heard: list[tuple[str, bytes]] = []
-        self.gaps = 0
-        self._news = asyncio.Event()
-
-    async def start(self) -> "Node":
-        await self.bus.start(self.name, self._deliver, self._hear, self._gap)
-        return self
-
-    def _deliver(self, log: str, generation: str, first: int, entries: Any) -> None:
-        self.told.append((log, generation, first, list(entries)))
-        self._news.set()
-
-    def _hear(self, log: str, payload: bytes) -> None:
-        self.heard.append((log, payload))
-        self._news.set()
-
-    def _gap(self) -> None:
-        self.gaps += 1
-
-    async def until(self, true: Callable[[], bool]) -> None:
-        while not true():
-            self._news.clear()
-            await self._news.wait()
-
-    async def follows(self, log: str, other: "Node") -> None:
-        """Follow a log, and know that the subscription stands."""
-        self.bus.follow(log)
-        while not any(payload == b"there?" for _, payload in self.heard):
-            other.bus.whisper(log, b"there?")
-            await asyncio.sleep(0.01)
-        self.heard.clear()
 
 
 Make = Callable[[str], Awaitable[Node]]
 
 
-@pytest.fixture(params=["memory", "valkey"])
-async def make(request: pytest.FixtureRequest, stores: Any) -> AsyncIterator[Make]:
+@pytest.fixture(params=["memory", "valkey", "cluster"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Where the bus is; empty for the one in memory."""
+    if request.param == "valkey":
+        return str(request.getfixturevalue("stores").valkey.url())
+    if request.param == "cluster":
+        return str(request.getfixturevalue("cluster").url())
+    return ""
+
+
+@pytest.fixture
+async def make(url: str) -> AsyncIterator[Make]:
     nodes: list[Node] = []
     store = Store(log_entries=64)
-    url = stores.valkey.url() if request.param == "valkey" else ""
 
     async def one(name: str) -> Node:
         bus: Bus = ValkeyBus(url, log_entries=64, log_seconds=60) if url else MemoryBus(store)
@@ -77,10 +47,6 @@ async def make(request: pytest.FixtureRequest, stores: Any) -> AsyncIterator[Mak
 @pytest.fixture
 def log() -> str:
     return "r_" + secrets.token_hex(8)
-
-
-def wanted(text: str, to: str = "", reply: str = "") -> Wanted:
-    return Wanted(1_790_000_000_000, to, reply, text.encode())
 
 
 async def test_positions_are_dense_and_what_was_appended_is_read_back(make: Make, log: str) -> None:
@@ -239,3 +205,30 @@ async def test_a_log_is_capped(make: Make, log: str) -> None:
     assert len(read) < 400  # trimmed in whole nodes of the stream
     assert read[-1].pos == 400
     assert (await bus.heads([log]))[log].pos == 400
+
+
+async def test_a_lease_is_taken_from_a_dead_holder_by_one_alone(make: Make, log: str) -> None:
+    dead, *nodes = [await make(f"gw-{i}") for i in range(4)]
+    held = await dead.bus.take(log, 0)
+    await dead.bus.close()
+    leases = await asyncio.gather(*(node.bus.take(log, 0) for node in nodes))
+    winners = [lease for lease in leases if lease.fence]
+    assert len(winners) == 1
+    assert winners[0].fence > held.fence
+    assert {lease.holder for lease in leases} == {winners[0].holder}
+
+
+async def test_a_lost_push_shows_in_the_heads(make: Make, log: str) -> None:
+    here, there = await make("gw-1"), await make("gw-2")
+    done = await here.bus.append(log, 1, [wanted("a")], {})
+    assert there.told == []  # it did not follow: as good as lost
+    assert await there.bus.heads([log], partly=True) == {log: Place(done.generation, 1)}
+    assert [e.event for e in await there.bus.read(log, 0, 10)] == [b"a"]
+
+
+async def test_logs_of_many_slots_are_asked_for_at_once(make: Make) -> None:
+    bus = (await make("gw-1")).bus
+    logs = ["r_" + secrets.token_hex(8) for _ in range(50)]
+    await asyncio.gather(*(bus.append(log, 1, [wanted(log)], {}) for log in logs))
+    heads = await bus.heads([*logs, "r_never_was"])
+    assert {log: place.pos for log, place in heads.items()} == dict.fromkeys(logs, 1)
