@@ -1,6 +1,6 @@
 """The limits of sockets, sessions and rooms; all of them are told to clients in `hello`."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 
 class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,6 +17,7 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     outbox_bytes: what may wait for one socket before it is closed as slow.
     transport_bytes: what may lie in the transport before deltas are merged.
     slow_seconds: how long a socket may stay undrained.
+    socketio_polling: offer Socket.IO's long polling beside its WebSocket, where one gateway runs.
     delta_ms: the least time between two log appends of one reply.
     openai_items: items one conversation on /v1/realtime may hold.
     openai_bytes: bytes of text one conversation on /v1/realtime may hold.
@@ -34,10 +35,20 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     outbox_bytes: int = 262_144
     transport_bytes: int = 32_768
     slow_seconds: float = 20.0
+    socketio_polling: bool = True
     delta_ms: int = 40
     openai_items: int = 500
     openai_bytes: int = 262_144
     openai_seconds: float = 3_600.0
+
+
+def for_gateways(settings: SocketSettings, gateways: int) -> SocketSettings:
+    """The settings that hold among so many processes on one port.
+
+    The requests of a polling session land on any of them, and only one knows the session.
+    """
+    polling = settings.socketio_polling and gateways == 1
+    return structs.replace(settings, socketio_polling=polling)
 
 
 class RoomSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ from realtime.session import Rules
 from realtime.tails import Tails
 from realtime.tallies import SocketTally
 from realtime.told import heard, place_in
-from realtime.transports import sse, websocket
+from realtime.transports import socketio, sse, websocket
 from realtime.wheel import Wheel
 from rooms.commands import Answer, RoomCommand
 from rooms.events import Notice, Reconnect
@@ -235,7 +235,8 @@ class Realtime:
 
     def routes(self) -> list[BaseRoute]:
         """The doors."""
-        return [*websocket.routes(self), *sse.routes(self), *self.doors]
+        own = (websocket.routes(self), sse.routes(self), socketio.routes(self))
+        return [*(route for group in own for route in group), *self.doors]
 
     # --- what the bus brings
 

@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from config.settings import Settings
+from config.sockets import for_gateways
 from media.avatar.portraits import Portraits
 from realtime.openai_socket import Companions
 from realtime.service import Realtime
@@ -165,7 +166,7 @@ class Wiring:
         return Realtime(
             node=self.node,
             version=version,
-            settings=settings.sockets,
+            settings=for_gateways(settings.sockets, settings.server.gateways),
             rooms=settings.rooms,
             bus=self.bus,
             authenticate=not_yet,  # type: ignore[arg-type]  # replaced once accounts stand

@@ -21,7 +21,7 @@ from realtime.openai_socket import Companions, OpenAISocket
 from realtime.seat import Seat
 from realtime.sending import Peer
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
-from realtime.transports.websocket import SocketDoor
+from realtime.transports.websocket import SocketDoor, refusal
 from rooms.errors import (
     BadRequest,
     Forbidden,
@@ -72,9 +72,9 @@ class OpenAIDoor(SocketDoor):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = scope["client"][0] if scope.get("client") else "unknown"
         await receive()  # websocket.connect
-        refusal = self._refusal(scope, address)
-        if refusal is not None:
-            await _deny(scope, send, _as_error(*refusal))
+        refused = refusal(self._node, scope, address)
+        if refused is not None:
+            await _deny(scope, send, _as_error(*refused))
             return
         with self._node.counted(address):
             try:

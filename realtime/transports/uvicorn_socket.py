@@ -52,15 +52,22 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """From now on frames go to `listener`; `text` says which kind the connection speaks."""
         self._listener, self._text = listener, text
         self.outgoing = Outgoing(self.transport, text=text)
+        self.hold_little(transport_bytes)
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def hold_little(self, transport_bytes: int) -> None:
+        """What lies unsent here and in the kernel is out of our sight: keep it small."""
         self.transport.set_write_buffer_limits(high=transport_bytes, low=transport_bytes // 4)
         raw = self.transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(OSError, AttributeError):
-                # What the kernel holds unsent is out of our sight: keep it small.
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+
+    def cut(self) -> None:
+        """End the connection at once, whatever is still to be sent."""
+        self.transport.abort()
 
     def detach(self) -> None:
         """Nobody listens any more."""

@@ -35,9 +35,9 @@ class SocketDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = scope["client"][0] if scope.get("client") else "unknown"
         await receive()  # websocket.connect
-        refusal = self._refusal(scope, address)
-        if refusal is not None:
-            await _deny(scope, send, *refusal)
+        refused = refusal(self._node, scope, address)
+        if refused is not None:
+            await deny(scope, send, *refused)
             return
         offered = scope.get("subprotocols") or []
         chosen = next((name for name in offered if name in PROTOCOLS), None)
@@ -55,17 +55,6 @@ class SocketDoor:
             addresses[address] -= 1
             if not addresses[address]:
                 del addresses[address]
-
-    def _refusal(self, scope: Scope, address: str) -> tuple[int, str] | None:
-        if self._node.holder.draining:
-            return 503, "going away"
-        if self._node.addresses[address] >= self._node.settings.sockets_per_address:
-            return 429, "too many sockets from this address"
-        headers = dict(scope["headers"])
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        host = headers.get(b"host", b"").decode("latin-1")
-        known = not origin or _same_origin(origin, host) or origin in self._node.own_origins
-        return None if known else (403, "this origin may not open sockets here")
 
     def _seat(self, peer: Peer, form: Format) -> Seat:
         """Who hears what this peer sends."""
@@ -123,7 +112,27 @@ def _hand_over(socket: Seat, message: Any, form: Format) -> None:
         socket.received(data)
 
 
-async def _deny(scope: Scope, send: Send, status: int, reason: str) -> None:
+def refusal(
+    node: "Realtime", scope: Scope, address: str, *, new: bool = True
+) -> tuple[int, str] | None:
+    """Why this request is turned away at the door, with a status; `new`: it opens a session."""
+    if new and node.holder.draining:
+        return 503, "going away"
+    if new and node.addresses[address] >= node.settings.sockets_per_address:
+        return 429, "too many sockets from this address"
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    host = headers.get(b"host", b"").decode("latin-1")
+    known = not origin or is_known(node, origin, host)
+    return None if known else (403, "this origin may not open sockets here")
+
+
+def is_known(node: "Realtime", origin: str, host: str) -> bool:
+    """Whether a browser's page from this origin may speak to us."""
+    return urlsplit(origin).netloc.lower() == host.lower() or origin in node.own_origins
+
+
+async def deny(scope: Scope, send: Send, status: int, reason: str) -> None:
     """Refuse the handshake with a status, where the server can say one."""
     if "websocket.http.response" in scope.get("extensions", {}):
         headers = [(b"content-type", b"text/plain; charset=utf-8")]
@@ -131,10 +140,6 @@ async def _deny(scope: Scope, send: Send, status: int, reason: str) -> None:
         await send({"type": "websocket.http.response.body", "body": reason.encode()})
     else:
         await send({"type": "websocket.close", "code": frames.CLOSE_FORBIDDEN, "reason": reason})
-
-
-def _same_origin(origin: str, host: str) -> bool:
-    return urlsplit(origin).netloc.lower() == host.lower()
 
 
 def routes(node: "Realtime") -> list[BaseRoute]:

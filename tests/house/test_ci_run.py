@@ -19,7 +19,7 @@ def checkout(house, tmp_path: Path):
     shutil.copy(house.root / ".ci/run", tmp_path / ".ci/run")
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("make", "chromium"):
+    for name in ("make", "chromium", "node", "npm"):
         (programs / name).write_text(
             '#!/bin/sh\necho "asked for $*"\necho "3 passed in 0.1s"\n[ "$1" != "$BROKEN" ]\n'
         )

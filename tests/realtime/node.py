@@ -155,8 +155,10 @@ def _next_word(seconds: float) -> asyncio.Future[None]:
 class Node:
     """A running node; `url` is its socket."""
 
-    def __init__(self, realtime: Realtime, port: int, server: uvicorn.Server) -> None:
-        self.realtime, self.port, self.server = realtime, port, server
+    def __init__(
+        self, realtime: Realtime, port: int, server: uvicorn.Server, app: Starlette
+    ) -> None:
+        self.realtime, self.port, self.server, self.app = realtime, port, server, app
         self.url = f"ws://127.0.0.1:{port}/v1/socket"
 
 
@@ -224,7 +226,7 @@ async def running(
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.005)
     try:
-        yield Node(realtime, listening.getsockname()[1], server)
+        yield Node(realtime, listening.getsockname()[1], server, app)
     finally:
         await realtime.drain(1.0)
         server.should_exit = True
