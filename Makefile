@@ -6,11 +6,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 TESTS  ?=
+SECONDS ?= 60
 SHELL  := /bin/sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: up test soak bench lint format reference lock install install-dev clean help
+.PHONY: up test soak fuzz bench lint format reference lock install install-dev clean help
 .DEFAULT_GOAL := help
 
 help: ## Show what can be done here
@@ -30,6 +31,9 @@ test: install-dev ## Run the tests on the real embedded servers (make test TESTS
 
 soak: install-dev ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(TESTS)
+
+fuzz: install-dev ## Feed made-up bytes to whatever reads a peer's (make fuzz SECONDS=60)
+	@PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=$(SECONDS) -max_len=4096
 
 bench: install-dev ## Measure; prints a table and writes JSON
 	@$(BIN)/python -m loadtest.bench $(ARGS)

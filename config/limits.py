@@ -60,6 +60,7 @@ _BY_KEY: dict[str, Bound] = {
     "sockets.commands_burst": (1, 1_000_000),
     "sockets.sockets_per_person": (1, 100_000),
     "sockets.sockets_per_address": (1, 1_000_000),
+    "sockets.sockets_max": (1, 1_000_000),
     "sockets.auth_seconds": (0.1, 3_600),
     "sockets.heartbeat_ms": (1_000, 3_600_000),
     "sockets.resume_window_ms": (1_000, 3_600_000),

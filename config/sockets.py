@@ -10,7 +10,8 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     commands_per_second: a person's steady command rate per socket.
     commands_burst: how many commands may come at once.
     sockets_per_person: sockets one person may hold on a node.
-    sockets_per_address: sockets one address may hold on a node.
+    sockets_per_address: sockets one address (of IPv6: one /64) may hold on a node.
+    sockets_max: sockets a node holds; further ones are refused with 503 at the handshake.
     auth_seconds: how long a new socket may stay silent before it signs in.
     heartbeat_ms: how often a client must ping.
     resume_window_ms: how long a lost session can be resumed.
@@ -29,6 +30,7 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     commands_burst: int = 40
     sockets_per_person: int = 20
     sockets_per_address: int = 1000
+    sockets_max: int = 20_000
     auth_seconds: float = 10.0
     heartbeat_ms: int = 25_000
     resume_window_ms: int = 120_000

@@ -21,12 +21,11 @@ from realtime.openai_socket import Companions, OpenAISocket
 from realtime.seat import Seat
 from realtime.sending import Peer
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
-from realtime.transports.websocket import SocketDoor, refusal
+from realtime.transports.websocket import SocketDoor, counted_as, refusal
 from rooms.errors import (
     BadRequest,
     Forbidden,
     ProductError,
-    TooMany,
     Unauthorized,
     Unavailable,
 )
@@ -70,11 +69,11 @@ class OpenAIDoor(SocketDoor):
         self._socket: OpenAISocket | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = scope["client"][0] if scope.get("client") else "unknown"
+        address = counted_as(scope["client"][0]) if scope.get("client") else "unknown"
         await receive()  # websocket.connect
         refused = refusal(self._node, scope, address)
         if refused is not None:
-            await _deny(scope, send, _as_error(*refused))
+            await _deny(scope, send, refused)
             return
         with self._node.counted(address):
             try:
@@ -149,17 +148,6 @@ def _check_scopes(who: Principal) -> None:
             code="missing_scope",
             details={"needed_scope": "chat"},
         )
-
-
-def _as_error(status: int, reason: str) -> ProductError:
-    """What the native door would refuse, as an error."""
-    match status:
-        case 429:
-            return TooMany(f"Refused: {reason}.", code="too_many_sockets")
-        case 503:
-            return Unavailable("This server is going away; reconnect.", retry_after_ms=500)
-        case _:
-            return Forbidden(f"Refused: {reason}.")
 
 
 async def _deny(scope: Scope, send: Send, error: ProductError) -> None:

@@ -18,6 +18,7 @@ from realtime.transports.socketio_guest import Guest
 from realtime.transports.socketio_server import SID, Server, address_of
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
 from realtime.transports.websocket import deny, is_known, refusal
+from rooms.errors import BadRequest, ProductError
 
 if TYPE_CHECKING:
     from realtime.service import Realtime
@@ -52,12 +53,12 @@ class SocketIoDoor:
     ) -> None:
         refused = refusal(self._node, scope, address_of(scope), new=not sid)
         if query.get("transport") != ["websocket"]:
-            refused = 400, "over a WebSocket there is the transport websocket only"
+            refused = BadRequest("Over a WebSocket there is the transport websocket only.")
         elif refused is None and sid:
             refused = self._no_upgrade(sid)
         if refused is not None:
             await receive()  # websocket.connect
-            await deny(scope, send, *refused)
+            await deny(scope, send, refused)
             return
         fast = scope.get("extensions", {}).get(EXTENSION)
 
@@ -75,11 +76,11 @@ class SocketIoDoor:
             if guest is not None and guest.is_over_websocket:
                 await guest.forget()
 
-    def _no_upgrade(self, sid: str) -> tuple[int, str] | None:
+    def _no_upgrade(self, sid: str) -> ProductError | None:
         guest = self._server.guests.get(sid)
         if guest is None:
-            return 400, NOT_HERE
-        return (400, "this session has a WebSocket") if guest.has_websocket else None
+            return BadRequest(NOT_HERE, code="unknown_sid")
+        return BadRequest("This session has a WebSocket.") if guest.has_websocket else None
 
     def _guest(self, scope: Scope, sid: str) -> Guest | None:
         return self._server.guests.get(sid or scope.get(SID, ""))
@@ -129,7 +130,7 @@ class SocketIoDoor:
         if "j" in query:
             return 400, "invalid", "JSONP is not offered."
         refused = refusal(self._node, scope, address_of(scope), new=not sid)
-        return (refused[0], "forbidden", refused[1]) if refused else None
+        return (refused.http_status, refused.code, refused.message) if refused else None
 
     def _take_in(self, body: bytes, sid: str) -> bool:
         """Look at the packets of a request before the library does."""

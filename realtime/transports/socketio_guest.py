@@ -71,7 +71,7 @@ class Guest:
     def __init__(self, node: "Realtime", line: AsyncSocket) -> None:
         """`line` is the library's session; its queue is an `Outlet`."""
         self.paused = True  # until the library has let us in
-        self.socket = Socket(node, self, "json")
+        self.socket = Socket(node, self, "json", "socketio")
         self.abort: Callable[[], None] | None = None  # cut a WebSocket that takes nothing
         self.attachments = 0  # binary packets still to come, to be thrown away
         self.entered = False

@@ -17,6 +17,7 @@ from socketio.packet import BINARY_ACK, BINARY_EVENT, CONNECT_ERROR
 from realtime import frames
 from realtime.transports import socketio_packets as packets
 from realtime.transports.socketio_guest import Guest, Outlet
+from realtime.transports.websocket import counted_as
 
 if TYPE_CHECKING:
     from realtime.service import Realtime
@@ -204,4 +205,4 @@ def options(heartbeat_seconds: float, frame_bytes: int) -> dict[str, Any]:
 def address_of(scope: Any) -> str:
     """Who is at the other end, as the server sees it."""
     client = scope.get("client")
-    return str(client[0]) if client else "unknown"
+    return counted_as(str(client[0])) if client else "unknown"

@@ -31,6 +31,7 @@ BEAT_SECONDS: Final = 15.0
 REPLY_EVENTS_MAX: Final = 8_192
 REPLY_SECONDS_MAX: Final = 900.0
 READ_MAX: Final = 4_096
+SEQ_DIGITS_MAX: Final = 18
 
 
 def sse(data: bytes, event: str = "", event_id: str = "") -> bytes:
@@ -161,7 +162,7 @@ class _Streaming(StreamingResponse):
 def _resume_from(last: str) -> Resume | None:
     session, _, rest = last.partition("/")
     epoch, _, number = rest.partition("/")
-    if not (session and epoch and number.isdecimal()):
+    if not (session and epoch and number.isdecimal() and len(number) <= SEQ_DIGITS_MAX):
         return None
     return Resume(id="", token="-", session=session, epoch=epoch, seq=int(number))  # noqa: S106
 

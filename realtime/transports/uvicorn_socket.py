@@ -3,6 +3,8 @@
 Why: `await send()` waits for a peer that does not read, and costs twice the CPU of writing a
 frame to the transport (docs/why/frames-past-asgi.md). Name it in uvicorn's `ws` setting;
 transports/websocket.py finds it in the scope, and works without it on any other server.
+The library makes the handshake; after it bytes are read by transports/incoming.py, for every
+socket of the server, so that no peer can keep more or cost more than it may.
 """
 
 import contextlib
@@ -12,13 +14,24 @@ from typing import Any, Final, Protocol
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.http11 import Response
 from websockets.protocol import State
 
+from realtime import frames
+from realtime.session import Bucket
+from realtime.transports.incoming import NO_CODE, Closed, Incoming, Message, Ping, Pong, Violation
 from realtime.transports.outgoing import Outgoing
 
 EXTENSION: Final = "kindred.peer"
 CLOSE_SECONDS: Final = 2.0
+STUCK_SECONDS: Final = 30.0
 NOTSENT_BYTES: Final = 32_768
+EARLY_BYTES_MAX: Final = 65_536
+AFTER_BYTES_MAX: Final = 4_194_304
+# Pings, pongs and fragments: free for whoever means well, the end for a flood of them.
+CONTROLS_PER_SECOND: Final = 20.0
+CONTROLS_BURST: Final = 200
+VERSION: Final = "13"
 
 
 class Listener(Protocol):
@@ -36,26 +49,58 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn.available_extensions = None  # no compression, whatever is configured
         self.paused = False
         self._listener: Listener | None = None
         self._text = True
         self.outgoing: Outgoing | None = None
+        self._incoming = Incoming(self.config.ws_max_size)
+        self._controls: Bucket | None = None
+        self._stuck_timer: Any = None
+        self._after_bytes = 0  # what came after our goodbye
+
+    # --- the handshake
 
     def handle_connect(self, event: Any) -> None:
-        """The application finds us in its scope."""
+        """The application finds us in its scope; another version is told which one we speak."""
+        if VERSION not in event.headers.get_all("Sec-WebSocket-Version"):
+            refusal = self.conn.reject(426, f"This server speaks WebSocket version {VERSION}.\n")
+            refusal.headers["Sec-WebSocket-Version"] = VERSION
+            refusal.headers["Upgrade"] = "websocket"
+            self._refuse(refusal)
+            return
         super().handle_connect(event)
         scope: Any = getattr(self, "scope", None)
         if scope is not None:
             scope["extensions"][EXTENSION] = self
 
-    def attach(self, listener: Listener, *, text: bool, transport_bytes: int) -> None:
-        """From now on frames go to `listener`; `text` says which kind the connection speaks."""
+    def _refuse(self, response: Response | None) -> None:
+        """No socket: say why, once; without a response the library has said it, or nobody can."""
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        if response is not None:
+            self.conn.send_response(response)
+        said = b"".join(self.conn.data_to_send())
+        self.transport.write(said or b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        self._hang_up()
+
+    def attach(
+        self,
+        listener: Listener,
+        *,
+        text: bool,
+        transport_bytes: int,
+        frame_bytes: int | None = None,
+    ) -> None:
+        """From now on frames go to `listener`; `text` says which kind the connection speaks.
+
+        What has more than `frame_bytes` is refused by its head; without, the server's limit holds.
+        """
         self._listener, self._text = listener, text
         self.outgoing = Outgoing(self.transport, text=text)
+        if frame_bytes is not None:
+            self._incoming.bytes_max = frame_bytes
         self.hold_little(transport_bytes)
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        self._go_on_reading()
 
     def hold_little(self, transport_bytes: int) -> None:
         """What lies unsent here and in the kernel is out of our sight: keep it small."""
@@ -89,47 +134,161 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.close_sent = True
             if self.outgoing is not None:
                 self.outgoing.shut()
-            self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+            self._abort_soon()
+            self._go_on_reading()
+
+    def _hang_up(self) -> None:
+        """Close once everything is written, or soon."""
+        self.transport.close()
+        self._abort_soon()
+
+    def _abort_soon(self) -> None:
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    async def send(self, message: Any) -> None:
+        """ASGI's way out; a peer that takes nothing cannot hold up the end here either."""
+        await super().send(message)
+        if message["type"] == "websocket.accept":
+            self._go_on_reading()
+        elif self.close_sent:
+            self._abort_soon()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self.paused = True
         if self._listener is not None:
             self._listener.stuck()
+        elif self._stuck_timer is None:
+            self._stuck_timer = self.loop.call_later(STUCK_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self.paused = False
+        self._not_stuck()
         if self._listener is not None:
             self._listener.writable()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._not_stuck()
+        super().connection_lost(exc)
+
+    def _not_stuck(self) -> None:
+        if self._stuck_timer is not None:
+            self._stuck_timer.cancel()
+            self._stuck_timer = None
+
     # --- in
 
-    def send_receive_event_to_app(self) -> None:
-        """A whole message: to the listener at once, or to ASGI's queue while there is none."""
+    def data_received(self, data: bytes) -> None:
+        """The handshake to the library, what follows it frame by frame."""
+        if not self.handshake_initiated:
+            super().data_received(data)
+            if not self.handshake_initiated:  # it could not read this, and would wait for ever
+                self._refuse(None)
+        elif self.close_sent:
+            self._after_goodbye(data)
+        else:
+            self._incoming.feed(data)
+            self._take()
+            if not self.handshake_complete and self._incoming.waiting_bytes > EARLY_BYTES_MAX:
+                self._stop_reading()
+
+    async def receive(self) -> Any:
+        """ASGI's way in: one message at a time, and no more are taken while one waits."""
+        message = await super().receive()
+        if self.handshake_complete and not self.read_paused:
+            self._take()
+        return message
+
+    def _stop_reading(self) -> None:
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def _go_on_reading(self) -> None:
+        """Also what came already, once whoever asked is ready for it."""
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+        if self._incoming.waiting_bytes:
+            self.loop.call_soon(self._take)
+
+    def _take(self) -> None:
+        """Every whole frame that waits, until somebody says stop."""
+        try:
+            while self.handshake_complete and not self.close_sent:
+                if self.read_paused and self._listener is None:
+                    return
+                came = self._incoming.next()
+                if came is None:
+                    return
+                self._took(came)
+        except Violation as broken:
+            self._fail(broken.code, broken.reason)
+        if self.close_sent:
+            self._after_goodbye(b"")
+
+    def _took(self, came: Any) -> None:
+        match came:
+            case Message():
+                self._message(came)
+                return
+            case Closed():
+                self._peer_closes(came)
+                return
+            case Ping() if not self.paused:  # else the latest ping is answered by what follows
+                with contextlib.suppress(InvalidState):
+                    self.conn.send_pong(came.data)
+                self.transport.write(b"".join(self.conn.data_to_send()))
+            case Pong():
+                self.handle_pong(came)  # type: ignore[arg-type]  # it looks at `data` alone
+        if self._controls is None:
+            self._controls = Bucket(CONTROLS_PER_SECOND, CONTROLS_BURST, self.loop.time())
+        self._controls.take(self.loop.time())
+        if self._controls.flooding():
+            self._fail(frames.CLOSE_FLOODING, "")
+
+    def _message(self, message: Message) -> None:
         listener = self._listener
         if listener is None:
-            super().send_receive_event_to_app()
-            return
-        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
-        self.frames = []
-        if self.close_sent:
-            return
-        if self.curr_msg_data_type == "text":
-            self._text_message(listener, bytes(data))
+            self.frames = [message.data]
+            self.curr_msg_data_type = "text" if message.text else "bytes"
+            self.send_receive_event_to_app()
+        elif message.text is self._text:
+            listener.received(message.data)
         elif self._text:
             listener.received_binary()
         else:
-            listener.received(bytes(data))
-
-    def _text_message(self, listener: Listener, data: bytes) -> None:
-        if not data.isascii():
-            try:
-                data.decode()
-            except UnicodeDecodeError:
-                listener.close(1007)
-                return
-        if self._text:
-            listener.received(data)
-        else:
             listener.close(1003, "this connection speaks binary frames")
+
+    def _peer_closes(self, goodbye: Closed) -> None:
+        """Answer with the same code, and hang up: the server's part (RFC 6455, 7.1.1)."""
+        self._tell_app(goodbye.code, goodbye.reason)
+        with contextlib.suppress(InvalidState):
+            self.conn.send_close(None if goodbye.code == NO_CODE else goodbye.code)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.outgoing is not None:
+            self.outgoing.shut()
+        self._hang_up()
+
+    def _fail(self, code: int, reason: str) -> None:
+        """The peer broke a rule."""
+        if self._listener is not None:
+            self._listener.close(code, reason)
+        else:
+            self._tell_app(code, reason)
+            self.close(code, reason or frames.CLOSE_REASONS.get(code, ""))
+
+    def _tell_app(self, code: int, reason: str) -> None:
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+
+    def _after_goodbye(self, data: bytes) -> None:
+        """Read on without keeping anything, so that our goodbye is not lost with the rest."""
+        self._after_bytes += len(data)
+        if self._after_bytes > AFTER_BYTES_MAX:
+            self.transport.abort()
+        elif self._incoming.closed(data) and not self.transport.is_closing():
+            self._hang_up()

@@ -5,6 +5,7 @@ other server they go through it, with a pump of their own.
 """
 
 import contextlib
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -18,11 +19,14 @@ from realtime.seat import Seat
 from realtime.sending import Peer
 from realtime.socket import Socket
 from realtime.transports.pump import Pump
+from realtime.transports.sse import problem_response
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
+from rooms.errors import Forbidden, ProductError, TooMany, Unavailable
 
 if TYPE_CHECKING:
     from realtime.service import Realtime
 
+FULL_MS: Final = 5_000
 PROTOCOLS: Final[dict[str, Format]] = {"kindred.v1.json": "json", "kindred.v1.msgpack": "msgpack"}
 
 
@@ -33,11 +37,11 @@ class SocketDoor:
         self._node = node
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = scope["client"][0] if scope.get("client") else "unknown"
+        address = counted_as(scope["client"][0]) if scope.get("client") else "unknown"
         await receive()  # websocket.connect
         refused = refusal(self._node, scope, address)
         if refused is not None:
-            await deny(scope, send, *refused)
+            await deny(scope, send, refused)
             return
         offered = scope.get("subprotocols") or []
         chosen = next((name for name in offered if name in PROTOCOLS), None)
@@ -65,9 +69,14 @@ class SocketDoor:
     async def _past_asgi(self, peer: SocketProtocol, form: Format, receive: Receive) -> None:
         """Frames come and go by calls; this task only waits for the end."""
         socket = self._seat(peer, form)
-        transport_bytes = self._node.settings.transport_bytes
+        settings = self._node.settings
         try:
-            peer.attach(socket, text=form == "json", transport_bytes=transport_bytes)
+            peer.attach(
+                socket,
+                text=form == "json",
+                transport_bytes=settings.transport_bytes,
+                frame_bytes=settings.frame_bytes if isinstance(socket, Socket) else None,
+            )
             if isinstance(socket, Socket) and form == "json" and peer.outgoing is not None:
                 socket.out.direct = peer.outgoing.entry
             socket.opened()
@@ -114,17 +123,25 @@ def _hand_over(socket: Seat, message: Any, form: Format) -> None:
 
 def refusal(
     node: "Realtime", scope: Scope, address: str, *, new: bool = True
-) -> tuple[int, str] | None:
-    """Why this request is turned away at the door, with a status; `new`: it opens a session."""
+) -> ProductError | None:
+    """Why this request is turned away at the door; `new`: it opens a session."""
+    settings = node.settings
     if new and node.holder.draining:
-        return 503, "going away"
-    if new and node.addresses[address] >= node.settings.sockets_per_address:
-        return 429, "too many sockets from this address"
+        return Unavailable("This server is going away; reconnect.", retry_after_ms=500)
+    if new and node.addresses.total() >= settings.sockets_max:
+        return Unavailable(
+            "This server holds as many sockets as it may; try again.",
+            code="server_full",
+            retry_after_ms=FULL_MS,
+        )
+    if new and node.addresses[address] >= settings.sockets_per_address:
+        return TooMany("Too many sockets from this address.", code="too_many_sockets")
     headers = dict(scope["headers"])
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1")
-    known = not origin or is_known(node, origin, host)
-    return None if known else (403, "this origin may not open sockets here")
+    if not origin or is_known(node, origin, host):
+        return None
+    return Forbidden("This origin may not open sockets here.", code="foreign_origin")
 
 
 def is_known(node: "Realtime", origin: str, host: str) -> bool:
@@ -132,14 +149,32 @@ def is_known(node: "Realtime", origin: str, host: str) -> bool:
     return urlsplit(origin).netloc.lower() == host.lower() or origin in node.own_origins
 
 
-async def deny(scope: Scope, send: Send, status: int, reason: str) -> None:
-    """Refuse the handshake with a status, where the server can say one."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-        await send({"type": "websocket.http.response.body", "body": reason.encode()})
-    else:
-        await send({"type": "websocket.close", "code": frames.CLOSE_FORBIDDEN, "reason": reason})
+async def deny(scope: Scope, send: Send, error: ProductError) -> None:
+    """Refuse the handshake with a typed answer, where the server can give one."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        code = frames.CLOSE_FORBIDDEN
+        await send({"type": "websocket.close", "code": code, "reason": error.message})
+        return
+    response = problem_response(error)
+    headers = [(name, value) for name, value in response.raw_headers if name != b"content-length"]
+    if error.retry_after_ms is not None:
+        headers.append((b"retry-after", b"%d" % -(-error.retry_after_ms // 1000)))
+    start = {"type": "websocket.http.response.start", "status": error.http_status}
+    await send({**start, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": bytes(response.body)})
+
+
+def counted_as(address: str) -> str:
+    """What an address is counted as: one line of IPv6 has a whole /64 of them."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(found, IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 def routes(node: "Realtime") -> list[BaseRoute]:

@@ -6,13 +6,14 @@ import itertools
 import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from config.sockets import RoomSettings, SocketSettings
 from realtime.service import Realtime
-from realtime.transports.uvicorn_socket import SocketProtocol
+from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
 from rooms.commands import Answer, MessageSend, ReplyCancel, RoomCommand, TypingSet
 from rooms.errors import NotFound, Unauthorized
 from rooms.events import MessageCreated, Notice, ReplyDelta, ReplyDone, ReplyStarted, Typing
@@ -202,21 +203,39 @@ def realtime_on(bus: Bus, world: World, name: str, **settings: float) -> Realtim
     )
 
 
+def _without_a_way_past(app: Starlette) -> Any:
+    async def plain(scope: Any, receive: Any, send: Any) -> None:
+        scope.get("extensions", {}).pop(EXTENSION, None)
+        await app(scope, receive, send)
+
+    return plain
+
+
 @contextlib.asynccontextmanager
 async def running(
-    bus: Bus, world: World, name: str = "gw-1", *, fast: bool = True, **settings: float
+    bus: Bus,
+    world: World,
+    name: str = "gw-1",
+    *,
+    fast: bool = True,
+    guarded: bool = False,
+    **settings: float,
 ) -> AsyncIterator[Node]:
-    """A node served by uvicorn, with our protocol or (not `fast`) through plain ASGI."""
+    """A node served by uvicorn: frames past ASGI, or (not `fast`) through it.
+
+    Through it means another server's protocol, unless `guarded`: ours, as other doors use it.
+    """
     realtime = realtime_on(bus, world, name, **settings)
     await realtime.start()
     app = Starlette(routes=realtime.routes())
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app,
-        ws=SocketProtocol if fast else "websockets-sansio",
+        app if fast else _without_a_way_past(app),
+        ws=SocketProtocol if fast or guarded else "websockets-sansio",
         lifespan="off",
         log_config=None,
-        ws_max_size=2**18,
+        proxy_headers=False,  # as the gateway has it while no proxy is trusted
+        ws_max_size=int(settings.get("frame_bytes", 2**18)),
         ws_ping_interval=None,
         ws_per_message_deflate=False,
     )
