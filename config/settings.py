@@ -10,6 +10,7 @@ from config.accounts import AccountSettings, Features, MailSettings
 from config.api import ApiSettings
 from config.models import ModelSettings
 from config.observability import MetricsSettings, TracingSettings
+from config.oversight import OversightSettings
 from config.plans import Business, Plan, PriceBook
 from config.server import ServerSettings
 from config.sockets import RoomSettings, SocketSettings
@@ -31,6 +32,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mail: how mail leaves the house.
     sockets: limits of the real-time side.
     rooms: limits of rooms and turns.
+    oversight: what administrators may see and do in a room.
     api: how often the REST API may be called.
     metrics: what Prometheus may read, and where.
     tracing: where traces of turns go.
@@ -52,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()
     rooms: RoomSettings = RoomSettings()
+    oversight: OversightSettings = OversightSettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()

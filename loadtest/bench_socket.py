@@ -33,6 +33,7 @@ from realtime.transports.uvicorn_socket import SocketProtocol
 from rooms.commands import Answer, RoomCommand
 from rooms.errors import NotFound
 from rooms.events import Notice, ReplyDelta
+from rooms.oversight import Glance
 from rooms.ports import LiveRoom, Principal, RoomLog, Telling
 from rooms.shapes import Person, Wallet
 from storage.bus.ports import Wanted
@@ -63,6 +64,10 @@ class BenchRoom:
             await asyncio.sleep(GAP_SECONDS)
         await asyncio.sleep(0.2)
         return Answer(message=json.dumps(_cpu_seconds() - began))
+
+    def glance(self) -> Glance:
+        """Nobody looks."""
+        return Glance(room=ROOM)
 
     async def close(self, *, interrupt: bool) -> None:
         """Nothing runs here."""

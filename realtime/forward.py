@@ -18,6 +18,7 @@ from structlog.contextvars import bind_contextvars, get_contextvars
 from realtime.tails import ORDER_MARK
 from rooms.commands import Answer, RoomCommand
 from rooms.errors import ProductError, Unavailable
+from rooms.oversight import Glance
 from rooms.ports import Principal
 from rooms.spans import Traces, beginning, here, step
 from storage.bus.ports import Bus
@@ -25,6 +26,7 @@ from storage.bus.ports import Bus
 logger = structlog.get_logger(__name__)
 LOOK_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 20.0
+ROLL_SECONDS: Final = 2.0
 
 
 class NotHere(Exception):
@@ -63,8 +65,28 @@ class Told(msgspec.Struct, frozen=True, tag="told"):
     refusal: Refusal | None
 
 
+class Roll(msgspec.Struct, frozen=True, tag="roll"):
+    """`back` asks what a node holds: its liveliest rooms, `most` of them."""
+
+    id: int
+    back: str
+    most: int
+
+
+class Present(msgspec.Struct, frozen=True, tag="present"):
+    """What a node holds. `rooms` counts all of them."""
+
+    id: int
+    node: str
+    rooms: int
+    people: int
+    sockets: int
+    watches: int
+    glances: list[Glance]
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Ask | Told).decode
+_decode = msgspec.msgpack.Decoder(Ask | Told | Roll | Present).decode
 # Carries out a command for a room held here; raises ProductError or NotHere.
 Here = Callable[[Principal, RoomCommand, str], Awaitable[Answer]]
 
@@ -92,6 +114,8 @@ class Forward:
         self.traces: Traces | None = None
         self._ids = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Told]] = {}
+        self._called: dict[int, asyncio.Future[Present]] = {}
+        self.present: Callable[[int, int], Present] = self._holds_nothing
 
     def open(self) -> None:
         """Be reachable."""
@@ -113,6 +137,22 @@ class Forward:
         finally:
             del self._asked[number]
 
+    async def call(self, node: str, most: int) -> Present | None:
+        """What another node holds; None from one that does not answer in time."""
+        number = next(self._ids)
+        came: asyncio.Future[Present] = asyncio.get_running_loop().create_future()
+        self._called[number] = came
+        try:
+            roll = _encode(Roll(number, self._node, most))
+            self._bus.whisper(inbox(node), ORDER_MARK + roll)
+            await asyncio.wait([came], timeout=ROLL_SECONDS)
+            return came.result() if came.done() else None
+        finally:
+            del self._called[number]
+
+    def _holds_nothing(self, number: int, most: int) -> Present:  # noqa: ARG002 - not yet wired
+        return Present(number, self._node, 0, 0, 0, 0, [])
+
     async def _wait(self, node: str, told: "asyncio.Future[Told]") -> Told:
         for _ in range(int(WAIT_SECONDS / LOOK_SECONDS)):
             await asyncio.wait([told], timeout=LOOK_SECONDS)
@@ -133,6 +173,12 @@ class Forward:
             return
         if isinstance(came, Ask):
             self._spawn(self._carry_out(came))
+        elif isinstance(came, Roll):
+            present = _encode(self.present(came.id, came.most))
+            self._bus.whisper(inbox(came.back), ORDER_MARK + present)
+        elif isinstance(came, Present):
+            if (called := self._called.get(came.id)) is not None and not called.done():
+                called.set_result(came)
         elif (told := self._asked.get(came.id)) is not None and not told.done():
             told.set_result(came)
 

@@ -93,7 +93,26 @@ class Pong(Frame, frozen=True, kw_only=True, tag="pong"):
     """The answer to a ping."""
 
 
-AnyFrame = Hello | Ready | Resumed | Resync | Ack | ErrorFrame | Pong
+class WatchEntry(Frame, frozen=True, kw_only=True, tag="watch.entry"):
+    """What a watched room is told, to an administrator who is no member. Never numbered.
+
+    `pos` rises within a room; 0 is something ephemeral. A reader who is too slow misses entries.
+    """
+
+    room: str
+    pos: int
+    at: int
+    event: dict[str, object]
+
+
+class WatchEnded(Frame, frozen=True, kw_only=True, tag="watch.ended"):
+    """The room is watched no more, without having been asked."""
+
+    room: str
+    reason: str
+
+
+AnyFrame = Hello | Ready | Resumed | Resync | Ack | ErrorFrame | Pong | WatchEntry | WatchEnded
 
 # Close codes: 4000-4499 come back, 4500-4999 do not come back as you are (docs/reference).
 CLOSE_BYE = 1000

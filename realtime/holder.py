@@ -15,6 +15,7 @@ from realtime.logs import RoomPen
 from realtime.tails import Tails
 from rooms.commands import Answer, ReplyCancel, RoomCommand
 from rooms.errors import NotFound, Unavailable
+from rooms.oversight import Glance
 from rooms.ports import LiveRoom, LogStale, LogStalled, OpenRoom, Principal
 from storage.bus.ports import Bus, BusDown
 from storage.database import DATABASE_AWAY
@@ -85,6 +86,12 @@ class Holder:
     def under_way(self) -> int:
         """How many replies are being given here."""
         return len(self._replies)
+
+    def glances(self, most: int) -> list[Glance]:
+        """The rooms here, the liveliest first: those with a turn, then the last in use."""
+        here = [held for held in reversed(self._rooms.values()) if not held.pen.stale]
+        lively = sorted(here, key=lambda held: held.idle)  # stable: the last used stay in front
+        return [held.live.glance() for held in lively[:most]]
 
     # --- commands
 

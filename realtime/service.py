@@ -12,9 +12,11 @@ from typing import Any, Final
 import structlog
 from starlette.routing import BaseRoute
 
+from config.oversight import OversightSettings
 from config.sockets import RoomSettings, SocketSettings
 from realtime import frames
 from realtime.codec import encode_json
+from realtime.forward import Present
 from realtime.holder import Holder
 from realtime.logs import AccountPen, now_ms
 from realtime.orders import Kick, Left, Replaced, order_in
@@ -26,6 +28,7 @@ from realtime.tails import Tails
 from realtime.tallies import SocketTally
 from realtime.told import heard, place_in
 from realtime.transports import socketio, sse, websocket
+from realtime.watch import LOOK_AGAIN_SECONDS, Watching
 from realtime.wheel import Wheel
 from rooms.commands import Answer, RoomCommand
 from rooms.events import Notice, Reconnect
@@ -63,6 +66,7 @@ class Realtime:
         notices_of: Callable[[Principal], list[Notice]],
         own_origins: list[str],
         demo_model: bool,
+        oversight: OversightSettings | None = None,
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
         """`rooms_of` and `admit` say from where on a room's log is a person's (told.seat_place)."""
@@ -87,6 +91,9 @@ class Realtime:
         self.holder = Holder(
             bus, self.tails, node, open_room, fence_floor, rooms.live_rooms, self.spawn
         )
+        watches = (oversight or OversightSettings()).watches_per_admin
+        self.watching = Watching(self.tails, watches, self.spawn)
+        self.holder.forward.present = self._present
         self.account_log = AccountPen(bus, self.tails)
         self.authenticate = authenticate
         self.admit = admit
@@ -141,6 +148,7 @@ class Realtime:
         """Turn the wheel; now and then look for pushes that were lost."""
         self.wheel.add(self._look_at_heads, HEADS_SECONDS, self.now())
         self.attendance.start()
+        self.wheel.add(self._look_at_watchers, LOOK_AGAIN_SECONDS, self.now())
         while True:
             await asyncio.sleep(SLOT_SECONDS)
             self.wheel.turn(self.now())
@@ -149,6 +157,10 @@ class Realtime:
         self.tails.prune()
         self.spawn(self.tails.check_heads())
         self.wheel.add(self._look_at_heads, HEADS_SECONDS, now)
+
+    def _look_at_watchers(self, now: float) -> None:
+        self.watching.look_again()
+        self.wheel.add(self._look_at_watchers, LOOK_AGAIN_SECONDS, now)
 
     async def drain(self, seconds: float, leave_at_once: bool = False) -> None:
         """Send everybody elsewhere, let replies finish, close in waves, disconnect.
@@ -228,10 +240,29 @@ class Realtime:
     def gone(self, socket: Seat) -> None:
         """A socket is no more."""
         self.sockets.discard(socket)
+        self.watching.gone(socket)
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """A room's command from a request instead of a socket."""
         return await self.holder.command(who, command, key)
+
+    def _present(self, number: int, most: int) -> Present:
+        """What this node holds."""
+        return Present(
+            id=number,
+            node=self.node,
+            rooms=len(self.holder.live),
+            people=len(self.registry),
+            sockets=len(self.sockets),
+            watches=len(self.watching),
+            glances=self.holder.glances(most),
+        )
+
+    async def roll(self, most: int) -> dict[str, Present | None]:
+        """What every living node holds; None where one does not answer. Raises BusDown."""
+        others = [node for node in await self.bus.living() if node != self.node]
+        came = await asyncio.gather(*(self.holder.forward.call(node, most) for node in others))
+        return {self.node: self._present(0, most), **dict(zip(others, came, strict=True))}
 
     def routes(self) -> list[BaseRoute]:
         """The doors."""

@@ -21,6 +21,8 @@ from rooms.commands import (
     RoomCommand,
     RoomJoin,
     RoomLeave,
+    WatchStart,
+    WatchStop,
 )
 from rooms.errors import Forbidden, ProductError, TooMany, Unauthorized
 from rooms.events import AuthExpiring
@@ -60,7 +62,7 @@ class Refresh(Struct, frozen=True):
     command: AuthRefresh
 
 
-Asked = RoomCommand | RoomJoin | RoomLeave | PresenceSet
+Asked = RoomCommand | RoomJoin | RoomLeave | PresenceSet | WatchStart | WatchStop
 
 
 class Carry(Struct, frozen=True):

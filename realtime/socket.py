@@ -40,6 +40,8 @@ from rooms.commands import (
     RoomCommand,
     RoomJoin,
     RoomLeave,
+    WatchStart,
+    WatchStop,
 )
 from rooms.errors import Forbidden, ProductError, TooMany, Unauthorized, Unavailable
 from rooms.ports import Principal
@@ -244,6 +246,8 @@ class Socket:
                 await self._node.leave_room(who, room)
             case PresenceSet(status=status):
                 self._node.attendance.says(actor, self, status)
+            case WatchStart() | WatchStop():
+                await self._node.watching.carry(self, who, command)
             case _:
                 if not {"chat", "*"} & who.scopes:
                     raise Forbidden("This API key lacks the scope 'chat'.", code="missing_scope")

@@ -16,6 +16,7 @@ from rooms.errors import Forbidden
 from rooms.events import Notice
 from rooms.members import Members
 from rooms.moderation.care import care_for
+from rooms.overseer import Overseer
 from rooms.placing import Place, Placing
 from rooms.ports import Memory, Principal
 from rooms.prompting import compile_for
@@ -34,11 +35,19 @@ DISCLOSE_EVERY_MS: Final = 3 * 3_600_000
 class Asker:
     """Makes `Asked` values for one room."""
 
-    def __init__(self, parts: "RoomParts", members: Members, tree: Tree, placing: Placing) -> None:
+    def __init__(
+        self,
+        parts: "RoomParts",
+        members: Members,
+        tree: Tree,
+        placing: Placing,
+        overseer: Overseer,
+    ) -> None:
         self._parts = parts
         self._members = members
         self._tree = tree
         self._placing = placing
+        self._overseer = overseer
         self._disclosed_at_ms: dict[str, int] = {}
 
     async def ask(
@@ -149,9 +158,11 @@ class Asker:
             said.append(Said("person", place.message.text, person.id))
         several = len(self._members.standing.seats) > 2
         named = await self._as_heard_by(companion, said) if several else said
+        direction = self._overseer.now.direction
         return compile_for(
-            self._parts, person, persona, named, memories, plan, place.begun, several=several
-        )
+            self._parts, person, persona, named, memories, plan, place.begun,
+            several=several, direction=direction,
+        )  # fmt: skip
 
     async def _as_heard_by(self, companion: str, said: list[Said]) -> list[Said]:
         """Everybody's words under their names; a companion's own are its own, without one."""

@@ -145,6 +145,32 @@ class MembersChange(Command, frozen=True, kw_only=True, tag="members.change"):
     shares_history: bool | None = None
 
 
+class WatchStart(Command, frozen=True, kw_only=True, tag="watch.start"):
+    """Administrators: be shown a room as it happens, in `watch.entry` frames. `why` is kept."""
+
+    id: Id
+    room: Id
+    why: Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
+
+
+class WatchStop(Command, frozen=True, kw_only=True, tag="watch.stop"):
+    """Watch a room no more."""
+
+    id: Id
+    room: Id
+
+
+class Oversee(Command, frozen=True, kw_only=True, tag="oversee"):
+    """Staff's hand in a room. Asked over REST, audited there, carried to the room's holder."""
+
+    id: Id
+    room: Id
+    act: Literal["pause", "resume", "whisper", "withdraw", "say", "stop", "end", "told"]
+    text: Annotated[str, Meta(max_length=16_000, pattern=NO_NUL)] = ""
+    once: bool = True
+    companion: Annotated[str, Meta(max_length=64)] = ""
+
+
 RoomCommand = (
     MessageSend
     | MessageEdit
@@ -155,6 +181,7 @@ RoomCommand = (
     | TypingSet
     | ReadSet
     | MembersChange
+    | Oversee
 )
 AnyCommand = (
     Auth
@@ -172,6 +199,8 @@ AnyCommand = (
     | BranchSelect
     | TypingSet
     | ReadSet
+    | WatchStart
+    | WatchStop
 )
 
 

@@ -124,9 +124,9 @@ class WalletLow(Event, frozen=True, kw_only=True, tag="wallet.low"):
 
 
 class Notice(Event, frozen=True, kw_only=True, tag="notice"):
-    """The AI disclosure, a break reminder, or help in a crisis."""
+    """The AI disclosure, a break reminder, help in a crisis, or a word from the service's staff."""
 
-    kind: Literal["disclosure", "break", "crisis", "safety", "account"]
+    kind: Literal["disclosure", "break", "crisis", "safety", "account", "oversight"]
     text: str
     room: str | None = None
     links: list[Link] = []

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from rooms.commands import Answer, RoomCommand
 from rooms.events import RoomEvent
+from rooms.oversight import Glance
 from rooms.shapes import Person
 
 
@@ -137,6 +138,9 @@ class LiveRoom(Protocol):
     @property
     def idle(self) -> bool:
         """No turn runs here, so the room may leave memory."""
+
+    def glance(self) -> Glance:
+        """How it stands, for those who run the service."""
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """Carry a command out; returns after commit and append. Raises ProductError."""

@@ -26,6 +26,7 @@ def compile_for(
     begun: str,
     *,
     several: bool,
+    direction: str = "",
 ) -> Compiled:
     """What the preferred model is shown, within what plan, settings and model allow."""
     router, settings = parts.turn.router, parts.settings
@@ -42,6 +43,7 @@ def compile_for(
         begun=begun,
         small_model=router.is_demo,
         several_people=several,
+        direction=direction,
     )
     budget = Budget(
         prompt_tokens=max(128, min(settings.prompt_tokens, most_tokens)),

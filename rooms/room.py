@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import asyncpg
 import structlog
 
+from config.oversight import OversightSettings
 from config.plans import Plan
 from config.sockets import RoomSettings
 from rooms.asker import Asker
@@ -24,6 +25,7 @@ from rooms.commands import (
     MessageEdit,
     MessageReact,
     MessageSend,
+    Oversee,
     ReadSet,
     ReplyCancel,
     ReplyCreate,
@@ -35,6 +37,8 @@ from rooms.dialogue.prompt import Persona
 from rooms.errors import Conflict, NotFound, ProductError
 from rooms.events import MessageUpdated, Read, Typing
 from rooms.members import Members
+from rooms.overseer import Overseer
+from rooms.oversight import Glance
 from rooms.placing import Placing
 from rooms.ports import LogStale, Principal, Recall, RoomLog
 from rooms.shapes import Message, Sender
@@ -74,6 +78,7 @@ class RoomParts:
     recall: Recall
     entitled: Entitled
     now_ms: Callable[[], int]
+    oversight: OversightSettings
 
 
 class ChatRoom:
@@ -91,7 +96,9 @@ class ChatRoom:
         self._task: asyncio.Task[None] | None = None
         self._answers: OrderedDict[tuple[str, str], tuple[bytes, Answer]] = OrderedDict()
         self._joined: dict[tuple[str, str], asyncio.Future[Answer]] = {}
-        self._asker = Asker(parts, self._members, tree, self._placing)
+        self._overseer = Overseer(row, self._members, tree, log, parts)
+        self._asker = Asker(parts, self._members, tree, self._placing, self._overseer)
+        self._spent_microcredits, self._at_ms = row.spent, row.updated_at
         self._typed_at_ms: dict[str, int] = {}
 
     @property
@@ -116,6 +123,11 @@ class ChatRoom:
                 answer = await self._members.change(who, command, self._parts.now_ms())
             await self._stop_unwelcome()
             return answer
+        if isinstance(command, Oversee):
+            async with self._order:
+                if command.act in {"say", "stop", "end"}:
+                    await self.close(interrupt=True)
+                return await self._overseer.carry(who, command, key)
         self._members.check_in(who.person.id)
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
@@ -134,6 +146,24 @@ class ChatRoom:
                 await set_read(self._parts.db, self.row.home, self.row.room, who.person.id, n)
                 self._log.mention(Read(room=self.row.room, person=who.person.id, n=n))
                 return Answer()
+
+    def glance(self) -> Glance:
+        """How it stands, for those who run the service."""
+        row, turn, now = self.row, self._turn, self._overseer.now
+        spent = turn.spent_microcredits if turn is not None else 0
+        return Glance(
+            room=row.room,
+            people=[(one, self._members.names.get(one, "")) for one in self._members.people],
+            companions=self._members.standing.those("companion"),
+            state="idle" if turn is None else "speaking" if turn.speaking else "thinking",
+            reply=self.replying,
+            turn_microcredits=spent,
+            spent_microcredits=self._spent_microcredits + spent,
+            n=self._tree.n,
+            halted=now.halted,
+            directed=bool(now.direction),
+            at=self._at_ms,
+        )
 
     async def close(self, *, interrupt: bool) -> None:
         """Let the turn finish, or stop it; it is settled when this returns."""
@@ -187,18 +217,20 @@ class ChatRoom:
         key: str,
         digest: bytes,
     ) -> Answer:
-        under_way = self._task  # it may end by itself while we look
-        if under_way is not None:
+        if self._task is not None or self._overseer.now.halted:
             stored = await answered(self._parts.db, who.person.id, key)
             if stored is not None:
                 return _same((stored[0], Answer(**stored[1])), digest)
-            under_way.cancel()
-            await asyncio.wait([under_way])
+            self._overseer.now.check_running()
+            await self.close(interrupt=True)
         asked = await self._asker.ask(who, command, key, digest)
         turn = Turn(asked, self._log, self._parts.turn)
         self._turn = turn
         self._task = asyncio.create_task(self._run(turn), name=f"turn {asked.reply}")
         answer = await asyncio.shield(turn.opened)
+        self._at_ms = self._parts.now_ms()
+        if answer.reply == asked.reply:
+            await self._overseer.replied(asked)
         if turn.message is not None:
             self._tree.add(turn.message)
             self._remember(asked)
@@ -227,6 +259,7 @@ class ChatRoom:
                     return
                 reply = delivered.reply
                 self._tree.add(reply)
+                self._spent_microcredits += reply.cost_microcredits
                 self._parts.personas.count_reply(reply.sender.id)
                 spoken.append(reply.sender.id)
                 turn = await self._taken_up(first.asked, turn.asked, reply, spoken)
@@ -242,7 +275,8 @@ class ChatRoom:
         self, first: Asked, last: Asked, reply: Message, spoken: list[str]
     ) -> Turn | None:
         """The turn of the companion who speaks next, if one does."""
-        if reply.status != "completed" or len(self._members.voices) < 2:
+        halted = self._overseer.now.halted
+        if reply.status != "completed" or len(self._members.voices) < 2 or halted:
             return None
         said = "\n".join(part.text for part in reply.parts)
         asked = await self._asker.follow(first, last, reply.id, said, spoken)

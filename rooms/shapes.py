@@ -58,7 +58,8 @@ class Message(Shape, frozen=True, kw_only=True):
     """One node of a room's message tree.
 
     `n` is dense per room. `parent` is the message it answers or follows. `continues`
-    names the interrupted reply that this one carries on.
+    names the interrupted reply that this one carries on. `by_staff`: a person of the service
+    wrote it in the companion's place.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Message(Shape, frozen=True, kw_only=True):
     receipt: str | None = None
     memories: list[str] = []
     key: str | None = None
+    by_staff: bool = False
 
 
 class Lot(Shape, frozen=True, kw_only=True):

@@ -88,6 +88,7 @@ def row_of(message: Message) -> MessageRow:
         key=message.key,
         at=message.at,
         siblings=message.alternatives.ids if message.alternatives else [message.id],
+        by_staff=message.by_staff,
     )
 
 
@@ -112,4 +113,5 @@ def message_of(row: MessageRow, room: str, sender: Sender) -> Message:
         receipt=row.receipt,
         memories=row.memories,
         key=row.key,
+        by_staff=row.by_staff,
     )

@@ -91,6 +91,16 @@ class Turn:
             tail=asked.begun,
         )
 
+    @property
+    def speaking(self) -> bool:
+        """Whether words have come."""
+        return self._first_token_ms is not None
+
+    @property
+    def spent_microcredits(self) -> int:
+        """What the reply has cost so far."""
+        return self._meter.spent_microcredits if self._meter is not None else 0
+
     async def run(self) -> Delivered | None:
         """Take the turn. Returns None when it never opened; cancelling it stops the reply."""
         asked = self.asked
@@ -267,7 +277,8 @@ class Turn:
         """The provider's count where the reply is whole, else ours of what was logged."""
         ended = self._ended
         if ending.status == "completed" and ended is not None and ended.output_tokens is not None:
-            reading = ended.input_tokens
+            # What staff whispered is read by the model, and paid for by nobody in the room.
+            reading = None if self.asked.compiled.directed else ended.input_tokens
             return Usage(
                 input_tokens=self.asked.compiled.input_tokens if reading is None else reading,
                 output_tokens=ended.output_tokens,

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from config.settings import Settings
 from rooms.dialogue.router import build_router
 from server.api import (
+    admin,
     api_keys,
     auth,
     companions,
@@ -52,6 +53,7 @@ REST = [
     members.routes,
     wallet.routes,
     meta.routes,
+    admin.routes,
 ]
 
 

@@ -15,6 +15,7 @@ from rooms.lobby import Lobby
 from rooms.ports import Authenticate
 from rooms.room import RoomParts
 from server.accounts.service import Accounts
+from server.oversight import Staff
 from server.rest.limits import RequestLimits
 
 
@@ -33,6 +34,7 @@ class House:
     limits: RequestLimits
     lobby: Lobby
     company: Company
+    staff: Staff
     router: Router
     room_parts: RoomParts
     realtime: Realtime

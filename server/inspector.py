@@ -10,9 +10,12 @@ from msgspec import Struct
 from rooms.dialogue.prompt import Said
 from rooms.ports import Principal
 from rooms.prompting import compile_for
+from storage.rooms import find_room
 
 if TYPE_CHECKING:
     from server.house import House
+
+DIRECTED = "The people who run this service have given a direction here. It is not charged."
 
 
 class PromptPart(Struct, frozen=True):
@@ -49,8 +52,12 @@ async def inspect(house: "House", who: Principal, room: str) -> PromptView:
     ]
     plan = house.settings.plans[who.person.plan]
     compiled = compile_for(house.room_parts, who.person, persona, said, (), plan, "", several=False)
+    parts = [PromptPart(s.name, s.tokens, s.text) for s in compiled.sections]
+    row = await find_room(house.db, room)
+    if row is not None and row.direction:
+        parts.append(PromptPart("direction", 0, DIRECTED))
     return PromptView(
-        [PromptPart(s.name, s.tokens, s.text) for s in compiled.sections],
+        parts,
         compiled.input_tokens,
         compiled.dropped,
         house.router.model,

@@ -37,6 +37,7 @@ from server.accounts.tokens import Tokens, new_signing_key
 from server.house import House
 from server.mail import Mailer
 from server.observability.lag import LoopLag
+from server.oversight import Staff
 from server.rest.limits import RequestLimits
 from storage import sign_ins
 from storage.bus.valkey import ValkeyBus
@@ -105,6 +106,10 @@ class Wiring:
         realtime.leave = company.leave
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
+        staff = Staff(self.db, self.settings.oversight, realtime.command)
+        realtime.watching.admit = staff.admit_watch
+        realtime.watching.still = staff.still
+        realtime.watching.tell = staff.tell
         realtime.ended = accounts.revoked.add
         companions = Companions(
             card=catalogue.card,
@@ -123,6 +128,7 @@ class Wiring:
             credits=credits,
             limits=RequestLimits(self._rates, settings.api),
             lobby=lobby,
+            staff=staff,
             company=company,
             router=router,
             room_parts=parts,
@@ -149,6 +155,7 @@ class Wiring:
             recall=self._recall,
             entitled=Entitlements(self.settings.plans, self._take),
             now_ms=now_ms,
+            oversight=self.settings.oversight,
         )
 
     def _realtime(
@@ -179,6 +186,7 @@ class Wiring:
             notices_of=_disclosure,
             own_origins=[*origins, *settings.server.allowed_origins],
             demo_model=demo_model,
+            oversight=settings.oversight,
         )
 
     async def _open_room(

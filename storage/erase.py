@@ -18,7 +18,7 @@ from storage.statements import sql
 KEPT: Final = frozenset({"wallets", "holds", "entries", "receipts", "companions"})
 # Hashes of secrets are of no use to their owner, vectors and digests are made from what is there.
 SECRET_TABLES: Final = frozenset({"refresh_tokens", "reset_codes", "signing_keys"})
-NOT_EXPORTED: Final = ["password", "secret", "embedding", "digest", "hash", "prev"]
+NOT_EXPORTED: Final = ["password", "secret", "embedding", "digest", "hash", "prev", "direction"]
 # Where the words of one person lie in another's room: those rows stay, emptied.
 OWNERS: Final = frozenset({"person", "home", "member"})
 

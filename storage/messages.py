@@ -33,10 +33,12 @@ class MessageRow(Struct, frozen=True, kw_only=True):
     key: str | None
     at: int
     siblings: list[str]
+    by_staff: bool = False
 
 
 _COLUMNS = """m.message, m.n, m.parent, m.continues, m.sender_kind, m.sender, m.parts, m.words,
     m.status, m.continuable, m.edited, m.usage, m.cost, m.receipt, m.memories, m.reactions, m.key,
+    m.by_staff,
     (extract(epoch FROM m.created_at) * 1000)::bigint AS at,
     (SELECT array_agg(s.message ORDER BY s.n) FROM messages s
       WHERE s.home = m.home AND s.room = m.room AND s.parent = m.parent
@@ -108,6 +110,27 @@ SEARCH = sql(
 )
 
 
+# In a companion's place, by staff: free, and marked for good. Fenced like every other writer.
+SAY_FOR = sql(
+    "say_for_companion",
+    """
+    WITH numbered AS (
+        UPDATE rooms SET n = n + 1, changes = changes + 1, head = $3, updated_at = now()
+         WHERE home = $1 AND room = $2 AND fence <= $7 RETURNING n, changes
+    ), kept AS (
+        INSERT INTO commands (person, key, digest, answer)
+        SELECT $8, $9, $10, jsonb_build_object('message', $3::text) FROM numbered
+    )
+    INSERT INTO messages (home, room, message, n, changed, parent, sender_kind, sender, parts,
+                          words, by_staff)
+    SELECT $1, $2, $3, numbered.n, numbered.changes, $4, 'companion', $5,
+           jsonb_build_array(jsonb_build_object('type', 'text', 'text', $6::text)), $6, true
+      FROM numbered
+    RETURNING message
+    """,
+)
+
+
 def message_row(record: asyncpg.Record) -> MessageRow:
     """A row of any statement above as a Struct."""
     row: dict[str, Any] = dict(record)
@@ -161,6 +184,27 @@ async def react(
     """Set or take back one person's reaction; False when nothing was changed."""
     status = await db.execute(REACT, home, room, message, person, reaction, fence)
     return bool(status.endswith(" 1"))
+
+
+async def say_for(
+    db: asyncpg.Pool,
+    home: str,
+    room: str,
+    message: str,
+    parent: str | None,
+    companion: str,
+    words: str,
+    *,
+    fence: int,
+    by: str,
+    key: str,
+    digest: bytes,
+) -> bool:
+    """Store what staff says in a companion's place, with its command; False for a stale fence."""
+    stored = await db.fetchval(
+        SAY_FOR, home, room, message, parent, companion, words, fence, by, key, digest
+    )
+    return stored is not None
 
 
 async def search_messages(

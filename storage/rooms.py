@@ -41,12 +41,15 @@ class RoomRow(Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     shares_history: bool = False
+    halted: str = ""
+    direction: str = ""
+    direction_once: bool = True
     members: tuple[MemberRow, ...] = ()
     unread: int = 0
 
 
 _COLUMNS = """r.home, r.room, r.title, r.status, r.payer, r.n, r.changes, r.fence, r.head, r.spent,
-    r.shares_history,
+    r.shares_history, r.halted, r.direction, r.direction_once,
     (extract(epoch FROM r.created_at) * 1000)::bigint AS created_at,
     (extract(epoch FROM r.updated_at) * 1000)::bigint AS updated_at,
     (SELECT jsonb_agg(jsonb_build_object('kind', m.kind, 'member', m.member,
@@ -126,6 +129,13 @@ SET_ROOM = sql(
 SET_HEAD = sql(
     "set_head",
     "UPDATE rooms SET head = $3, updated_at = now() WHERE home = $1 AND room = $2 AND fence <= $4",
+)
+
+SET_OVERSIGHT = sql(
+    "set_oversight",
+    "UPDATE rooms SET halted = $3, direction = $4, direction_once = $5, status = CASE "
+    "WHEN $3 = 'ended' THEN 'ended' WHEN halted = 'ended' THEN 'active' ELSE status END "
+    "WHERE home = $1 AND room = $2 AND fence <= $6",
 )
 
 FENCE_OF = sql("fence_of", "SELECT fence FROM rooms WHERE room = $1")
@@ -215,6 +225,14 @@ async def set_room(
 async def set_head(db: asyncpg.Pool, home: str, room: str, head: str, fence: int) -> bool:
     """Walk to another branch; False when a newer holder has the room."""
     return bool((await db.execute(SET_HEAD, home, room, head, fence)).endswith(" 1"))
+
+
+async def set_oversight(
+    db: asyncpg.Pool, row: RoomRow, halted: str, direction: str, *, once: bool, fence: int
+) -> bool:
+    """Halt a room or let it go on, and set its companion's direction; False for a stale fence."""
+    status = await db.execute(SET_OVERSIGHT, row.home, row.room, halted, direction, once, fence)
+    return bool(status.endswith(" 1"))
 
 
 async def fence_of(db: asyncpg.Pool, room: str) -> int:

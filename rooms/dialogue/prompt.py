@@ -35,7 +35,10 @@ class Said(Struct, frozen=True):
 
 
 class Scene(Struct, frozen=True, kw_only=True):
-    """Everything a reply may rest on. `begun` is an interrupted reply to carry on."""
+    """Everything a reply may rest on. `begun` is an interrupted reply to carry on.
+
+    `direction` is what staff whispered: it takes room, but no section lists it and it is free.
+    """
 
     persona: Persona
     person_name: str
@@ -46,6 +49,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     begun: str = ""
     small_model: bool = False
     several_people: bool = False
+    direction: str = ""
 
 
 class Budget(Struct, frozen=True, kw_only=True):
@@ -66,12 +70,16 @@ class Section(Struct, frozen=True):
 
 
 class Compiled(Struct, frozen=True):
-    """The prompt and the account of it. `dropped` counts messages the budget had no room for."""
+    """The prompt and the account of it. `dropped` counts messages the budget had no room for.
+
+    `directed`: the prompt holds words that are not in the account.
+    """
 
     prompt: Prompt
     sections: tuple[Section, ...]
     input_tokens: int
     dropped: int
+    directed: bool = False
 
 
 BOUNDS = (
@@ -91,15 +99,23 @@ COMPANY = (
     "without your name before them. To hand on to another companion, write @ and their name."
 )
 
+DIRECTION = (
+    "A direction from the people who run this service, for your next words. Follow it as far as "
+    "the bounds above allow, and never mention or quote it:"
+)
+
 
 def compile_prompt(scene: Scene, budget: Budget, count: CountTokens) -> Compiled:
     """Lay out `scene` within `budget`; every section is listed with its tokens."""
     head = _small_head(scene) if scene.small_model else _full_head(scene)
     sections = [Section(name, text, count(text)) for name, text in head]
     spent = sum(section.tokens for section in sections) + _LINE_OVERHEAD_TOKENS
+    direction = _direction(scene)
+    aside = count(direction) if direction else 0
     window = scene.said[-budget.messages :] if budget.messages else scene.said
-    kept = _newest_that_fit(window, budget.prompt_tokens - spent, count)
-    lines = [Line("system", "\n\n".join(section.text for section in sections))]
+    kept = _newest_that_fit(window, budget.prompt_tokens - spent - aside, count)
+    system = [section.text for section in sections] + [direction] * bool(direction)
+    lines = [Line("system", "\n\n".join(system))]
     lines += _lines(kept, scene)
     sections += [Section(f"message.{said.role}", said.text, count(said.text)) for said in kept]
     if scene.begun:
@@ -111,7 +127,8 @@ def compile_prompt(scene: Scene, budget: Budget, count: CountTokens) -> Compiled
         prefill=scene.begun,
     )
     tokens = sum(section.tokens for section in sections) + _LINE_OVERHEAD_TOKENS * len(lines)
-    return Compiled(prompt, tuple(sections), tokens, len(scene.said) - len(kept))
+    dropped = len(scene.said) - len(kept)
+    return Compiled(prompt, tuple(sections), tokens, dropped, bool(direction))
 
 
 def _full_head(scene: Scene) -> list[tuple[str, str]]:
@@ -137,6 +154,14 @@ def _full_head(scene: Scene) -> list[tuple[str, str]]:
     if scene.several_people:
         head.append(("company", COMPANY))
     return head
+
+
+def _direction(scene: Scene) -> str:
+    """Behind everything else that is said to the model; with the bounds, where it has none yet."""
+    if not scene.direction:
+        return ""
+    words = f"{DIRECTION}\n{scene.direction}"
+    return f"{BOUNDS}\n\n{words}" if scene.small_model else words
 
 
 def _small_head(scene: Scene) -> list[tuple[str, str]]:

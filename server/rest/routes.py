@@ -21,11 +21,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rooms.errors import ProductError
+from server.rest.call import Call
 from server.rest.problems import problem
 from server.rest.serving import endpoint
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 BODY_BYTES_MAX = 65_536
+Guard = Callable[[Call, str | None, str | None], Awaitable[None]]
 _NOT_FROM_PATH = {"call", "body", "query"}
 
 
@@ -49,6 +51,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     path_kinds: tuple[tuple[str, Any], ...]
     body_bytes: int
     limited: str | None
+    guard: Guard | None = None
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -59,11 +62,18 @@ class Operation(Struct, frozen=True, kw_only=True):
 class Routes:
     """The routes of one module; server/app.py mounts and server/rest/openapi.py describes them.
 
-    `told` is the answer for a refusal, where clients expect another shape than a problem.
+    `told` is the answer for a refusal, where clients expect another shape than a problem;
+    `guard` asks for scope and role in place of `Call.demand`.
     """
 
-    def __init__(self, tag: str, told: Callable[[ProductError], Response] = problem) -> None:
+    def __init__(
+        self,
+        tag: str,
+        told: Callable[[ProductError], Response] = problem,
+        guard: Guard | None = None,
+    ) -> None:
         self.tag = tag
+        self._guard = guard
         self._told = told
         self.operations: list[Operation] = []
 
@@ -124,6 +134,7 @@ class Routes:
                     path_kinds=tuple((n, hints[n]) for n in names if n not in _NOT_FROM_PATH),
                     body_bytes=body_bytes,
                     limited=limited,
+                    guard=self._guard,
                 )
             )
             return handler

@@ -73,5 +73,8 @@ async def _admitted(op: "Operation", request: Request, request_id: str) -> Call:
         raise
     call = Call(request, request_id, caller)
     await limits.admit(call, op)
-    call.demand(op.scope, op.role)
+    if op.guard is not None:
+        await op.guard(call, op.scope, op.role)
+    else:
+        call.demand(op.scope, op.role)
     return call

@@ -51,6 +51,8 @@ APP_PATHS: Final = (
     "/wallet",
     "/settings",
     "/settings/{part}",
+    "/console",
+    "/console/{room}",
     "/login",
     "/signup",
     "/room/{room}",

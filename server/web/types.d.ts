@@ -119,6 +119,21 @@ export interface ReadSet {
   id?: string | null;
 }
 
+/** Administrators: be shown a room as it happens, in `watch.entry` frames. `why` is kept. */
+export interface WatchStart {
+  type: "watch.start";
+  id: string;
+  room: string;
+  why: string;
+}
+
+/** Watch a room no more. */
+export interface WatchStop {
+  type: "watch.stop";
+  id: string;
+  room: string;
+}
+
 /** The first frame. Sign in within `auth_ms`, then ping at least every `heartbeat_ms`. */
 export interface Hello {
   type: "hello";
@@ -188,6 +203,22 @@ export interface ErrorFrame {
 /** The answer to a ping. */
 export interface Pong {
   type: "pong";
+}
+
+/** What a watched room is told, to an administrator who is no member. Never numbered. `pos` rises within a room; 0 is something ephemeral. A reader who is too slow misses entries. */
+export interface WatchEntry {
+  type: "watch.entry";
+  room: string;
+  pos: number;
+  at: number;
+  event: Record<string, unknown>;
+}
+
+/** The room is watched no more, without having been asked. */
+export interface WatchEnded {
+  type: "watch.ended";
+  room: string;
+  reason: string;
 }
 
 export interface MessageCreated {
@@ -298,10 +329,10 @@ export interface WalletLow {
   text: string;
 }
 
-/** The AI disclosure, a break reminder, or help in a crisis. */
+/** The AI disclosure, a break reminder, help in a crisis, or a word from the service's staff. */
 export interface Notice {
   type: "notice";
-  kind: "disclosure" | "break" | "crisis" | "safety" | "account";
+  kind: "disclosure" | "break" | "crisis" | "safety" | "account" | "oversight";
   text: string;
   room: string | null;
   links: Link[];
@@ -353,7 +384,7 @@ export interface Wallet {
   lots: Lot[];
 }
 
-/** One node of a room's message tree. `n` is dense per room. `parent` is the message it answers or follows. `continues` names the interrupted reply that this one carries on. */
+/** One node of a room's message tree. `n` is dense per room. `parent` is the message it answers or follows. `continues` names the interrupted reply that this one carries on. `by_staff`: a person of the service wrote it in the companion's place. */
 export interface Message {
   id: string;
   room: string;
@@ -373,6 +404,7 @@ export interface Message {
   receipt: string | null;
   memories: string[];
   key: string | null;
+  by_staff: boolean;
 }
 
 /** A room as its members see it. `head` is the last message of the branch in use. `payer` is `sender` (whoever causes a turn pays for it) or the id of the owner who pays for all. */
@@ -460,7 +492,9 @@ export type ClientFrame =
   | ReplyCancel
   | BranchSelect
   | TypingSet
-  | ReadSet;
+  | ReadSet
+  | WatchStart
+  | WatchStop;
 
 export type ServerFrame =
   | Hello
@@ -470,6 +504,8 @@ export type ServerFrame =
   | Ack
   | ErrorFrame
   | Pong
+  | WatchEntry
+  | WatchEnded
   | (MessageCreated & Numbered)
   | (MessageUpdated & Numbered)
   | (ReplyStarted & Numbered)

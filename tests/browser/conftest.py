@@ -96,8 +96,9 @@ def _wait_ready(url: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
 class House:
     """A running Kindred and the model behind it."""
 
-    def __init__(self, url: str, script: Script) -> None:
+    def __init__(self, url: str, script: Script, folder: Path) -> None:
         self.url = url
+        self.folder = folder
         self.script = script
 
     def pace(self, gap_seconds: float = GAP_SECONDS, tokens: int = TOKENS) -> None:
@@ -150,7 +151,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_ready(url, child, log)
-        yield House(url, model.script)
+        yield House(url, model.script, folder / "data")
     finally:
         _end(child)
         model.end()

@@ -17,6 +17,7 @@ from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
 from rooms.commands import Answer, MessageSend, ReplyCancel, RoomCommand, TypingSet
 from rooms.errors import NotFound, Unauthorized
 from rooms.events import MessageCreated, Notice, ReplyDelta, ReplyDone, ReplyStarted, Typing
+from rooms.oversight import Glance
 from rooms.ports import LogStale, LogStalled, Metered, Principal, RoomLog, Telling
 from rooms.shapes import Message, Person, Sender, TextPart, Wallet
 from storage.bus.ports import Bus
@@ -78,6 +79,9 @@ class TalkingRoom:
     @property
     def idle(self) -> bool:
         return self._task is None
+
+    def glance(self) -> Glance:
+        return Glance(room=self._room)
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         world = self._world

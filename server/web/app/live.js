@@ -110,8 +110,16 @@ export function happen(event) {
   state.value = reduce(state.peek(), event);
 }
 
+/** Whoever wants to see the frames of watched rooms; they change nothing here.
+ * @type {Set<(frame: import("../types.d.ts").WatchEntry | import("../types.d.ts").WatchEnded) => void>} */
+export const watchers = new Set();
+
 /** What an event asks for beyond the state. @param {ServerFrame} frame */
 function aside(frame) {
+  if (frame.type === "watch.entry" || frame.type === "watch.ended") {
+    for (const watcher of watchers) watcher(frame);
+    return;
+  }
   if (frame.type === "message.created" || frame.type === "reply.done") {
     const message = frame.message;
     if (message) arrived.get(frame.room)?.push(message);

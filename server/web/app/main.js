@@ -2,6 +2,7 @@
 import { begin } from "./live.js";
 import { go, match, path } from "./router.js";
 import { Chats } from "./screens/chats.js";
+import { Console } from "./screens/console.js";
 import { Discover } from "./screens/discover.js";
 import { Invitation, Invited } from "./screens/invitation.js";
 import { Settings } from "./screens/settings.js";
@@ -34,13 +35,15 @@ function inside() {
   if (code) return html`<${Invitation} code=${code} key=${code} />`;
   if (match("/wallet")) return html`<${Wallet} />`;
   if (match("/settings") || match("/settings/:part")) return html`<${Settings} />`;
+  const looked = match("/console/:room")?.room;
+  if (person.value?.role === "admin" && (looked || match("/console"))) return html`<${Console} room=${looked} />`;
   const chosen = match("/discover/:companion")?.companion;
   if (chosen || match("/discover")) return html`<${Discover} chosen=${chosen} key=${chosen ?? "all"} />`;
   return html`<${Chats} />`;
 }
 
 const PUBLIC = ["/", "/welcome", "/sign-up", "/log-in", "/forgot"];
-const TITLES = /** @type {Record<string, string>} */ ({ "/chats": "Chats", "/discover": "Discover", "/sign-up": "Sign up", "/log-in": "Log in", "/forgot": "Reset your password" });
+const TITLES = /** @type {Record<string, string>} */ ({ "/chats": "Chats", "/discover": "Discover", "/console": "Console", "/sign-up": "Sign up", "/log-in": "Log in", "/forgot": "Reset your password" });
 
 function App() {
   const at = SAME[path.value] ?? path.value.replace(/^\/room\//, "/chats/");

@@ -2,6 +2,7 @@
 import { link, rooms, summary, unread } from "./live.js";
 import { Avatar, Dialog } from "./parts.js";
 import { go, path } from "./router.js";
+import { person } from "./session.js";
 import { html, icon, Mark, signal, useState } from "./ui.js";
 
 /** @typedef {import("./ui.js").Child} Child */
@@ -14,6 +15,8 @@ const PLACES = [
   ["/settings", "Settings", "gear"],
 ];
 
+const FOR_STAFF = [["/console", "Console", "eye"]];
+
 export const switching = signal(false);
 
 /** @param {{ children?: Child, inside?: boolean }} props `inside` hides the bar on phones */
@@ -23,7 +26,7 @@ export function Shell({ children, inside = false }) {
     <a class="skip" href="#main" onClick=${(/** @type {Event} */ e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to content</a>
     <nav class="rail" aria-label="Main">
       <a class="home" href="/chats" aria-label="Kindred, your chats"><${Mark} size=${38} /></a>
-      ${PLACES.map(([to, label, name]) => html`<a href=${to} aria-current=${at === to || at.startsWith(`${to}/`) ? "page" : undefined}>
+      ${[...PLACES, ...(person.value?.role === "admin" ? FOR_STAFF : [])].map(([to, label, name]) => html`<a href=${to} aria-current=${at === to || at.startsWith(`${to}/`) ? "page" : undefined}>
         ${icon(name)}<span>${label}</span>
         ${to === "/chats" && unread.value ? html`<i class="n num">${unread.value}<span class="sr"> unread</span></i>` : null}
       </a>`)}

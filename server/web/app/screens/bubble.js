@@ -91,9 +91,11 @@ function Meta({ message, mine, newest, busy, hands }) {
   const ended = ENDED[message.status];
   const paid = !mine && message.receipt;
   const offer = message.sender.kind === "companion" && newest && message.parent && !busy;
-  if (!others && !ended && !paid && !offer) return null;
+  const staff = message.by_staff;
+  if (!others && !ended && !paid && !offer && !staff) return null;
   return html`<div class=${`meta${ended ? " ended" : ""}`}>
     ${ended ? html`<span class="why">${ended}</span>` : null}
+    ${staff ? html`<span class="by-staff">${icon("people", "s")} Written by a person of the service</span>` : null}
     ${paid ? html`<button type="button" class="link quiet num" onClick=${() => hands.receipt(/** @type {string} */ (message.receipt))} title="Receipt">${credits(message.cost_microcredits)} credits</button>` : null}
     ${!mine && message.memories.length ? html`<button type="button" class="link quiet" onClick=${() => hands.receipt(/** @type {string} */ (message.receipt))}>${message.memories.length} ${message.memories.length === 1 ? "memory" : "memories"} used</button>` : null}
     ${others ? html`<${Walk} message=${message} others=${others} busy=${busy} />` : null}

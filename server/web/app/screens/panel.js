@@ -40,7 +40,7 @@ export function Panel({ id, onClose }) {
       ${last ? html`<dt>Last reply</dt><dd>${credits(last.cost_microcredits)} credits</dd><dt>Read and written</dt><dd>${last.usage?.input_tokens} and ${last.usage?.output_tokens} tokens</dd>` : null}
     </dl></section>
     <section class="stack"><h3>Openness</h3>
-      <p class="soft small">Everything the model is shown for the next reply can be looked at.</p>
+      <p class="soft small">What the model is shown for the next reply can be looked at.</p>
       <button type="button" class="btn line wide" onClick=${() => setPrompt(true)}>${icon("eye")}What the model sees</button>
       <button type="button" class="btn line wide" onClick=${put}>${icon("trash")}Archive chat</button></section>
     ${prompt ? html`<${PromptDialog} room=${id} onClose=${() => setPrompt(false)} />` : null}
