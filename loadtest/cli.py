@@ -15,7 +15,6 @@ from loadtest.scenarios import SHIPPED, NoScenario, is_scenario, load
 from loadtest.targets import TargetRefused
 from loadtest.thresholds import ThresholdError, parse
 
-EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_STOPPED = 130
 
@@ -185,6 +184,23 @@ def seed(
         valid_seconds=int(valid_for), shared_room=shared_room,
     )  # fmt: skip
     sys.exit(seed_now(settings, wanted, out or people_file(settings.data)))
+
+
+@loadtest.command()
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings file.")
+@click.option("--data", help="The data folder [default: .kindred; or set KINDRED_DATA].")
+@click.option("--tokens", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file that `seed` wrote [<data>/loadtest/people.json].")  # fmt: skip
+def forget(config: Path | None, data: str | None, tokens: Path | None) -> None:
+    """Erase the people that `seed` made, with everything they said.
+
+    Only those in the file; what they paid stays in the books under a stand-in, as for anybody.
+    """
+    from loadtest.seed import forget_now
+    from server.cli import load_settings
+
+    settings = load_settings(config, data=data)
+    sys.exit(forget_now(settings, tokens or people_file(settings.data)))
 
 
 def people_file(data: str | Path) -> Path:

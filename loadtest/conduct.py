@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import psutil
 from click import echo
 
@@ -28,6 +29,7 @@ from loadtest.outcome import VERSION, Outcome, Totals, note_of, times_of, warnin
 from loadtest.people import NoPeople, read_people
 from loadtest.plan import Plan
 from loadtest.progress import Progress, summary
+from loadtest.report import html
 from loadtest.scenarios import Scenario, load
 from loadtest.targets import Target, check
 from loadtest.thresholds import Threshold, judge, parse
@@ -225,10 +227,6 @@ def _version() -> str:
 
 
 def _leave_behind(outcome: Outcome, json_path: Path | None, html_path: Path | None) -> None:
-    import msgspec
-
-    from loadtest.report import html
-
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_bytes(msgspec.json.format(msgspec.json.encode(outcome), indent=1))

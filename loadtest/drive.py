@@ -19,7 +19,8 @@ from loadtest.measure import Part
 from loadtest.outcome import Totals
 from loadtest.plan import Plan
 
-SETTLING_SECONDS: Final = 1.0
+SETTLING_SECONDS: Final = 0.3
+READY_SECONDS: Final = 60.0
 LINE_BYTES_MAX: Final = 8 << 20
 ENDING_SECONDS: Final = 15.0
 
@@ -41,6 +42,8 @@ class Drivers:
         try:
             for _ in range(self._plan.drivers):
                 self._children.append(await _start())
+            async with asyncio.timeout(READY_SECONDS):
+                await asyncio.gather(*map(_ready, self._children))
             begin_at = time.perf_counter() + SETTLING_SECONDS
             plan = structs.replace(self._plan, begin_at=begin_at)
             await asyncio.gather(*(self._order(plan, i) for i in range(plan.drivers)))
@@ -49,8 +52,9 @@ class Drivers:
                 await asyncio.shield(reading)
             except asyncio.CancelledError:
                 self._stop()
-                async with asyncio.timeout(ENDING_SECONDS):
-                    await reading
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ENDING_SECONDS):
+                        await reading
                 raise
         finally:
             await self._end()
@@ -100,6 +104,12 @@ async def _start() -> asyncio.subprocess.Process:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(_search_path())},
         start_new_session=True,  # Ctrl-C is ours to hear: they are asked to stop
     )
+
+
+async def _ready(child: asyncio.subprocess.Process) -> None:
+    """Wait until a driver has loaded everything: from then on it is not late by itself."""
+    assert child.stdout is not None
+    await child.stdout.readline()
 
 
 def _search_path() -> Sequence[str]:

@@ -140,21 +140,29 @@ class Driver:
         try:
             await self._scenario.visit(person)
             self._measures.count("visits")
-        except Trouble as trouble:
-            self._measures.error(trouble.code)
-        except Exception as error:  # noqa: BLE001 - a scenario is anybody's file; its trace is shown
-            self._measures.error(f"scenario.{type(error).__name__}")
-            if self._traces < TRACES_MAX:
-                self._traces += 1
-                traceback.print_exc(file=sys.stderr)
+        except Exception as error:  # noqa: BLE001 - a scenario is anybody's file; counted and traced
+            self._stumbled(error)
         finally:
             self._free.append(number)
 
+    def _stumbled(self, error: Exception) -> None:
+        """Count what went wrong: troubles by code, a scenario's own mistakes by type."""
+        found = leaves(error)
+        for one in found:
+            code = one.code if isinstance(one, Trouble) else f"scenario.{type(one).__name__}"
+            self._measures.error(code)
+        if all(isinstance(one, Trouble) for one in found) or self._traces >= TRACES_MAX:
+            return
+        self._traces += 1
+        traceback.print_exception(error, file=sys.stderr)
+
     async def _tell(self) -> None:
+        at = max(time.perf_counter(), self._plan.begin_at)
         while True:
-            behind = (time.perf_counter() - self._plan.begin_at) % PART_SECONDS
-            await asyncio.sleep(PART_SECONDS - behind)
+            at += PART_SECONDS  # counted and not asked for: a timer may ring a little early
+            await asyncio.sleep(max(0.0, at - time.perf_counter()))
             self._part()
+            at = max(at, time.perf_counter() - PART_SECONDS / 2)
 
     def _part(self, *, last: bool = False) -> None:
         """Tell what was measured since the last time."""
@@ -175,6 +183,13 @@ class Driver:
             last=last,
         )
         self._told(part)
+
+
+def leaves(error: Exception) -> list[Exception]:
+    """What went wrong, without the groups that task groups wrap it in."""
+    if not isinstance(error, ExceptionGroup):
+        return [error]
+    return [leaf for one in error.exceptions for leaf in leaves(one)]
 
 
 async def drive(plan: Plan) -> None:
@@ -209,7 +224,9 @@ def _say(part: Part) -> None:
 
 
 def main() -> None:
-    """Read the plan, one line, from standard input; tell parts on standard output."""
+    """Say that we are ready, read the plan (one line), and then tell parts."""
+    _OUT.write(b"ready\n")
+    _OUT.flush()
     line = bytearray()
     while not line.endswith(b"\n"):
         got = os.read(0, 1 << 16)

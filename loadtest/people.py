@@ -59,17 +59,23 @@ def write_people(path: Path, people: PeopleFile) -> None:
     temporary.replace(path)
 
 
-def read_people(path: Path, wanted: int, now: float) -> list[Account]:
-    """The first `wanted` people. Raises NoPeople."""
-    how = f"kindred loadtest seed --people {wanted}"
+def load_people(path: Path, wanted: int = 100) -> PeopleFile:
+    """The file as it is. Raises NoPeople."""
     try:
         if path.stat().st_mode & OPEN_TO_OTHERS:
             raise NoPeople(f"{path} can be read by others, and it signs in as people: chmod 600.")
-        found = msgspec.json.decode(path.read_bytes(), type=PeopleFile)
+        return msgspec.json.decode(path.read_bytes(), type=PeopleFile)
     except FileNotFoundError:
+        how = f"kindred loadtest seed --people {wanted}"
         raise NoPeople(f"There is no {path} with people in it. Make them: {how}") from None
     except (OSError, msgspec.MsgspecError) as error:
         raise NoPeople(f"{path} cannot be read: {error}.") from None
+
+
+def read_people(path: Path, wanted: int, now: float) -> list[Account]:
+    """The first `wanted` people. Raises NoPeople."""
+    found = load_people(path, wanted)
+    how = f"kindred loadtest seed --people {wanted}"
     if found.expires_at <= now:
         raise NoPeople(f"The tokens in {path} have run out. Make new ones: {how}")
     if len(found.people) < wanted:
@@ -128,6 +134,10 @@ class Person:
         """Whether it is time to go."""
         return time.perf_counter() >= self._run.until
 
+    def is_among(self, share: float) -> bool:
+        """Whether this is one of that share of all people; always the same ones, evenly spread."""
+        return int((self.number + 1) * share + 1e-9) > int(self.number * share + 1e-9)
+
     def everybody(self) -> Sequence[Account]:
         """All people of the run, in all drivers."""
         return self._run.plan.accounts
@@ -152,7 +162,7 @@ class Person:
     async def turns(self, most: int | None = None) -> AsyncIterator[float]:
         """The moments at which this person means to speak: `--every`, from now on.
 
-        In the open model `--messages` of them, in the closed one until the run ends; one at least.
+        In the open model `--messages` of them (at least one), in the closed one until the run ends.
         A moment is given late if the last turn took too long, and stays what it was.
         """
         plan = self._run.plan
@@ -161,7 +171,7 @@ class Person:
         spoken = 0
         while most is None or spoken < most:
             meant_at = first + spoken * plan.every_seconds
-            if spoken and meant_at >= self._run.until:
+            if meant_at >= self._run.until and (spoken or plan.model == "closed"):
                 return
             await self.rest_until(meant_at)
             self.measures.time("waited", time.perf_counter() - meant_at)

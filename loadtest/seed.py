@@ -18,7 +18,7 @@ from click import echo
 from msgspec import Struct
 
 from config.settings import Settings
-from loadtest.people import PeopleFile, write_people
+from loadtest.people import NoPeople, PeopleFile, load_people, write_people
 from loadtest.plan import Account
 from rooms.companions.catalogue import Catalogue
 from rooms.companions.companion import Companion
@@ -27,6 +27,7 @@ from rooms.errors import ProductError
 from server import administration
 from server.accounts.tokens import Tokens, hash_of, new_signing_key
 from storage import people, rooms, sign_ins
+from storage.erase import erase
 from storage.ids import new_id
 from storage.people import PersonRow
 from storage.rooms import Greeting
@@ -207,6 +208,32 @@ async def _all(at_once: int, works: Sequence[Callable[[], Awaitable[_T]]]) -> li
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(one(work)) for work in works]
     return [task.result() for task in running]
+
+
+async def forget(db: asyncpg.Pool, path: Path) -> list[str]:
+    """Erase the people of a file, with all they said, and then the file. Raises NoPeople."""
+    kept = load_people(path)
+    busy: list[Account] = []
+    for one in kept.people:
+        await people.delete_now(db, one.person)
+        if not await erase(db, one.person):
+            busy.append(one)
+    gone = len(kept.people) - len(busy)
+    if busy:
+        write_people(path, PeopleFile(expires_at=kept.expires_at, people=busy))
+        return [f"{gone} people erased; {len(busy)} still pay for a reply: try again in a while."]
+    path.unlink()
+    return [f"{gone} people erased, and {path} with them."]
+
+
+def forget_now(settings: Settings, path: Path) -> int:
+    """`kindred loadtest forget`; returns the exit status."""
+    try:
+        load_people(path)
+        return administration.told(settings, lambda db: forget(db, path))
+    except NoPeople as error:
+        echo(str(error), err=True)
+        return 2
 
 
 def seed_now(settings: Settings, wanted: Wanted, out: Path) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from loadtest.clients.frames import Frame, decode
 from loadtest.clients.http import Answer, Http
-from loadtest.clients.talk import Talk, whole_reply
+from loadtest.clients.talk import Talk, timed, whole_reply
 from loadtest.clients.wire import Trouble
 
 if TYPE_CHECKING:
@@ -53,26 +53,11 @@ class EventStream:
     async def connect(self) -> None:
         """Open the stream: a new session. Raises Trouble."""
         person = self._person
-        asked_at = await self._open(person.began, {})
-        await self._begun()
-        person.measures.time("sign_in", time.perf_counter() - asked_at)
-
-    async def resume(self, meant_at: float) -> bool:
-        """Open it again after a loss; False if the session had to begin anew. Raises Trouble."""
-        self._tally()
-        self._events, self._unread = Http(), b""
-        self._ready = asyncio.get_running_loop().create_future()
-        last = f"{self.session}/{self.epoch}/{self.talk.watch.seq}"
-        await self._open(meant_at, {"last-event-id": last})
-        frame = await self._begun()
-        self._person.measures.time("resume", time.perf_counter() - meant_at)
-        self._person.measures.count("resumes" if frame.type == "resumed" else "resyncs")
-        return frame.type == "resumed"
-
-    def cut(self) -> None:
-        """Lose the stream."""
-        self._events.close()
-        self._ended()
+        with timed(person.measures, "connect", person.began):
+            await self._events.open(person.target(), person.source, person.timeout_seconds)
+        with timed(person.measures, "sign_in", time.perf_counter()):
+            await self._open()
+            await self._begun()
 
     async def say(self, text: str, meant_at: float, room: str = "") -> Frame:
         """Say something and hear the whole reply: its `reply.done`. Raises Trouble."""
@@ -81,7 +66,9 @@ class EventStream:
         try:
             answer = await self._post(room or self._person.account.room, text, number)
             self.talk.take(self._as_frame(answer, number))
-        except Trouble:
+        except Trouble as trouble:
+            if trouble.code.endswith("_timeout"):
+                self.talk.gave_up(turn)
             self.talk.forget(turn)
             raise
         return await whole_reply(self.talk, turn, self._person.timeout_seconds)
@@ -94,18 +81,13 @@ class EventStream:
         self._tally()
         self.talk.fail(Trouble("left"))
 
-    async def _open(self, meant_at: float, headers: dict[str, str]) -> float:
-        person = self._person
-        await self._events.open(person.target(), person.source, person.timeout_seconds)
-        connected_at = time.perf_counter()
-        person.measures.time("connect", connected_at - meant_at)
-        wanted = {**self._bearer, "accept": "text/event-stream", **headers}
+    async def _open(self) -> None:
+        wanted = {**self._bearer, "accept": "text/event-stream"}
         answer = await self._events.stream(
-            PATH, wanted, self._data, self._ended, person.timeout_seconds
+            PATH, wanted, self._data, self._ended, self._person.timeout_seconds
         )
         if answer.status != 200:
             raise Trouble(_code(answer))
-        return connected_at
 
     async def _begun(self) -> Frame:
         try:
@@ -151,9 +133,8 @@ class EventStream:
                     self._frame(decode(line[6:]))
 
     def _frame(self, frame: Frame) -> None:
-        if frame.type in {"ready", "resumed", "resync"}:
-            if frame.type != "resumed":
-                self.talk.watch.begin(frame.seq or 0)
+        if frame.type == "ready":
+            self.talk.watch.begin(frame.seq or 0)
             if not self._ready.done():
                 self._ready.set_result(frame)
             return

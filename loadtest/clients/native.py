@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from msgspec import DecodeError, json
 
 from loadtest.clients.frames import Frame, decode
-from loadtest.clients.talk import Talk, Turn, message_send, whole_reply
+from loadtest.clients.talk import Talk, Turn, message_send, timed, whole_reply
 from loadtest.clients.wire import Trouble, Wire
 
 if TYPE_CHECKING:
@@ -58,28 +58,29 @@ class Socket:
     async def connect(self) -> None:
         """Connect and sign in: a new session. Raises Trouble."""
         person = self._person
-        await self._open()
-        person.measures.time("connect", time.perf_counter() - person.began)
-        asked_at = time.perf_counter()
-        answer = await self._ask({"type": "auth", "device": self._device})
-        person.measures.time("sign_in", time.perf_counter() - asked_at)
+        with timed(person.measures, "connect", person.began):
+            await self._open()
+        with timed(person.measures, "sign_in", time.perf_counter()):
+            answer = await self._ask({"type": "auth", "device": self._device})
         self._go(answer)
 
     async def resume(self, meant_at: float) -> bool:
         """Come back after a loss; False if the session had to begin anew. Raises Trouble."""
-        await self._open()
-        where = {"session": self.session, "epoch": self.epoch, "seq": self.talk.watch.seq}
-        answer = await self._ask({"type": "resume", "device": self._device, **where})
-        now = time.perf_counter()
-        self._person.measures.time("resume", now - meant_at)
+        with timed(self._person.measures, "resume", meant_at):
+            answer = await self._again()
         if self.lost_at is not None:
-            self._person.measures.time("back", now - self.lost_at)
+            self._person.measures.time("back", time.perf_counter() - self.lost_at)
             self.lost_at = None
         self._person.measures.count("resumes" if answer.type == "resumed" else "resyncs")
         self._go(answer)
         for turn in self.talk.unanswered():
             self.send(turn.command)
         return answer.type == "resumed"
+
+    async def _again(self) -> Frame:
+        await self._open()
+        where = {"session": self.session, "epoch": self.epoch, "seq": self.talk.watch.seq}
+        return await self._ask({"type": "resume", "device": self._device, **where})
 
     def keep_session(self) -> None:
         """From now on a loss does not end what is under way: `resume` carries it on."""

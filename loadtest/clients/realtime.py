@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
+from loadtest.clients.talk import timed
 from loadtest.clients.wire import Trouble, Wire
 
 if TYPE_CHECKING:
@@ -59,19 +60,21 @@ class Realtime:
     async def __aenter__(self) -> Self:
         person = self._person
         target = person.target()
-        await self._wire.open(target, person.source, person.timeout_seconds)
-        opened_at = time.perf_counter()
-        person.measures.time("connect", opened_at - person.began)
+        with timed(person.measures, "connect", person.began):
+            await self._wire.open(target, person.source, person.timeout_seconds)
+        with timed(person.measures, "sign_in", time.perf_counter()):
+            await self._greeted()
+        self._here = True
+        person.connected(+1)
+        return self
+
+    async def _greeted(self) -> None:
         try:
-            async with asyncio.timeout(person.timeout_seconds):
+            async with asyncio.timeout(self._person.timeout_seconds):
                 await self._created
         except TimeoutError:
             self._wire.abort()
             raise Trouble("sign_in_timeout") from None
-        person.measures.time("sign_in", time.perf_counter() - opened_at)
-        self._here = True
-        person.connected(+1)
-        return self
 
     async def __aexit__(
         self,
@@ -96,9 +99,19 @@ class Realtime:
             async with asyncio.timeout(self._person.timeout_seconds):
                 return await turn.done
         except TimeoutError:
+            self._gave_up(turn)
             raise Trouble("reply_timeout" if turn.acked else "ack_timeout") from None
         finally:
             self._turn = None
+
+    def _gave_up(self, turn: "_Turn") -> None:
+        """The wait counts, or the slowest would not be among the times."""
+        waited = time.perf_counter() - turn.meant_at
+        self._person.measures.time("reply", waited)
+        if turn.last_at is None:
+            self._person.measures.time("first_token", waited)
+        if not turn.acked:
+            self._person.measures.time("ack", waited)
 
     def _text(self, data: bytes) -> None:
         event, now, measures = _decode(data), time.perf_counter(), self._person.measures

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import DecodeError, Raw, Struct, structs
 
 from loadtest.clients.frames import Frame, decode
-from loadtest.clients.talk import Talk, whole_reply
+from loadtest.clients.talk import Talk, timed, whole_reply
 from loadtest.clients.wire import Trouble, Wire
 
 if TYPE_CHECKING:
@@ -74,14 +74,13 @@ class SocketIO:
         self._opening, self._opened = loop.create_future(), loop.create_future()
         target = person.target()
         wire = self._wire = Wire(target.url(PATH), self._packet, self._lost)
-        await wire.open(target, person.source, person.timeout_seconds)
-        await self._within(self._opened, "hello_timeout")
-        opened_at = time.perf_counter()
-        person.measures.time("connect", opened_at - person.began)
+        with timed(person.measures, "connect", person.began):
+            await wire.open(target, person.source, person.timeout_seconds)
+            await self._within(self._opened, "hello_timeout")
         auth = {"token": person.account.token, "device": "loadtest"}
-        wire.send(b"40" + msgspec.json.encode(auth))
-        frame: Frame = await self._within(self._opening, "sign_in_timeout")
-        person.measures.time("sign_in", time.perf_counter() - opened_at)
+        with timed(person.measures, "sign_in", time.perf_counter()):
+            wire.send(b"40" + msgspec.json.encode(auth))
+            frame: Frame = await self._within(self._opening, "sign_in_timeout")
         self.session, self.epoch = frame.session, frame.epoch
         self._here = True
         person.connected(+1)

@@ -6,7 +6,8 @@ the server counts its waiting; otherwise a server that stalls would look better 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from msgspec import json
 
@@ -80,6 +81,16 @@ class Talk:
             turn.fail(trouble)
         self._turns.clear()
         self._replies.clear()
+
+    def gave_up(self, turn: Turn) -> None:
+        """Nobody waits any longer. The wait counts, or the slowest would not be among the times."""
+        waited = self._now() - turn.meant_at
+        reply = self._replies.get(turn.reply or "")
+        self._measures.time("reply", waited)
+        if reply is None or reply.first_at is None:
+            self._measures.time("first_token", waited)
+        if not turn.acked.done():
+            self._measures.time("ack", waited)
 
     def forget(self, turn: Turn) -> None:
         """Nobody waits for this one any more."""
@@ -187,12 +198,25 @@ def message_send(command_id: str, room: str, text: str, key: str) -> bytes:
     )
 
 
+@contextmanager
+def timed(measures: Measures, name: str, since: float) -> Iterator[None]:
+    """Take the time of the block from `since`. Who gives up waiting counts with their wait."""
+    try:
+        yield
+    except Trouble as trouble:
+        if trouble.code.endswith("_timeout"):
+            measures.time(name, time.perf_counter() - since)
+        raise
+    measures.time(name, time.perf_counter() - since)
+
+
 async def whole_reply(talk: Talk, turn: Turn, timeout_seconds: float) -> Frame:
     """Wait for a turn's `reply.done`. Raises Trouble."""
     try:
         async with asyncio.timeout(timeout_seconds):
             return await turn.done
     except TimeoutError:
+        talk.gave_up(turn)
         raise Trouble("reply_timeout" if turn.acked.done() else "ack_timeout") from None
     finally:
         talk.forget(turn)

@@ -167,13 +167,14 @@ class Wire(asyncio.Protocol):
                 pass  # pings are answered by the protocol itself, binary frames are audio
 
     def _flush(self) -> None:
-        if self._transport is None:
-            return
-        for data in self._ws.data_to_send():
+        waiting = self._ws.data_to_send()
+        if self._transport is None or self._transport.is_closing():
+            return  # what was said into a lost connection is lost
+        for data in waiting:
             if data:
                 self.bytes_out += len(data)
                 self._transport.write(data)
-            elif self._transport.can_write_eof() and not self._transport.is_closing():
+            elif self._transport.can_write_eof():
                 self._transport.write_eof()
         if self._ws.close_rcvd is not None:
             self._transport.close()

@@ -14,7 +14,7 @@ from loadtest.clients.wire import Trouble
 from loadtest.people import Person
 
 MODEL = "closed"
-FAIL_IF = ("lost_events>0", "repeated_events>0", "resyncs>0", "gave_up>0")
+FAIL_IF = ("lost_events>0", "repeated_events>0", "resyncs>0", "gave_up>0", "errors>0")
 OPTIONS = {
     "cut": "self",
     "at": "20s",
@@ -39,7 +39,7 @@ async def visit(person: Person) -> None:
 
 async def talk(person: Person, socket: Socket) -> None:
     """Speak, if this one of the crowd does; the others only listen."""
-    if person.random.random() >= float(person.options["talking"]):
+    if not person.is_among(float(person.options["talking"])):
         await person.rest_until(person.leaving_at)
         return
     async for meant_at in person.turns():

@@ -22,9 +22,13 @@ from loadtest.targets import check
 from tests.loadtest.small import Small, account, plan
 
 
-def somebody(port: int, token: str = "t") -> Person:
+def somebody(port: int, token: str = "t", timeout_seconds: float = 10.0) -> Person:
     target = check(f"http://127.0.0.1:{port}")
-    run = Run(plan(target, for_seconds=30.0), Measures(), time.perf_counter())
+    run = Run(
+        plan(target, for_seconds=30.0, timeout_seconds=timeout_seconds),
+        Measures(),
+        time.perf_counter(),
+    )
     return Person(run, account(0, token), 0, time.perf_counter())
 
 
@@ -137,6 +141,7 @@ class Speaker:
         self.path = ""
         self.fault = ""
         self.status = "completed"
+        self.silent = False
         self._ids = itertools.count(1)
 
     async def serve(self, ws: websockets.ServerConnection) -> None:
@@ -152,6 +157,8 @@ class Speaker:
 
     async def take(self, ws: websockets.ServerConnection, event: dict[str, Any]) -> None:
         self.got.append(event)
+        if self.silent:
+            return
         if self.fault:
             await self.say(ws, type="error", error={"type": "invalid", "code": self.fault})
         elif event["type"] == "conversation.item.create":
@@ -207,6 +214,16 @@ async def test_realtime_counts_how_a_response_ended(speaker: tuple[Speaker, int]
     async with someone.realtime("mira") as client:
         await client.say("Hello", time.perf_counter())
     assert someone.measures.counts["interrupted.cancelled"] == 1
+
+
+async def test_a_realtime_wait_that_was_given_up_counts(speaker: tuple[Speaker, int]) -> None:
+    speaker[0].silent = True
+    someone = somebody(speaker[1], timeout_seconds=0.2)
+    async with someone.realtime("mira") as client:
+        with pytest.raises(Trouble, match="ack_timeout"):
+            await client.say("Hello", time.perf_counter())
+    for name in ("ack", "first_token", "reply"):
+        assert someone.measures.times[name].total_count == 1
 
 
 async def test_realtime_says_why_something_is_refused(speaker: tuple[Speaker, int]) -> None:

@@ -1,15 +1,18 @@
 """One driver against a small server that can be made to stall, to forget, and to repeat."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from loadtest.arrivals import Ramp
 from loadtest.clients.wire import Trouble
 from loadtest.driver import Driver
+from loadtest.measure import seconds_at
 from loadtest.outcome import Totals
 from loadtest.plan import Plan
 from loadtest.scenarios import load
@@ -54,7 +57,7 @@ async def test_a_stall_shows_in_every_message_that_was_meant_during_it(small: Sm
 
 async def test_the_open_model_goes_on_coming_whatever_the_server_does(small: Small) -> None:
     """Ten people, each busy for the whole stall: the eleventh and later ones are dropped."""
-    small.stalled_until = time.perf_counter() + 1.2
+    small.stalled_until = time.perf_counter() + 1.6
     ordered = plan(
         small.target, people=10, model="open", ramp=Ramp(20, 20), for_seconds=1.0, messages=1
     )
@@ -67,7 +70,15 @@ async def test_the_open_model_goes_on_coming_whatever_the_server_does(small: Sma
 
 async def test_three_drivers_bring_every_person_once(small: Small) -> None:
     ordered = [
-        plan(small.target, people=9, scenario="idle", drivers=3, driver=i, for_seconds=0.5)
+        plan(
+            small.target,
+            people=9,
+            scenario="idle",
+            options={"talking": "0"},
+            drivers=3,
+            driver=i,
+            for_seconds=0.5,
+        )
         for i in range(3)
     ]
     each = await asyncio.gather(*map(run, ordered))
@@ -91,6 +102,18 @@ async def test_who_is_never_answered_gives_up(small: Small) -> None:
     async with someone.socket() as socket:
         with pytest.raises(Trouble, match="ack_timeout"):
             await socket.say("Hello?", time.perf_counter())
+    for name in ("ack", "first_token", "reply"):
+        [one] = someone.measures.times[name].get_recorded_iterator()
+        assert one.value_iterated_to >= 200_000, "the wait counts, or the slowest would be missing"
+
+
+async def test_who_gives_up_at_the_door_counts_with_their_wait(small: Small) -> None:
+    small.stalled_until = time.perf_counter() + 1.0
+    someone = person(small, timeout_seconds=0.2)
+    with pytest.raises(Trouble, match="hello_timeout"):
+        await someone.socket().connect()
+    assert seconds_at(someone.measures.times["connect"], 100) >= 0.2
+    assert "sign_in" not in someone.measures.times
 
 
 async def test_a_refused_sign_in_says_why(small: Small) -> None:
@@ -155,6 +178,57 @@ async def test_what_was_missed_is_replayed_and_what_was_unanswered_is_said_again
     assert (counts["lost_events"], counts["repeated_events"]) == (0, 0)
 
 
+def test_what_is_said_into_a_lost_connection_is_said_again_after_it() -> None:
+    """On uvloop, as drivers run: it raises where asyncio's own transport only warns."""
+
+    async def speak() -> tuple[str, int]:
+        async with Small().serving() as small, person(small).socket() as socket:
+            socket.keep_session()
+            socket.cut()
+            turn = socket.ask("Is anybody there?", time.perf_counter())
+            await socket.lost()
+            await socket.resume(time.perf_counter())
+            return (await turn.done).text, len(small.said)
+
+    assert uvloop.run(speak()) == ("one two three", 1)
+
+
+async def test_listeners_of_a_storm_say_nothing(small: Small) -> None:
+    await storm(small, talking="0")
+    assert small.said == []
+
+
+async def test_a_share_of_an_idle_crowd_talks(small: Small) -> None:
+    ordered = plan(
+        small.target, people=8, scenario="idle", options={"talking": "0.25"}, for_seconds=0.5
+    )
+    totals = await run(ordered)
+    assert totals.counted("visits") == 8
+    assert {one["room"] for one in small.said} == {"r_3", "r_7"}
+
+
+@pytest.mark.parametrize(("share", "wanted"), [(0.0, 0), (0.025, 25), (1 / 3, 333), (1.0, 1000)])
+async def test_a_share_is_exact_and_evenly_spread(small: Small, share: float, wanted: int) -> None:
+    someone = person(small)
+    found = []
+    for n in range(1000):
+        someone.number = n
+        if someone.is_among(share):
+            found.append(n)
+    assert len(found) == wanted
+    if 0 < wanted < 1000:
+        gaps = [b - a for a, b in itertools.pairwise(found)]
+        assert max(gaps) - min(gaps) <= 1
+
+
+async def test_who_came_at_the_last_moment_still_says_one_thing(small: Small) -> None:
+    late = person(small, model="open")
+    late._run.begin_at -= 60
+    assert late.leaving
+    assert [n async for n in late.turns(5)] != []
+    assert [n async for n in person(small).turns(1)] != []
+
+
 async def test_a_replay_with_a_gap_is_a_loss(small: Small) -> None:
     small.forget = 7
     counts = await cut_in_the_middle(small)
@@ -185,6 +259,22 @@ async def test_a_scenario_that_fails_is_counted_and_the_others_go_on(
     assert "KeyError: 'oh'" in capsys.readouterr().err
 
 
+async def test_troubles_in_a_task_group_are_still_counted_by_their_code(
+    small: Small, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small.refuse = "out_of_credits"
+    mine = tmp_path / "twins.py"
+    mine.write_text(
+        '"""Two things at once."""\n\nimport asyncio\nimport time\n\nMODEL = "closed"\n\n\n'
+        "async def visit(person):\n"
+        "    async with person.socket() as socket, asyncio.TaskGroup() as tasks:\n"
+        "        tasks.create_task(socket.say('one', time.perf_counter()))\n"
+    )
+    totals = await run(plan(small.target, people=2, for_seconds=0.2), name=str(mine))
+    assert totals.counted("errors") == totals.counted("errors.out_of_credits") == 2
+    assert capsys.readouterr().err == ""
+
+
 async def test_the_same_account_is_not_used_twice_at_once(small: Small) -> None:
     ordered = plan(
         small.target, people=3, model="open", ramp=Ramp(200, 200), for_seconds=0.5, messages=1
@@ -193,3 +283,4 @@ async def test_the_same_account_is_not_used_twice_at_once(small: Small) -> None:
     totals = await run(ordered)
     assert totals.counted("starts") == 100
     assert (totals.counted("visits") or 0) + (totals.counted("dropped_starts") or 0) == 100
+    assert (totals.counted("visits") or 0) >= 6, "who has left can come again"

@@ -12,7 +12,7 @@ from config.load import load
 from config.settings import Settings
 from loadtest.people import NoPeople, PeopleFile, read_people, write_people
 from loadtest.plan import Account
-from loadtest.seed import Wanted, seed
+from loadtest.seed import Wanted, forget, seed
 from rooms.errors import NotFound
 from tests.live import Client, Live
 
@@ -83,6 +83,28 @@ async def test_an_unknown_companion_is_said(
     with pytest.raises(NotFound):
         await seed(database, settings, Wanted(people=1, companion="nobody"), tmp_path / "p")
     assert not (tmp_path / "p").exists()
+
+
+async def test_seeded_people_can_be_taken_away_again(live: Live, tmp_path: Path) -> None:
+    """All of them and nobody else, with all they said; then their file."""
+    mine, others = tmp_path / "mine.json", tmp_path / "others.json"
+    db = live.house.db
+    [one] = await seeded(db, live.settings, mine, people=1)
+    [other] = await seeded(db, live.settings, others, people=1)
+    client = Client(live, {"user": {"id": one.person}, "access_token": one.token})
+    await client.connect()
+    ack = await client.say(one.room, "Remember me")
+    await client.done(ack["reply"])
+    await client.close()
+    said = "SELECT count(*) FROM messages WHERE home = $1"
+    assert await db.fetchval(said, one.person) >= 2
+    [line] = await forget(db, mine)
+    assert line.startswith("1 people erased")
+    assert await db.fetchval(said, one.person) == 0
+    left = await db.fetch("SELECT person FROM people")
+    assert [row["person"] for row in left] == [other.person]
+    assert not mine.exists()
+    assert others.exists()
 
 
 def someone(number: int) -> Account:
