@@ -127,6 +127,8 @@ class Attendance:
                     await self._see(some)
                 except (PresenceUnknown, *DATABASE_AWAY) as error:
                     logger.info("presence is not known now", why=type(error).__name__)
+                    for person, sockets in some.items():  # the next round tries again
+                        self._came.setdefault(person, set()).update(sockets)
                     return
                 await asyncio.sleep(0)
         finally:
@@ -211,14 +213,19 @@ class Attendance:
 
     def _round(self, now: float) -> None:
         self._node.wheel.add(self._round, ROUND_SECONDS, now)
-        if self._store is not None and self._known:
+        if self._store is not None and (self._known or self._came):
             self._node.spawn(self._go_round())
 
     async def _go_round(self) -> None:
         """Say again who is here; tell what changed unheard, as when a node died."""
         assert self._store is not None
+        left = [person for person in self._known if self._has_left(person)]
+        for person in left:
+            self._came.setdefault(person, set())
+        if self._came:
+            self._hurry()
         try:
-            await self._mark(list(self._known))
+            await self._mark([person for person in self._known if person not in left])
             others = {other for known in self._known.values() for other in known.others}
             how = await self._store.of(list(others), self._node.now_ms())
         except PresenceUnknown:

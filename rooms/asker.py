@@ -19,7 +19,7 @@ from rooms.moderation.care import care_for
 from rooms.overseer import Overseer
 from rooms.placing import Place, Placing
 from rooms.ports import Memory, Principal
-from rooms.prompting import compile_for
+from rooms.prompting import compile_for, heard_by
 from rooms.spans import step
 from rooms.tree import Tree
 from rooms.turn_taking import Voice, first_voice, next_voice
@@ -169,12 +169,7 @@ class Asker:
         names = self._members.names
         for one in self._members.standing.those("companion"):
             names[one] = (await self._parts.personas.persona(one)).name
-        return [
-            Said("companion", one.text, "")
-            if one.speaker == companion
-            else Said("person", one.text, names.get(one.speaker, "Somebody who left"))
-            for one in said
-        ]
+        return heard_by(companion, said, names)
 
     def _notices(self, who: Principal) -> tuple[Notice, ...]:
         """The AI disclosure: at the first turn here, and every three hours of going on."""

@@ -134,11 +134,14 @@ class PresenceSet(Command, frozen=True, kw_only=True, tag="presence"):
 
 
 class MembersChange(Command, frozen=True, kw_only=True, tag="members.change"):
-    """Who is in a room and on what terms. Asked over REST, carried to the room's holder."""
+    """Who is in a room and on what terms. Asked over REST, carried to the room's holder.
+
+    `look` changes nothing: the holder reads again what was changed beside it.
+    """
 
     id: Id
     room: Id
-    act: Literal["join", "leave", "remove", "mute", "unmute", "companion", "terms"]
+    act: Literal["join", "leave", "remove", "mute", "unmute", "companion", "terms", "look"]
     member: Annotated[str, Meta(max_length=64)] = ""
     invitation: Annotated[str, Meta(max_length=128)] = ""
     payer: Literal["sender", "owner"] | None = None

@@ -8,21 +8,23 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import asyncpg
+import structlog
 from msgspec import Struct
 
 from rooms.commands import Answer, MembersChange, RoomCommand
-from rooms.errors import Conflict, Forbidden, Invalid, NotFound
+from rooms.errors import Conflict, Forbidden, Invalid, NotFound, ProductError
 from rooms.events import RoomInvited
 from rooms.lobby import Lobby
 from rooms.members import standing_of
 from rooms.membership import check_owner, refusal_of
 from rooms.ports import AccountLog, Principal
-from rooms.shapes import Room
+from rooms.shapes import Person, Room
 from storage import members as store
 from storage.ids import new_id
 from storage.members import InvitationRow
 from storage.rooms import RoomRow, find_room
 
+logger = structlog.get_logger(__name__)
 CODE_BYTES = 18
 OPEN_INVITATIONS_MAX = 50
 Carry = Callable[[Principal, RoomCommand, str], Awaitable[Answer]]
@@ -224,11 +226,33 @@ class Company:
             for room in await store.rooms_shared(self._db, who.person.id, found):
                 await self.remove(who, room, found)
 
+    async def depart(self, person: str) -> list[str]:
+        """Leave every room with others in it, for somebody about to be erased; returns which.
+
+        A room whose holder cannot be reached now is handed on by the erasure itself.
+        """
+        who = _nameless(person)
+        rooms = await store.rooms_with_others(self._db, person)
+        for room in rooms:
+            try:
+                await self._change(who, room, "leave")
+            except ProductError as error:
+                logger.warning("a room was not left before its erasure", code=error.code)
+        return rooms
+
+    async def look_again(self, person: str, rooms: list[str]) -> None:
+        """Have the holders of these read again what an erasure changed beside them."""
+        for room in rooms:
+            try:
+                await self._change(_nameless(person), room, "look")
+            except ProductError as error:
+                logger.warning("a room's holder did not look again", code=error.code)
+
     async def _change(
         self,
         who: Principal,
         room: str,
-        act: Literal["join", "leave", "remove", "mute", "unmute", "companion", "terms"],
+        act: Literal["join", "leave", "remove", "mute", "unmute", "companion", "terms", "look"],
         *,
         member: str = "",
         invitation: str = "",
@@ -247,6 +271,21 @@ class Company:
         )
         await self._carry(who, command, f"{act}/{room}")
         await self._lobby.tell_everyone(room)
+
+
+def _nameless(person: str) -> Principal:
+    """Somebody who is going, without what they were called."""
+    shown = Person(
+        id=person,
+        username="",
+        display_name="",
+        role="member",
+        plan="",
+        language="en",
+        timezone="UTC",
+        country="",
+    )
+    return Principal(person=shown, sign_in="")
 
 
 def _nobody() -> NotFound:

@@ -72,6 +72,15 @@ class Members:
         if not self.voices:
             raise Conflict("All companions here are muted.", code="companions_muted")
 
+    def check_may_choose(self, person: str) -> None:
+        """Raises Forbidden for the muted: which branch is in use is everybody's."""
+        check_speak(self.standing, person)
+
+    def check_sees(self, person: str, n: int) -> None:
+        """Raises NotFound for what was said before one came."""
+        if n <= self.since_n(person):
+            raise NotFound("There is no such message in this room.", code="message_not_found")
+
     def may_go_on(self, person: str, companion: str) -> bool:
         """Whether a turn that this person began and this companion takes may still run."""
         seat = self.standing.seats.get(person)
@@ -108,6 +117,8 @@ class Members:
                 most = self._settings.companions_per_room
                 check_companion(self.standing, by, member, most)
                 await store.add_companion(self._db, home, room, member)
+            case "look":
+                pass
             case "terms":
                 check_owner(self.standing, by)
                 payer = {"owner": by, "sender": SENDER, None: None}[command.payer]

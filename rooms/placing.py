@@ -38,7 +38,7 @@ class Placing:
     def __init__(
         self, home: str, room: str, tree: Tree, db: asyncpg.Pool, settings: RoomSettings
     ) -> None:
-        self._home = home
+        self.home = home
         self._room = room
         self._tree = tree
         self._db = db
@@ -139,7 +139,7 @@ class Placing:
 
     async def message(self, message: str) -> MessageRow:
         """A message of this room. Raises NotFound."""
-        row = await find_message(self._db, self._home, self._room, message)
+        row = await find_message(self._db, self.home, self._room, message)
         if row is None:
             raise NotFound("There is no such message in this room.", code="message_not_found")
         return row

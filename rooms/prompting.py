@@ -1,6 +1,6 @@
 """From a room's branch to a compiled prompt: the budget of plan and model, the person's time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -51,6 +51,19 @@ def compile_for(
         messages=plan.context_messages,
     )
     return compile_prompt(scene, budget, router.count_tokens)
+
+
+def heard_by(companion: str, said: Sequence[Said], names: Mapping[str, str]) -> list[Said]:
+    """In company, everybody's words under their names; a companion's own without one.
+
+    `said` names its speakers by id.
+    """
+    return [
+        Said("companion", one.text, "")
+        if one.speaker == companion
+        else Said("person", one.text, names.get(one.speaker, "Somebody who left"))
+        for one in said
+    ]
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -121,6 +121,7 @@ class ChatRoom:
         if isinstance(command, MembersChange):
             async with self._changing:
                 answer = await self._members.change(who, command, self._parts.now_ms())
+                self._tree.home = self._placing.home = self.row.home  # it may have been handed on
             await self._stop_unwelcome()
             return answer
         if isinstance(command, Oversee):
@@ -137,7 +138,7 @@ class ChatRoom:
             case MessageReact():
                 return await self._react(who, command)
             case BranchSelect(message=message):
-                return await self._select(message)
+                return await self._select(who, message)
             case TypingSet(on=on):
                 self._type(who.person.id, on=on)
                 return Answer()
@@ -304,6 +305,8 @@ class ChatRoom:
         self._log.mention(Typing(room=self.row.room, person=person, on=on))
 
     async def _react(self, who: Principal, command: MessageReact) -> Answer:
+        at = await self._placing.message(command.message)
+        self._members.check_sees(who.person.id, at.n)
         changed = await react(
             self._parts.db,
             self.row.home,
@@ -334,12 +337,16 @@ class ChatRoom:
             return Sender(kind="companion", id=row.sender, name=name)
         return Sender(kind="person", id=row.sender, name=self._members.names.get(row.sender, ""))
 
-    async def _select(self, message: str) -> Answer:
+    async def _select(self, who: Principal, message: str) -> Answer:
         """Walk to another alternative: the branch goes on from its newest leaf."""
         async with self._order:
             if self._task is not None:
                 raise Conflict("A reply is under way; stop it first.", code="reply_under_way")
             db, home, room = self._parts.db, self.row.home, self.row.room
+            self._members.check_in(who.person.id)
+            self._members.check_may_choose(who.person.id)
+            chosen = await self._placing.message(message)
+            self._members.check_sees(who.person.id, chosen.n)
             leaf = await newest_leaf(db, home, room, message)
             if leaf is None:
                 raise NotFound("There is no such message in this room.", code="message_not_found")

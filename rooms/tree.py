@@ -19,7 +19,7 @@ class Tree:
     """The newest messages of the branch in use, oldest first."""
 
     def __init__(self, home: str, room: str, n: int, rows: list[MessageRow]) -> None:
-        self._home = home
+        self.home = home
         self._room = room
         self._rows = rows
         self._loaded = True
@@ -60,7 +60,7 @@ class Tree:
             ids = [row.message for row in self._rows]
             if head in ids:
                 return self._rows[: ids.index(head) + 1]
-        rows = await branch(db, self._home, self._room, head, limit=KEPT)
+        rows = await branch(db, self.home, self._room, head, limit=KEPT)
         if head == self.head:
             self._rows, self._loaded = rows, True
         return rows

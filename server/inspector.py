@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from rooms.dialogue.prompt import Said
 from rooms.ports import Principal
-from rooms.prompting import compile_for
+from rooms.prompting import compile_for, heard_by
+from rooms.shapes import Message, Room
 from storage.rooms import find_room
 
 if TYPE_CHECKING:
@@ -36,22 +37,30 @@ class PromptView(Struct, frozen=True):
 
 
 async def inspect(house: "House", who: Principal, room: str) -> PromptView:
-    """The prompt of the next reply in a room of the person's."""
+    """The prompt of the next reply in a room of the person's.
+
+    Whoever came in later is not shown what was said before, though the companion may know it.
+    """
     page = await house.lobby.history(who, room, before=None, limit=100, offset=0)
     shown = await house.lobby.show(who, room)
-    companion = next(member.id for member in shown.members if member.kind == "companion")
+    companion = _who_answers(shown, page.items)
     persona = await house.catalogue.persona(companion)
     said = [
         Said(
             "person" if message.sender.kind == "person" else "companion",
             "\n".join(part.text for part in message.parts),
-            message.sender.name,
+            message.sender.id,
         )
         for message in page.items
         if message.status not in {"moderated", "deleted"}
     ]
+    several = len(shown.members) > 2
+    if several:
+        said = heard_by(companion, said, {member.id: member.name for member in shown.members})
     plan = house.settings.plans[who.person.plan]
-    compiled = compile_for(house.room_parts, who.person, persona, said, (), plan, "", several=False)
+    compiled = compile_for(
+        house.room_parts, who.person, persona, said, (), plan, "", several=several
+    )
     parts = [PromptPart(s.name, s.tokens, s.text) for s in compiled.sections]
     row = await find_room(house.db, room)
     if row is not None and row.direction:
@@ -62,3 +71,11 @@ async def inspect(house: "House", who: Principal, room: str) -> PromptView:
         compiled.dropped,
         house.router.model,
     )
+
+
+def _who_answers(room: Room, said: list[Message]) -> str:
+    """Whoever spoke last, as long as nobody is named."""
+    voices = [member.id for member in room.members if member.kind == "companion"]
+    open_ones = [member.id for member in room.members if member.id in voices and not member.muted]
+    last = [message.sender.id for message in said if message.sender.id in open_ones]
+    return last[-1] if last else (open_ones or voices)[0]

@@ -104,6 +104,7 @@ class Wiring:
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
         realtime.admit = lobby.seat
         realtime.leave = company.leave
+        accounts.depart, accounts.departed = company.depart, company.look_again
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
         staff = Staff(self.db, self.settings.oversight, realtime.command)

@@ -130,6 +130,18 @@ ROOMS_SHARED = sql(
     """,
 )
 
+ROOMS_WITH_OTHERS = sql(
+    "rooms_with_others",
+    """
+    SELECT mine.room FROM members mine WHERE mine.member = $1 AND mine.kind = 'person'
+       AND mine.left_at IS NULL AND EXISTS (
+           SELECT 1 FROM members o WHERE o.home = mine.home AND o.room = mine.room
+              AND o.kind = 'person' AND o.left_at IS NULL AND o.member <> $1)
+    UNION
+    SELECT o.room FROM members o WHERE o.home = $1 AND o.kind = 'person'
+       AND o.left_at IS NULL AND o.member <> $1
+    """,
+)
 NAMES_OF = sql(
     "names_of",
     "SELECT person, display_name FROM people WHERE person = ANY ($1::text[])",
@@ -272,3 +284,8 @@ async def names_of(db: asyncpg.Pool, people: Sequence[str]) -> dict[str, str]:
 async def forget_invitations(db: asyncpg.Pool, hours: int) -> None:
     """Drop invitations that ended longer ago."""
     await db.execute(FORGET_INVITATIONS, hours)
+
+
+async def rooms_with_others(db: asyncpg.Pool, person: str) -> list[str]:
+    """Rooms this person is in or made in which there are other people."""
+    return [record["room"] for record in await db.fetch(ROOMS_WITH_OTHERS, person)]

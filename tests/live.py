@@ -26,6 +26,20 @@ from server.app import create_app
 _names = itertools.count(1)
 
 
+class Paced(Upstream):
+    """A connection that is kept between answers: each has the pace that is set when it begins."""
+
+    def __init__(self, script: "Script") -> None:
+        super().__init__(script.tokens, script.gap_seconds, script.first_seconds)
+        self._script = script
+
+    def _answer(self, head: bytes) -> None:
+        script = self._script
+        self._tokens, self._gap_seconds = script.tokens, script.gap_seconds
+        self._first_seconds = script.first_seconds
+        super()._answer(head)
+
+
 class Script:
     """A scripted upstream on loopback. `gap_seconds` and `tokens` may be changed at any time."""
 
@@ -37,7 +51,7 @@ class Script:
         self.port = 0
 
     def _connect(self) -> Upstream:
-        made = Upstream(self.tokens, self.gap_seconds, self.first_seconds)
+        made = Paced(self)
         self.connections.append(made)
         return made
 

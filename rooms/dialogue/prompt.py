@@ -113,10 +113,12 @@ def compile_prompt(scene: Scene, budget: Budget, count: CountTokens) -> Compiled
     direction = _direction(scene)
     aside = count(direction) if direction else 0
     window = scene.said[-budget.messages :] if budget.messages else scene.said
+    if scene.several_people:
+        window = tuple(_named(said) for said in window)
     kept = _newest_that_fit(window, budget.prompt_tokens - spent - aside, count)
     system = [section.text for section in sections] + [direction] * bool(direction)
     lines = [Line("system", "\n\n".join(system))]
-    lines += _lines(kept, scene)
+    lines += _lines(kept)
     sections += [Section(f"message.{said.role}", said.text, count(said.text)) for said in kept]
     if scene.begun:
         sections.append(Section("begun", scene.begun, count(scene.begun)))
@@ -193,18 +195,21 @@ def _clip(said: Said, tokens: int, count: CountTokens) -> Said:
     )
 
 
-def _lines(kept: Sequence[Said], scene: Scene) -> list[Line]:
+def _named(said: Said) -> Said:
+    """In company, under the speaker's name; a companion's own words stand without."""
+    text = f"{said.speaker}: {said.text}" if said.speaker else said.text
+    return Said(said.role, text, said.speaker)
+
+
+def _lines(kept: Sequence[Said]) -> list[Line]:
     """Chat lines, alternating as every provider wants: neighbours of one role are joined."""
     lines: list[Line] = []
     for said in kept:
         role: Literal["user", "assistant"] = "user" if said.role == "person" else "assistant"
-        text = (
-            f"{said.speaker}: {said.text}" if scene.several_people and said.speaker else said.text
-        )
         if lines and lines[-1].role == role:
-            lines[-1] = Line(role, f"{lines[-1].text}\n\n{text}")
+            lines[-1] = Line(role, f"{lines[-1].text}\n\n{said.text}")
         else:
-            lines.append(Line(role, text))
+            lines.append(Line(role, said.text))
     if lines and lines[0].role == "assistant":
         lines.insert(0, Line("user", "(The conversation begins.)"))
     return lines

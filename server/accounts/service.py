@@ -4,7 +4,7 @@ Signing in is `sign_ins`, passwords and addresses are `recovery`; this class put
 and is what the rest of the house knows.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import structlog
@@ -69,6 +69,8 @@ class Accounts:
         self.recovery = Recovery(settings, db, passwords, self.sign_ins, mailer)
         self.authenticate = self.sign_ins.authenticate
         self.revoked = self.sign_ins.ended
+        self.depart: Callable[[str], Awaitable[list[str]]] = _from_nowhere
+        self.departed: Callable[[str, list[str]], Awaitable[None]] = _nobody_to_tell
 
     async def register(self, form: Registration, address: str, agent: str) -> Signed:
         """A new account, signed in."""
@@ -163,9 +165,11 @@ class Accounts:
 
     async def _erase(self, person: str) -> bool:
         """Erase; a reply that is still being paid for is let finish, and the next pass comes."""
+        rooms = await self.depart(person)
         gone = await erase(self._db, person)
         if not gone:
             logger.info("an erasure waits for an open hold", person=person)
+        await self.departed(person, rooms)
         return gone
 
     async def erase_due(self) -> int:
@@ -226,3 +230,12 @@ def new_row(
         preferences={},
         deleted_at=None,
     )
+
+
+async def _from_nowhere(_: str) -> list[str]:
+    """Until rooms are wired."""
+    return []
+
+
+async def _nobody_to_tell(_: str, __: list[str]) -> None:
+    """Until rooms are wired."""

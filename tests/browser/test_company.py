@@ -66,3 +66,20 @@ def test_a_link_brings_a_second_person_in_and_both_see_the_same_talk(
     members.get_by_role("button", name=re.compile("^Remove guest")).click()
     guest.page.wait_for_url("**/chats")
     expect(members.locator("li")).to_have_count(2)
+
+
+def test_two_companions_answer_in_the_order_they_are_named(visit: Tab) -> None:
+    page = visit.chat()
+    visit.server.pace(gap_seconds=0.01, tokens=8)
+    page.get_by_role("button", name="Add a companion").click()
+    page.get_by_role("button", name="Add Noor").click()
+    members = page.get_by_role("list", name="Members")
+    expect(members.locator("[data-member=companion]")).to_have_count(2)
+    visit.say("@Noor and @Mira, what do you think?")
+    names = page.locator("li.m:not(.me):not(.writing) .by[data-by=companion]")
+    expect(names.nth(-2)).to_have_text(re.compile("^Noor"))
+    expect(names.last).to_have_text(re.compile("^Mira"))
+    expect(page.locator("[data-writing]")).to_have_count(0)
+    said = visit.history()
+    assert [m["sender"]["name"] for m in said[-2:]] == ["Noor", "Mira"]
+    assert all(m["cost_microcredits"] > 0 for m in said[-2:])

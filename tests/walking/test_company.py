@@ -90,6 +90,8 @@ async def test_both_names_stand_in_the_prompt(live: Live) -> None:
     asked = [c.asked for c in live.script.connections if "I fear bees" in c.asked]
     assert "Ann: I keep bees" in asked[-1]
     assert "Bob: I fear bees" in asked[-1]
+    view = await ok(ann, "GET", f"/api/v1/rooms/{room}/prompt")
+    assert any("Bob: I fear bees" in part["text"] for part in view["parts"])
 
 
 async def test_a_late_joiner_sees_nothing_earlier_unless_it_is_shared(live: Live) -> None:
@@ -108,7 +110,11 @@ async def test_a_late_joiner_sees_nothing_earlier_unless_it_is_shared(live: Live
     more = await ann.say(room, "Now all may hear")
     await bob.done(more["reply"])
     assert not any("marmalade" in str(frame) for frame in bob.frames)
-    for command in ({"type": "reply.create", "message": ack["reply"]},):
+    for command in (
+        {"type": "reply.create", "message": ack["reply"]},
+        {"type": "branch.select", "message": ack["reply"]},
+        {"type": "message.react", "message": ack["reply"], "reaction": "x"},
+    ):
         assert (await bob.ask({**command, "room": room}))["code"] == "message_not_found"
     react = {"type": "message.react", "room": room, "message": ack["message"], "reaction": "x"}
     assert (await ann.ask(react))["type"] == "ack"

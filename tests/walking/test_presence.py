@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from realtime import presence
+from storage.presence import PresenceUnknown
 from tests.live import Client, Live, running
 
 pytestmark = pytest.mark.stores
@@ -115,3 +116,22 @@ async def test_on_two_nodes_each_sees_the_other_and_a_dead_node_fades_away(
         await two.house.realtime.attendance._go_round()
         await kept._go_round()
         await ann.until(of(bob, "online"))
+
+
+async def test_what_the_store_did_not_take_is_caught_up_with_at_the_next_round(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = await live.person(), await live.person()
+    attendance, refused = live.house.realtime.attendance, asyncio.Event()
+
+    async def away(*_: object) -> None:
+        refused.set()
+        raise PresenceUnknown
+
+    with monkeypatch.context() as broken:
+        broken.setattr(attendance._store, "mark", away)
+        await together(ann, bob)
+        await asyncio.wait_for(refused.wait(), 10)
+    await attendance._go_round()
+    await ann.until(of(bob, "online"))
+    await bob.until(of(ann, "online"))

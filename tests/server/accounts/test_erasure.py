@@ -208,3 +208,59 @@ async def test_consents_are_only_ever_added_and_saying_the_same_again_adds_nothi
     row = await small.db.fetchrow("SELECT address, agent FROM consents WHERE purpose = 'terms'")
     assert row["address"] == "203.0.113.7"
     assert row["agent"].startswith("python-httpx")
+
+
+async def _together(owner: Any, *guests: Any) -> str:
+    room = (await owner.room())["id"]
+    body = {"uses": len(guests)}
+    made = await owner.rest("POST", f"/api/v1/rooms/{room}/invitations", json=body)
+    for guest in guests:
+        came = await guest.rest("POST", f"/api/v1/invitations/{made.json()['code']}")
+        assert came.status_code == 200, came.text
+        await guest.until(lambda f: f["type"] == "room.updated" and f["room"]["id"] == room)
+    return str(room)
+
+
+async def test_a_room_with_others_in_it_outlives_who_made_it(live: Live) -> None:
+    maker, first, second = [await live.person() for _ in range(3)]
+    room = await _together(maker, first, second)
+    for who, words in ((maker, CANARY), (first, "what the first said")):
+        ack = await who.say(room, words)
+        await who.done(ack["reply"])
+    body = {"password": PASSWORD, "immediate": True}
+    gone = await maker.rest("DELETE", "/api/v1/users/account", json=body)
+    assert gone.status_code == 204, gone.text
+    for table, text in (await everything(live.house.db)).items():
+        assert maker.user["id"] not in text, table
+        assert CANARY not in text, table
+    shown = (await second.rest("GET", f"/api/v1/rooms/{room}")).json()
+    assert {m["id"]: m["role"] for m in shown["members"] if m["kind"] == "person"} == {
+        first.user["id"]: "owner",
+        second.user["id"]: "member",
+    }
+    history = await second.rest("GET", f"/api/v1/rooms/{room}/messages")
+    assert "what the first said" in history.text
+    ack = await second.say(room, "we go on")
+    assert ack["type"] == "ack", ack
+    assert (await first.done(ack["reply"]))["status"] == "completed"
+    assert await audit(live.house.db) == {}
+
+
+async def test_the_archive_ends_where_ones_seat_did_and_says_not_who_blocked_one(
+    live: Live,
+) -> None:
+    maker, guest = await live.person(), await live.person()
+    room = await _together(maker, guest)
+    for who, words in ((guest, "while both were there"),):
+        await who.done((await who.say(room, words))["reply"])
+    await maker.rest("DELETE", f"/api/v1/rooms/{room}/members/me")
+    ack = await guest.say(room, "once the maker had gone")
+    await guest.done(ack["reply"])
+    await guest.rest("PUT", f"/api/v1/users/{maker.user['username']}/block")
+    text = (await maker.rest("GET", "/api/v1/privacy/export")).text
+    assert "while both were there" in text
+    assert "once the maker had gone" not in text
+    assert json.loads(text)["person_blocks"] == []
+    own = (await guest.rest("GET", "/api/v1/privacy/export")).text
+    assert "once the maker had gone" in own
+    assert len(json.loads(own)["person_blocks"]) == 1

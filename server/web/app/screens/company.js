@@ -4,7 +4,7 @@ import { api } from "../api.js";
 import { peopleOf } from "../company.js";
 import { date } from "../format.js";
 import { me, present } from "../live.js";
-import { Avatar, Dialog, useLoaded } from "../parts.js";
+import { Avatar, Dialog, Fault, useLoaded } from "../parts.js";
 import { go } from "../router.js";
 import { toast } from "../toast.js";
 import { html, icon, useState } from "../ui.js";
@@ -26,6 +26,7 @@ async function attempt(act, done) {
 /** @param {{ room: Room }} props */
 export function Company({ room }) {
   const [inviting, setInviting] = useState(false);
+  const [adding, setAdding] = useState(false);
   const own = room.members.find((one) => one.id === me.value);
   const owns = own?.role === "owner";
   const people = peopleOf(room, me.value);
@@ -37,9 +38,11 @@ export function Company({ room }) {
   return html`<section class="company stack"><h3>${shared ? `${people.length} people, ${room.members.length - people.length} AI` : "In this room"}</h3>
     <ul class="members" aria-label="Members">${[...people, ...room.members.filter((one) => one.kind === "companion")].map((one) => html`<${Row} key=${one.id} room=${room} member=${one} owns=${owns} />`)}</ul>
     ${shared || owns ? html`<${Payer} room=${room} owns=${owns} />` : null}
-    ${owns ? html`<button type="button" class="btn line wide" onClick=${() => setInviting(true)}>${icon("plus")}Invite people</button>` : null}
+    ${owns ? html`<button type="button" class="btn line wide" onClick=${() => setInviting(true)}>${icon("plus")}Invite people</button>
+      <button type="button" class="btn line wide" onClick=${() => setAdding(true)}>${icon("spark")}Add a companion</button>` : null}
     ${shared ? html`<button type="button" class="btn line wide" onClick=${leave}>${icon("close")}Leave the room</button>` : null}
     ${inviting ? html`<${Inviting} room=${room} onClose=${() => setInviting(false)} />` : null}
+    ${adding ? html`<${Adding} room=${room} onClose=${() => setAdding(false)} />` : null}
   </section>`;
 }
 
@@ -77,6 +80,23 @@ function Payer({ room, owns }) {
     <label class="check"><input type="checkbox" checked=${room.payer !== "sender"} onChange=${(/** @type {Event} */ e) => set({ payer: on(e) ? "owner" : "sender" })} /><span>I pay for all answers here</span></label>
     <label class="check"><input type="checkbox" checked=${room.shares_history} onChange=${(/** @type {Event} */ e) => set({ shares_history: on(e) })} /><span>Newcomers can read what was said before</span></label>
   </div>`;
+}
+
+/** Another companion for the room; with several, @ and a name say who answers.
+ * @param {{ room: Room, onClose: () => void }} props */
+function Adding({ room, onClose }) {
+  const { value, fault, reload } = useLoaded(() => api("GET", "companions?limit=100"), []);
+  const add = (/** @type {string} */ companion) => attempt(async () => {
+    await api("POST", `rooms/${room.id}/companions`, { body: { companion }, key: newKey() });
+    onClose();
+  });
+  /** @type {Member[]} */
+  const others = (value?.items ?? []).filter((/** @type {Member} */ one) => !room.members.some((member) => member.id === one.id));
+  return html`<${Dialog} title="Add a companion" onClose=${onClose}>
+    <p class="soft">With several, write @ and a name to choose who answers. Each answer is paid for.</p>
+    ${fault ? html`<${Fault} text=${fault} act=${reload} />` : null}
+    <ul class="members">${others.map((one) => html`<li key=${one.id}><${Avatar} name=${one.name} src=${one.portrait} size="s32" /><span class="names"><b>${one.name}</b></span><button type="button" class="link" aria-label=${`Add ${one.name}`} onClick=${() => add(one.id)}>Add</button></li>`)}</ul>
+  </${Dialog}>`;
 }
 
 /** @param {{ room: Room, onClose: () => void }} props */
