@@ -145,6 +145,7 @@ def test_the_summary_names_the_verdicts() -> None:
     assert "Warning: Driver 1 was saturated" in text
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
 def test_ticks_span_what_is_shown(low: float, wide: float) -> None:
     ticks = nice_ticks(low, low + wide)
@@ -154,6 +155,7 @@ def test_ticks_span_what_is_shown(low: float, wide: float) -> None:
     assert ticks[-1] >= low + wide - 1e-6 * (abs(low) + wide)
 
 
+@settings(deadline=None)
 @given(st.floats(1e-6, 1e4), st.floats(1e-6, 1e4))
 def test_log_ticks_span_what_is_shown(one: float, other: float) -> None:
     low, high = sorted((one, other))

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.clients.frames import Frame, Watch, decode
@@ -29,6 +29,7 @@ def reply(name: str, words: list[str], seq: int = 1) -> list[Frame]:
 WORDS = st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=4))
 def test_a_whole_session_has_nothing_lost_or_repeated(replies: list[list[str]]) -> None:
     watch, seq = Watch(), 1
@@ -39,6 +40,7 @@ def test_a_whole_session_has_nothing_lost_or_repeated(replies: list[list[str]]) 
     assert (watch.lost, watch.repeated) == (0, 0)
 
 
+@settings(deadline=None)
 @given(WORDS, st.data())
 def test_one_frame_left_out_is_counted(words: list[str], data: st.DataObject) -> None:
     frames = reply("m", words)
@@ -51,6 +53,7 @@ def test_one_frame_left_out_is_counted(words: list[str], data: st.DataObject) ->
     assert watch.repeated == 0
 
 
+@settings(deadline=None)
 @given(WORDS, st.data())
 def test_one_frame_that_came_twice_is_counted_once_and_not_shown(
     words: list[str], data: st.DataObject

@@ -3,7 +3,7 @@
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.targets import Target, TargetRefused, check, source_of
@@ -65,6 +65,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
         check(url)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**7))
 def test_a_crowd_comes_from_many_addresses_of_this_machine(number: int) -> None:
     local = check("http://127.0.0.1:8000")

@@ -1,7 +1,7 @@
 """Thresholds: what is read is what was meant, and what cannot be read never passes for kept."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.thresholds import Threshold, ThresholdError, judge, parse
@@ -36,6 +36,7 @@ class Found:
         return self.value
 
 
+@settings(deadline=None)
 @given(
     percent=st.sampled_from(["50", "95", "99", "99.9", "0", "100"]),
     name=NAMES,
@@ -54,6 +55,7 @@ def test_a_percentile_is_read_whatever_the_spaces(
     assert read.limit == pytest.approx(number * UNITS[unit])
 
 
+@settings(deadline=None)
 @given(name=NAMES, compare=COMPARE, number=st.decimals(0, 10**6, places=2))
 def test_counters_are_compared_with_numbers_and_with_percentages(
     name: str, compare: str, number: object
@@ -64,6 +66,7 @@ def test_counters_are_compared_with_numbers_and_with_percentages(
     assert share.limit == pytest.approx(float(str(number)) / 100)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_anything_else_is_refused_in_words(text: str) -> None:
     read, words = outcome_of(text)
@@ -105,6 +108,7 @@ def test_the_error_says_what_is_wrong(text: str, because: str) -> None:
     assert because in str(caught.value)
 
 
+@settings(deadline=None)
 @given(compare=COMPARE, found=st.floats(0, 100), limit=st.integers(0, 100))
 def test_a_threshold_fails_when_its_line_is_crossed(compare: str, found: float, limit: int) -> None:
     crossed = {

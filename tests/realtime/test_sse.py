@@ -148,16 +148,15 @@ async def hasty(store: Store, world: World, **settings: float) -> AsyncIterator[
     realtime = realtime_on(MemoryBus(store), world, "gw-1", **settings)
     await realtime.start()
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        Starlette(routes=realtime.routes()), http=Hasty, lifespan="off", log_config=None
-    )
+    app = Starlette(routes=realtime.routes())
+    config = uvicorn.Config(app, http=Hasty, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.005)
     try:
-        yield Node(realtime, listening.getsockname()[1], server)
+        yield Node(realtime, listening.getsockname()[1], server, app)
     finally:
         await realtime.drain(1.0)
         server.should_exit = True
