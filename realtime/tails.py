@@ -225,6 +225,9 @@ class Tails:
             tail.held = [*(tail.held or ()), late]
         self._spawn(self._read_gap(log, tail))
 
+    async def _generation(self, log: str) -> str:
+        return (await self._bus.heads([log])).get(log, Place("", 0)).generation
+
     async def _read_gap(self, log: str, tail: Tail) -> None:
         while self._tails.get(log) is tail:
             try:
@@ -232,6 +235,8 @@ class Tails:
                 rolled_back = head.generation == tail.generation and head.pos < tail.pos
                 anew = head.generation != tail.generation
                 entries = await self._bus.read(log, 0 if anew else tail.pos, READ_MAX)
+                if await self._generation(log) != head.generation:
+                    continue  # begun anew between the two: these may be another generation's
             except BusDown:
                 await asyncio.sleep(0.1)
                 continue

@@ -78,12 +78,10 @@ class ValkeyBus:
         self._node, self._deliver, self._whisper, self._gap = node, deliver, whisper, gap
         await self._way.start()
         try:
-            async with asyncio.timeout(NAME_SECONDS):
-                while not await self._beat():  # noqa: ASYNC110 - a predecessor's key runs out
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
+            await self._first_beat()
+        except BaseException:
             await self.close()
-            raise BusDown(f"another living server is called {node!r} on this bus") from None
+            raise
         self._beating = asyncio.create_task(self._beat_on(), name="bus heartbeat")
 
     async def close(self) -> None:
@@ -202,6 +200,19 @@ class ValkeyBus:
             await self._script(scripts.LIVING, ["nodes"], [60_000, self._node])
         return bool(mine)
 
+    async def _first_beat(self) -> None:
+        """Wait for a predecessor's key to run out, and for a cluster that is settling."""
+        why: BusDown = BusDown(f"another living server is called {self._node!r} on this bus")
+        deadline = asyncio.get_running_loop().time() + NAME_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                if await self._beat():
+                    return
+            except NotNow as error:
+                why = error
+            await self._way.news(0.1)
+        raise why
+
     async def _beat_on(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
@@ -271,8 +282,6 @@ class ValkeyBus:
         words = [owner, SESSION_SECONDS, person, epoch]
         answer = await self._script(scripts.OWN, _session_keys(session), words)
         return Kept(answer[0], answer[1]) if answer else None
-
-    # --- who is here
 
     # --- calls
 

@@ -44,6 +44,7 @@ class Server:
         return f"redis://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        """Call it on the main thread: the server dies with the thread that started it."""
         settings = {
             "port": str(self.port),
             "bind": "127.0.0.1",
@@ -77,6 +78,12 @@ class Server:
     def ask(self, *words: Any) -> Any:
         with Redis(port=self.port, socket_timeout=5, decode_responses=True) as client:
             return client.execute_command(*words)
+
+    def ask_text(self, word: str) -> str:
+        """An answer as the server wrote it."""
+        with Redis(port=self.port, socket_timeout=5) as client:
+            client.set_response_callback(word, lambda told: told.decode())
+            return str(client.execute_command(word))
 
     def kill(self) -> None:
         assert self.child is not None

@@ -16,7 +16,7 @@ from storage.clients import client_of
 from storage.limits import RateLimits
 from storage.presence import Presences
 from tests.storage.bus.node import Node, wanted
-from tests.storage.bus.servers import Cluster, Server, free_ports
+from tests.storage.bus.servers import Cluster, Server, free_ports, until
 
 pytestmark = [pytest.mark.stores, pytest.mark.kill]
 COUNT = 200
@@ -71,7 +71,7 @@ async def test_a_server_killed_in_mid_append_loses_and_repeats_nothing(
     writing = asyncio.create_task(write(here, log, COUNT))
     await there.until(lambda: len(there.told) > 20)
     await asyncio.to_thread(durable.kill)
-    await asyncio.to_thread(durable.start)
+    durable.start()
     assert await writing == list(range(1, COUNT + 1))
     assert await written(there, log) == all_of(log, COUNT)
     assert there.gaps > 0, "whoever follows is told to read what was pushed meanwhile"
@@ -145,5 +145,38 @@ async def test_a_dead_primary_stops_its_own_slots_and_no_others(
         async with asyncio.timeout(5):
             await here.bus.append(log, 1, [wanted("goes on")], {})
     assert not waiting.done()
-    await asyncio.to_thread(dying.start)
+    dying.start()
     assert (await waiting).last >= 1
+
+
+async def test_a_replica_takes_over_and_the_append_under_way_goes_on(
+    cluster: Cluster, nodes: list[Node]
+) -> None:
+    dying, replica = cluster.primaries[1], cluster.servers[3]
+    log = next(name for i in range(99) if cluster.owner(name := f"r_{i}") is dying)
+    replica.ask("CLUSTER", "REPLICATE", cluster.id_of(dying))
+    await asyncio.to_thread(
+        until, lambda: "master_link_status:up" in replica.ask_text("INFO"), "a replica in step"
+    )
+    here, there = await two(nodes, cluster.url())
+    await there.follows(log, here)
+    await write(here, log, 20)
+    assert dying.ask("WAIT", 1, 5_000) >= 1
+    dying.kill()
+    done = await here.bus.append(log, 1, [wanted("after")], {})
+    assert cluster.owner(log) is replica
+    assert await written(here, log) == [*all_of(log, 20), "after"]
+    assert done.first == 21
+    there.heard.clear()
+    await there.follows(log, here)  # pushes come from the replica by themselves
+    assert await written(there, log) == [*all_of(log, 20), "after"]
+
+
+async def test_a_node_that_starts_waits_for_a_server_that_settles(
+    durable: Server, nodes: list[Node]
+) -> None:
+    durable.ask("REPLICAOF", "127.0.0.1", "1")  # READONLY until somebody makes it a primary
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.5, durable.ask, "REPLICAOF", "NO", "ONE")
+    here, _ = await two(nodes, durable.url)
+    assert (await here.bus.take("r_1", 0)).fence > 0
