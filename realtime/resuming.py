@@ -41,7 +41,8 @@ async def missed(
 ) -> Missed:
     """What comes after frame `seq`, up to `live`. Raises NotResumable and BusDown.
 
-    `logs`: from where on each is this person's, None for the beginning.
+    `logs`: from where on each is this person's, None for the beginning. Where they have seen more
+    of a log than was pushed to this node yet, `live` is brought up to date.
     """
     record = decode_record(kept.record)
     if seq < record.acked:
@@ -49,6 +50,7 @@ async def missed(
     found = rests(record, decode_anchors(kept.anchors), seq)
     if found is None:
         raise NotResumable("seq_ahead")
+    await _catch_up(tails, live, found)
     read = await asyncio.gather(
         *(
             _after(tails, log, found.get(log), live.get(log), person, since)
@@ -64,6 +66,19 @@ async def missed(
     if sum(map(len, replays)) > REPLAY_MAX:
         raise NotResumable("window")
     return Missed(base, merged(in_order(replays)))
+
+
+async def _catch_up(tails: Tails, live: dict[str, Place], found: Mapping[str, Rest]) -> None:
+    for log, rest in found.items():
+        here = live.get(log)
+        if (
+            here is None
+            or rest.generation != here.generation
+            or rest.after + rest.visible > here.pos
+        ):
+            await tails.catch_up(log)
+            if (now := tails.place(log)) is not None:
+                live[log] = now
 
 
 async def _after(

@@ -20,6 +20,7 @@ logger = structlog.get_logger(__name__)
 Sink = Callable[[Told], None]
 Hear = Callable[[Heard], None]
 READ_MAX: Final = 4_096
+CATCH_UP_SECONDS: Final = 5.0
 RING_MAX: Final = 256
 RING_SECONDS: Final = 120.0
 CHECKED_AT_ONCE: Final = 1_000
@@ -30,13 +31,24 @@ TO_NODES: Final = "!"  # an entry for nodes: no person's session sees or numbers
 class Tail:
     """One log's end on this node."""
 
-    __slots__ = ("filling", "generation", "hearers", "held", "known", "pos", "ring", "sinks")
+    __slots__ = (
+        "filled",
+        "filling",
+        "generation",
+        "hearers",
+        "held",
+        "known",
+        "pos",
+        "ring",
+        "sinks",
+    )
 
     def __init__(self) -> None:
         self.generation = ""
         self.pos = 0
         self.known: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self.filling = True  # until its head is known
+        self.filled: asyncio.Future[None] | None = None  # for whoever waits until it is not
         self.held: list[tuple[str, int, Sequence[Wanted]]] | None = None
         self.ring: deque[Told] | None = None
         self.sinks: list[Sink] = []
@@ -124,6 +136,17 @@ class Tails:
         generation, end = tail.generation, tail.pos
         entries = await self._bus.read(log, pos, limit)
         return [Told(log, generation, e.pos, e) for e in entries if e.pos <= end]
+
+    async def catch_up(self, log: str) -> None:
+        """Read on to where a log ends: somebody has seen more of it than was pushed here."""
+        tail = self._tails.get(log)
+        if tail is None or tail.known is not None:
+            return
+        if tail.filled is None:
+            tail.filled = asyncio.get_running_loop().create_future()
+        if not tail.filling:
+            self._fill(log, tail, None)
+        await asyncio.wait([tail.filled], timeout=CATCH_UP_SECONDS)
 
     # --- what comes
 
@@ -215,6 +238,9 @@ class Tails:
 
     def _release(self, log: str, tail: Tail) -> None:
         tail.filling = False
+        if tail.filled is not None:
+            tail.filled.set_result(None)
+            tail.filled = None
         held, tail.held = tail.held, None
         for generation, first, entries in held or ():
             self.deliver(log, generation, first, entries)

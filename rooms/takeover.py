@@ -48,9 +48,9 @@ async def _settle(
     settled = await credits.take_over(hold, outcome, log.fence)
     logger.info("a reply was taken over", reply=hold.reply, characters=len(text))
     tellings: list[RoomEvent] = []
-    if hold.message is not None:
+    if hold.message is not None and left is None:  # else it was logged with the reply's beginning
         asked = await room.stored(hold.message)
-        if asked is not None:  # logged or not: clients know it by its id
+        if asked is not None:
             tellings.append(MessageCreated(room=log.room, message=asked))
     stored = await room.stored(hold.reply)
     tellings.append(

@@ -23,6 +23,7 @@ from rooms.events import MessageCreated, ReplyDelta, ReplyDone, ReplyStarted
 from rooms.oversight import Glance
 from rooms.ports import LiveRoom, LogStale, LogStalled, Metered, Principal, RoomLog, Telling
 from rooms.shapes import Message, Sender, TextPart, Wallet
+from rooms.turn import finish
 from storage.bus.memory import MemoryBus, Store
 from tests.realtime.node import principal
 
@@ -126,9 +127,20 @@ class SimRoom:
         await self._log.append([Telling(created), Telling(started, metered=metered)])
         self._world.answers[key] = answer
         self._task = asyncio.create_task(self._talk(answer.reply, who.person.id))
+        await asyncio.sleep(0)  # it has begun: cancelling it now is an end, and no nothing
         return answer
 
     async def _talk(self, reply: str, person: str) -> None:
+        try:
+            text, status = await self._say_it(reply, person)
+            if not self._dead:
+                await finish(self._end(reply, text, status))
+        except LogStale:
+            pass
+        finally:
+            self._task = None
+
+    async def _say_it(self, reply: str, person: str) -> tuple[str, str]:
         text = ""
         try:
             for i in range(self._world.random.randint(1, WORDS_MAX)):
@@ -138,15 +150,9 @@ class SimRoom:
                 delta = ReplyDelta(room=self._room, reply=reply, offset=len(text), text=word)
                 await self._log.append([Telling(delta, metered=metered)])
                 text += word
-            await self._end(reply, text, "completed")
-        except asyncio.CancelledError:
-            await self._end(reply, text, "interrupted")
-        except LogStalled:
-            await self._end(reply, text, "interrupted")
-        except LogStale:
-            pass
-        finally:
-            self._task = None
+        except (asyncio.CancelledError, LogStalled):
+            return text, "interrupted"
+        return text, "completed"
 
     async def _end(self, reply: str, text: str, status: str) -> None:
         words = text.count(" ")

@@ -86,6 +86,21 @@ def test_logs_are_woven_by_time_and_never_turned_round() -> None:
     assert woven == [("b", 1), ("a", 1), ("a", 2), ("b", 2), ("a", 3)]
 
 
+async def test_a_node_that_was_pushed_less_than_somebody_saw_reads_on_before_it_answers() -> None:
+    store = Store(log_entries=50)
+    ahead, behind = await Node(store, "a").start(), await Node(store, "b").start()
+    await write(ahead.bus, "r_1", 5)
+    await behind.follow("r_1")
+    store.deaf = True
+    await write(ahead.bus, "r_1", 5)
+    live = {"r_1": Place("g1", 5)}
+    assert behind.tails.place("r_1") == live["r_1"]
+    seen_to_8 = kept(0, "", {}, Anchor(1, "r_1", "g1", 1))
+    found = await missed(behind.tails, live, {"r_1": None}, "u_me", seen_to_8, 8)
+    assert [told.pos for told in found.replay] == [9, 10]
+    assert live == {"r_1": Place("g1", 10)}
+
+
 async def test_a_room_one_came_into_later_is_read_from_there_on(node: Node) -> None:
     live, fresh = {"r_1": Place("g1", 10)}, kept(0, "", {})
     found = await missed(node.tails, live, {"r_1": Place("g1", 8)}, "u_me", fresh, 0)

@@ -146,6 +146,7 @@ async def test_a_killed_gateway_costs_two_seconds_and_no_word(tmp_path: Path) ->
         assert person.text_of(ack["reply"]) == done["text"] != ""
         assert (await watching.done(ack["reply"]))["text"] == done["text"]
         assert durable(person) == durable(watching)
+        assert len(durable(person)) == len(set(durable(person))) == 3
         assert person.hello["node"] != ""
         assert seconds < 2.0 + 4.0  # 2 s, and what a busy machine adds
         after = (await person.rest("GET", "/api/v1/wallet/balance")).json()
