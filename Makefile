@@ -35,8 +35,11 @@ soak: install-dev ## Run the long tests too
 fuzz: install-dev ## Feed made-up bytes to whatever reads a peer's (make fuzz SECONDS=60)
 	@PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=$(SECONDS) -max_len=4096
 
-bench: install-dev ## Measure; prints a table and writes JSON
+bench: install-dev ## Measure beside the bare model and beside our peers; tables, and JSON in build/
 	@$(BIN)/python -m loadtest.bench $(ARGS)
+	@$(BIN)/python -m loadtest.peers.bench
+	@$(BIN)/python -m loadtest.bench_hostile
+	@$(BIN)/python -m loadtest.bench_growth
 
 lint: install-dev ## Style, types and the order of the house
 	@$(BIN)/ruff check .

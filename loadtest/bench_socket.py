@@ -78,7 +78,7 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _node(url: str) -> Realtime:
+def _node(url: str, strict: bool) -> Realtime:
     async def authenticate(token: str) -> Principal:
         who = Person(
             id=token,
@@ -122,8 +122,8 @@ def _node(url: str) -> Realtime:
         settings=SocketSettings(
             sockets_per_address=100_000,
             sockets_per_person=100_000,
-            commands_per_second=1e9,
-            commands_burst=1_000_000,
+            commands_per_second=SocketSettings().commands_per_second if strict else 1e9,
+            commands_burst=SocketSettings().commands_burst if strict else 1_000_000,
         ),
         rooms=RoomSettings(),
         bus=ValkeyBus(url, log_entries=4_096, log_seconds=600),
@@ -140,11 +140,11 @@ def _node(url: str) -> Realtime:
     )
 
 
-def serve(url: str, listening: socket.socket) -> None:
-    """The server's process."""
+def serve(url: str, listening: socket.socket, strict: bool = False) -> None:
+    """The server's process; `strict` keeps the command rates that people have."""
 
     async def run() -> None:
-        node = _node(url)
+        node = _node(url, strict)
         await node.start()
         config = uvicorn.Config(
             Starlette(routes=node.routes()),

@@ -14,7 +14,8 @@ from realtime.numbering import Numbering
 from realtime.outbox import Outbox
 from realtime.told import Told
 from storage.bus.ports import Place
-from tests.realtime.simulated import Device, Node, World, durable
+from tests.realtime.simulated import Node, World
+from tests.realtime.simulated_device import Device
 
 STEPS = 250
 HEALING_SECONDS = 40.0
@@ -92,7 +93,7 @@ async def heal(world: World) -> None:
 def check(world: World) -> None:
     """The laws, over all that happened."""
     for room, people in world.members.items():
-        truth = durable(world, room)
+        truth = world.durable(room)
         assert len(truth) == len(set(truth)), "nothing is logged twice"
         here = set(truth)
         for device in world.devices:
@@ -121,7 +122,7 @@ def check(world: World) -> None:
         }, "what began has ended"
     for device in world.devices:
         mine = {("created", message) for message in device.acked.values()}
-        assert mine <= {event for room in world.members for event in durable(world, room)}
+        assert mine <= {event for room in world.members for event in world.durable(room)}
 
 
 async def live_through(seed: int, steps: int = STEPS) -> World:
