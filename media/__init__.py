@@ -1,3 +1,4 @@
 """What turns words into sound or picture, or back.
 
-Today the still portraits; voice and video calls move in here next."""
+Speech and hearing, calls and their workers, faces: each in a folder with its port.
+"""

@@ -1,0 +1,77 @@
+"""What whoever listens promises: activity, ends of turns, transcripts; all at 16 kHz mono.
+
+A call listens through an `Ear`: sound goes in once, and every question afterwards names a span of
+samples, so that no audio travels twice. Sample numbers count from the first sample of the call.
+"""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class HearingError(Exception):
+    """A recogniser failed. `detail` may quote what was said: never log it."""
+
+    def __init__(self, message: str, *, retryable: bool = True, detail: str = "") -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.detail = detail
+
+
+class Transcript(Struct, frozen=True, kw_only=True):
+    """What was said. `confidence` is 0..1 where the recogniser tells it; `language` is BCP 47."""
+
+    text: str
+    language: str = ""
+    confidence: float | None = None
+    speech_probability: float = 1.0
+
+
+class Voiced(Struct, frozen=True, kw_only=True):
+    """One judgement of voice activity over the window that ends at `until_sample`.
+
+    `probability` 0..1 that somebody speaks; `level_db` relative to full scale.
+    """
+
+    until_sample: int
+    probability: float
+    level_db: float
+
+
+class Transcriber(Protocol):
+    """Speech to text for a finished span."""
+
+    name: str
+    languages: frozenset[str]  # BCP 47 primary tags; empty: any
+
+    async def transcribe(self, pcm: bytes, language: str | None = None) -> Transcript:
+        """Words of one utterance at 16 kHz. Raises HearingError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class Ear(Protocol):
+    """One call's ear. Everything is bounded: an ear keeps the last 60 s of sound."""
+
+    def push(self, pcm: bytes, at_sample: int) -> None:
+        """Sound that begins at `at_sample`; a gap before it counts as silence. Never waits."""
+        ...
+
+    async def voiced(self) -> Voiced:
+        """The next judgement, in order, about every 32 ms of sound. Raises HearingError."""
+        ...
+
+    async def turn_ended(self, from_sample: int, until_sample: int) -> float:
+        """Probability 0..1 that who spoke in the span has finished. Raises HearingError."""
+        ...
+
+    async def transcribe(self, from_sample: int, until_sample: int) -> Transcript:
+        """Words of a span; cancelling drops the work. Raises HearingError."""
+        ...
+
+    async def aclose(self) -> None:
+        """The call is over: forget its sound."""
+        ...
