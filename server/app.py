@@ -40,7 +40,7 @@ from server.web import serve as web
 from server.wiring import Wiring
 from storage.bus.ports import BusDown
 from storage.clients import client_of
-from storage.database import open_pool
+from storage.database import DATABASE_AWAY, open_pool
 
 HOUSEKEEPING_SECONDS = 2.0  # who was mid-reply on a gateway that died waits no longer
 REST = [
@@ -197,7 +197,7 @@ async def _ready(request: Request) -> Response:
         async with asyncio.timeout(2):
             await house.db.fetchval("SELECT 1")
         parts["database"] = "ready"
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (*DATABASE_AWAY, asyncpg.PostgresError):
         parts["database"] = "away"
     try:
         async with asyncio.timeout(2):

@@ -37,6 +37,13 @@ class GatewayServer(uvicorn.Server):
             os.write(self._ready_fd, b"1")
         os.close(self._ready_fd)
 
+    async def on_tick(self, counter: int) -> bool:
+        """Ask to end also when the application's own life is over: uvicorn would serve on without.
+
+        The supervisor starts a new one; a gateway that answers `draining` for ever helps nobody.
+        """
+        return await super().on_tick(counter) or self.lifespan.error_occurred
+
     def hand_over(self) -> None:
         """A successor serves already: send everybody there, and end."""
         self._handing_over = True

@@ -14,6 +14,7 @@ from rooms.errors import Unavailable
 from rooms.ports import LogStale
 from rooms.shapes import Usage
 from storage.bus.ports import BusDown
+from storage.database import DATABASE_AWAY
 from storage.ledger.turns import (
     HoldRow,
     expired_holds,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from server.house import House
 
 logger = structlog.get_logger(__name__)
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, BusDown)
+AWAY = (*DATABASE_AWAY, asyncpg.PostgresError, BusDown)
 SETTLE_BLIND_SECONDS: Final = 900.0
 UNTOLD_SECONDS: Final = 600.0
 SETTLING_SECONDS: Final = 90.0  # past a turn's own limit: nobody here works on that hold any more

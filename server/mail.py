@@ -21,11 +21,12 @@ import structlog
 from msgspec import Struct
 
 from config.accounts import MailSettings
+from storage.database import DATABASE_AWAY
 
 logger = structlog.get_logger(__name__)
 WAITING_MAX: Final = 1_000
 TRIES: Final = 4
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+AWAY = (*DATABASE_AWAY, asyncpg.PostgresError)
 
 
 class Mail(Struct, frozen=True):

@@ -13,6 +13,7 @@ import structlog
 from rooms.memory.ports import Embeddings, EmbeddingsError, Kind
 from rooms.ports import Memory
 from storage import recollections
+from storage.database import DATABASE_AWAY
 
 logger = structlog.get_logger(__name__)
 QUEUED_MAX: Final = 512
@@ -53,7 +54,7 @@ class MessageRecall:
                 await recollections.remember(
                     self._db, person, message, room, companion, words, model, vector
                 )
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (*DATABASE_AWAY, asyncpg.PostgresError):
                 logger.warning("a message was not kept for recall", message=message)
 
     async def _vector(self, text: str, kind: Kind, seconds: float) -> list[float] | None:

@@ -15,17 +15,10 @@ from rooms.errors import Invalid, ProductError, Unavailable
 from rooms.ports import LogStale, LogStalled
 from server.rest.call import request_id_of
 from storage.bus.ports import BusDown
+from storage.database import DATABASE_AWAY
 
 logger = structlog.get_logger(__name__)
-STORES_AWAY = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    BusDown,
-    OSError,
-    TimeoutError,
-)
+STORES_AWAY = (*DATABASE_AWAY, BusDown)
 _TITLES = {
     400: "Bad request",
     401: "Sign in first",
