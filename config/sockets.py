@@ -1,6 +1,10 @@
 """The limits of sockets, sessions and rooms; all of them are told to clients in `hello`."""
 
+from typing import Final
+
 from msgspec import Struct, structs
+
+OWN_DESCRIPTORS: Final = 256  # stores, listeners, files, model connections
 
 
 class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -12,6 +16,10 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sockets_per_person: sockets one person may hold on a node.
     sockets_per_address: sockets one address (of IPv6: one /64) may hold on a node.
     sockets_max: sockets a node holds; further ones are refused with 503 at the handshake.
+    unsigned_max: sockets a node holds that have not signed in yet.
+    unsigned_per_address: of those, how many one address may hold.
+    resumes_per_second: how often, in the long run, a person may take up sessions again.
+    resumes_burst: how many of a person's sessions may be taken up at once.
     auth_seconds: how long a new socket may stay silent before it signs in.
     heartbeat_ms: how often a client must ping.
     resume_window_ms: how long a lost session can be resumed.
@@ -31,6 +39,10 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sockets_per_person: int = 20
     sockets_per_address: int = 1000
     sockets_max: int = 20_000
+    unsigned_max: int = 2_000
+    unsigned_per_address: int = 500
+    resumes_per_second: float = 1.0
+    resumes_burst: int = 60
     auth_seconds: float = 10.0
     heartbeat_ms: int = 25_000
     resume_window_ms: int = 120_000
@@ -42,6 +54,17 @@ class SocketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     openai_items: int = 500
     openai_bytes: int = 262_144
     openai_seconds: float = 3_600.0
+
+
+def within_descriptors(settings: SocketSettings, descriptors: int) -> SocketSettings:
+    """No more sockets than the process may open files, less what the house itself needs.
+
+    A node that runs out of descriptors cannot even say so: it stops accepting.
+    """
+    if descriptors < 0:  # no limit
+        return settings
+    room = max(64, descriptors - OWN_DESCRIPTORS)
+    return structs.replace(settings, sockets_max=min(settings.sockets_max, room))
 
 
 def for_gateways(settings: SocketSettings, gateways: int) -> SocketSettings:

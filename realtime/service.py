@@ -16,6 +16,7 @@ from config.oversight import OversightSettings
 from config.sockets import RoomSettings, SocketSettings
 from realtime import frames
 from realtime.codec import encode_json
+from realtime.doorstep import Resumes, Strangers
 from realtime.forward import Present
 from realtime.holder import Holder
 from realtime.logs import AccountPen, now_ms
@@ -106,6 +107,8 @@ class Realtime:
         self.traces: Traces | None = None
         self.sockets: set[Seat] = set()
         self.addresses: Counter[str] = Counter()
+        self.strangers = Strangers(settings.unsigned_max, settings.unsigned_per_address)
+        self.resumes = Resumes(settings.resumes_per_second, settings.resumes_burst)
         self.doors: list[BaseRoute] = []  # besides our own; server/wiring.py adds them
         self.speaking: set[asyncio.Task[Any]] = set()  # replies that belong to no room
         self.ended: Callable[[str], None] = _nobody_listens
@@ -240,6 +243,7 @@ class Realtime:
     def gone(self, socket: Seat) -> None:
         """A socket is no more."""
         self.sockets.discard(socket)
+        self.strangers.left(socket)
         self.watching.gone(socket)
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:

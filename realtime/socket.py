@@ -284,6 +284,8 @@ class Socket:
 
         Raises ProductError and BusDown, and is nobody's then.
         """
+        if resume is not None:
+            self._node.resumes.check(who.person.id, self._node.now())
         actor = self._node.registry.enter(who.person.id, self)
         self._actor, self.who = actor, who
         try:
@@ -366,6 +368,7 @@ class Socket:
         if self.session.state == "closed":
             return
         self._node.tally.sign_ins["accepted"] += 1
+        self._node.strangers.left(self)
         self.session.signed_in(session, epoch, who.expires_at_ms)
         self.out.say(frame)
         self._look_again()

@@ -1,6 +1,7 @@
 """The only place where the house is put together: which implementation stands behind which port."""
 
 import asyncio
+import resource
 import time
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import asyncpg
 import structlog
 
 from config.settings import Settings
-from config.sockets import for_gateways
+from config.sockets import for_gateways, within_descriptors
 from media.avatar.portraits import Portraits
 from realtime.openai_socket import Companions
 from realtime.service import Realtime
@@ -174,7 +175,10 @@ class Wiring:
         return Realtime(
             node=self.node,
             version=version,
-            settings=for_gateways(settings.sockets, settings.server.gateways),
+            settings=within_descriptors(
+                for_gateways(settings.sockets, settings.server.gateways),
+                resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+            ),
             rooms=settings.rooms,
             bus=self.bus,
             authenticate=not_yet,  # type: ignore[arg-type]  # replaced once accounts stand

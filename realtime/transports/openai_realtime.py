@@ -15,13 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from realtime import frames
 from realtime.codec import Format
+from realtime.doorstep import counted_as
 from realtime.openai_errors import error_object
 from realtime.openai_shapes import no_voice
 from realtime.openai_socket import Companions, OpenAISocket
 from realtime.seat import Seat
 from realtime.sending import Peer
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
-from realtime.transports.websocket import SocketDoor, counted_as, refusal
+from realtime.transports.websocket import SocketDoor, refusal
 from rooms.errors import (
     BadRequest,
     Forbidden,
@@ -77,12 +78,12 @@ class OpenAIDoor(SocketDoor):
             return
         with self._node.counted(address):
             try:
-                await self._let_in(scope, receive, send)
+                await self._let_in(scope, receive, send, address)
             finally:
                 if self._socket is not None:
                     self._socket.lost()
 
-    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         try:
             await self._admit(scope)
         except ProductError as error:
@@ -93,11 +94,11 @@ class OpenAIDoor(SocketDoor):
         await send({"type": "websocket.accept", "subprotocol": chosen})
         fast = scope.get("extensions", {}).get(EXTENSION)
         if isinstance(fast, SocketProtocol):
-            await self._past_asgi(fast, "json", receive)
+            await self._past_asgi(fast, "json", receive, address)
         else:
-            await self._through_asgi("json", receive, send)
+            await self._through_asgi("json", receive, send, address)
 
-    def _seat(self, peer: Peer, form: Format) -> Seat:  # noqa: ARG002 - always JSON
+    def _seat(self, peer: Peer, form: Format, address: str) -> Seat:  # noqa: ARG002 - signed in, JSON
         assert self._socket is not None, "admitted"
         self._socket.seated(peer)
         return self._socket

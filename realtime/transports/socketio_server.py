@@ -15,9 +15,9 @@ from engineio.async_socket import AsyncSocket
 from socketio.packet import BINARY_ACK, BINARY_EVENT, CONNECT_ERROR
 
 from realtime import frames
+from realtime.doorstep import counted_as
 from realtime.transports import socketio_packets as packets
 from realtime.transports.socketio_guest import Guest, Outlet
-from realtime.transports.websocket import counted_as
 
 if TYPE_CHECKING:
     from realtime.service import Realtime
@@ -90,6 +90,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         guest = self.guests[eio_sid] = Guest(self.node, line)
         self.node.sockets.add(guest.socket)
         self.node.addresses[address_of(scope)] += 1
+        self.node.strangers.came(guest.socket, address_of(scope))
         scope[SID] = eio_sid  # so that the door knows whose WebSocket this is
         guest.socket.opened()
 

@@ -16,10 +16,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from realtime.codec import number_json
+from realtime.doorstep import counted_as, crowded
 from realtime.socket import Socket
 from realtime.told import Heard, Told
 from rooms.commands import MessageEdit, MessageSend, ReplyCreate, Resume
-from rooms.errors import ProductError, TooMany, Unauthorized, Unavailable
+from rooms.errors import ProductError, Unauthorized, Unavailable
 from rooms.ports import Principal
 from storage.bus.ports import BusDown
 
@@ -122,11 +123,10 @@ async def _session_stream(node: "Realtime", request: Request) -> Response:
     if scheme.lower() != "bearer":
         raise Unauthorized("Sign in first.")
     who = await node.authenticate(token.strip())
-    if node.holder.draining:
-        raise Unavailable("This server is going away; reconnect.", retry_after_ms=500)
-    address = request.client.host if request.client is not None else "unknown"
-    if node.addresses[address] >= node.settings.sockets_per_address:
-        raise TooMany("There are too many streams from this address.", code="too_many_sockets")
+    address = counted_as(request.client.host) if request.client is not None else "unknown"
+    refused = crowded(node, address, signed_in=True)
+    if refused is not None:
+        raise refused
     stream = Stream(node.settings.transport_bytes)
     socket = stream.socket = Socket(node, stream, "json", "sse")
     node.sockets.add(socket)

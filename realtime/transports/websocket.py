@@ -5,7 +5,6 @@ other server they go through it, with a pump of their own.
 """
 
 import contextlib
-from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,18 +14,18 @@ from starlette.types import Receive, Scope, Send
 
 from realtime import frames
 from realtime.codec import Format
+from realtime.doorstep import counted_as, crowded
 from realtime.seat import Seat
 from realtime.sending import Peer
 from realtime.socket import Socket
 from realtime.transports.pump import Pump
 from realtime.transports.sse import problem_response
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
-from rooms.errors import Forbidden, ProductError, TooMany, Unavailable
+from rooms.errors import Forbidden, ProductError
 
 if TYPE_CHECKING:
     from realtime.service import Realtime
 
-FULL_MS: Final = 5_000
 PROTOCOLS: Final[dict[str, Format]] = {"kindred.v1.json": "json", "kindred.v1.msgpack": "msgpack"}
 
 
@@ -52,23 +51,26 @@ class SocketDoor:
             await send({"type": "websocket.accept", "subprotocol": chosen})
             fast = scope.get("extensions", {}).get(EXTENSION)
             if isinstance(fast, SocketProtocol):
-                await self._past_asgi(fast, form, receive)
+                await self._past_asgi(fast, form, receive, address)
             else:
-                await self._through_asgi(form, receive, send)
+                await self._through_asgi(form, receive, send, address)
         finally:
             addresses[address] -= 1
             if not addresses[address]:
                 del addresses[address]
 
-    def _seat(self, peer: Peer, form: Format) -> Seat:
+    def _seat(self, peer: Peer, form: Format, address: str) -> Seat:
         """Who hears what this peer sends."""
         socket = Socket(self._node, peer, form)
         self._node.sockets.add(socket)
+        self._node.strangers.came(socket, address)
         return socket
 
-    async def _past_asgi(self, peer: SocketProtocol, form: Format, receive: Receive) -> None:
+    async def _past_asgi(
+        self, peer: SocketProtocol, form: Format, receive: Receive, address: str
+    ) -> None:
         """Frames come and go by calls; this task only waits for the end."""
-        socket = self._seat(peer, form)
+        socket = self._seat(peer, form, address)
         settings = self._node.settings
         try:
             peer.attach(
@@ -86,7 +88,7 @@ class SocketDoor:
             peer.detach()
             socket.lost()
 
-    async def _through_asgi(self, form: Format, receive: Receive, send: Send) -> None:
+    async def _through_asgi(self, form: Format, receive: Receive, send: Send, address: str) -> None:
         async def send_one(data: bytes) -> None:
             kind = {"text": data.decode()} if form == "json" else {"bytes": data}
             await send({"type": "websocket.send", **kind})
@@ -96,7 +98,7 @@ class SocketDoor:
                 await send({"type": "websocket.close", "code": code, "reason": reason})
 
         pump = Pump(send_one, close, self._node.settings.transport_bytes)
-        socket = pump.socket = self._seat(pump, form)
+        socket = pump.socket = self._seat(pump, form, address)
         try:
             async with pump.running():
                 socket.opened()
@@ -125,17 +127,9 @@ def refusal(
     node: "Realtime", scope: Scope, address: str, *, new: bool = True
 ) -> ProductError | None:
     """Why this request is turned away at the door; `new`: it opens a session."""
-    settings = node.settings
-    if new and node.holder.draining:
-        return Unavailable("This server is going away; reconnect.", retry_after_ms=500)
-    if new and node.addresses.total() >= settings.sockets_max:
-        return Unavailable(
-            "This server holds as many sockets as it may; try again.",
-            code="server_full",
-            retry_after_ms=FULL_MS,
-        )
-    if new and node.addresses[address] >= settings.sockets_per_address:
-        return TooMany("Too many sockets from this address.", code="too_many_sockets")
+    refused = crowded(node, address) if new else None
+    if refused is not None:
+        return refused
     headers = dict(scope["headers"])
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1")
@@ -162,19 +156,6 @@ async def deny(scope: Scope, send: Send, error: ProductError) -> None:
     start = {"type": "websocket.http.response.start", "status": error.http_status}
     await send({**start, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": bytes(response.body)})
-
-
-def counted_as(address: str) -> str:
-    """What an address is counted as: one line of IPv6 has a whole /64 of them."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(found, IPv4Address):
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 def routes(node: "Realtime") -> list[BaseRoute]:

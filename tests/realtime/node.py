@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from config.sockets import RoomSettings, SocketSettings
 from realtime.service import Realtime
+from realtime.transports.uvicorn_http import HttpProtocol
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
 from rooms.commands import Answer, MessageSend, ReplyCancel, RoomCommand, TypingSet
 from rooms.errors import NotFound, Unauthorized
@@ -235,6 +236,7 @@ async def running(
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app if fast else _without_a_way_past(app),
+        http=HttpProtocol if guarded else "httptools",
         ws=SocketProtocol if fast or guarded else "websockets-sansio",
         lifespan="off",
         log_config=None,

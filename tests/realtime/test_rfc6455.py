@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from realtime.transports.websocket import counted_as
+from realtime.doorstep import counted_as
 from storage.bus.memory import MemoryBus, Store
 from tests.realtime.node import Node, World, running
 from tests.realtime.raw import (
