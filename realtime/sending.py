@@ -234,7 +234,7 @@ class Sender:
             frame = told.frame(numbering.seq, self._form)
             if anchor is not None:
                 self._anchoring, self._lane = True, None
-                self._node.spawn(self._anchor(anchor, frame))
+                self._node.spawn(self._anchor(anchor, frame, told))
                 break
             payloads.append(frame)
             size += len(frame)
@@ -243,7 +243,7 @@ class Sender:
         self._node.tally.frames_out += len(payloads)
         return payloads
 
-    async def _anchor(self, anchor: Anchor, frame: bytes) -> None:
+    async def _anchor(self, anchor: Anchor, frame: bytes, told: Told) -> None:
         """An anchor is on the bus before its frame is on the socket, however long that takes."""
         identity, raw = self._identity, encode_anchor(anchor)
         assert identity is not None, "events flow in a session"
@@ -261,6 +261,8 @@ class Sender:
                 return
             self.peer.write((frame,))
             self._node.tally.frames_out += 1
+            if self._watch is not None:
+                self._watch.left(told)
             break
         self._anchoring = False
         self.flush()

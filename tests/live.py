@@ -35,18 +35,23 @@ class Paced(Upstream):
 
     def _answer(self, head: bytes) -> None:
         script = self._script
+        if script.away:
+            assert self._transport is not None
+            self._transport.abort()
+            return
         self._tokens, self._gap_seconds = script.tokens, script.gap_seconds
         self._first_seconds = script.first_seconds
         super()._answer(head)
 
 
 class Script:
-    """A scripted upstream on loopback. `gap_seconds` and `tokens` may be changed at any time."""
+    """A scripted upstream on loopback. `gap_seconds`, `tokens` and `away` may be set any time."""
 
     def __init__(self, tokens: int = 30, gap_seconds: float = 0.005) -> None:
         self.tokens = tokens
         self.gap_seconds = gap_seconds
         self.first_seconds = 0.005
+        self.away = False
         self.connections: list[Upstream] = []
         self.port = 0
 

@@ -1,13 +1,15 @@
 """One call from request to response: who asks, may they, how often, with what; then the answer."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from rooms.errors import ProductError, Unauthorized
+from rooms.spans import beginning
 from server.rest.call import Call, request_id_of
 from server.rest.problems import guarded
 from server.rest.reading import body_of, path_of, query_of
@@ -15,6 +17,8 @@ from server.rest.reading import body_of, path_of, query_of
 if TYPE_CHECKING:
     from server.rest.routes import Operation
 
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+TRACEPARENT_MAX: Final = 128
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,12 +55,25 @@ async def _serve(op: "Operation", decoder: Any, request: Request, request_id: st
         arguments["query"] = query_of(request, op.query)
     if decoder is not None:
         arguments["body"] = await body_of(request, decoder, op.body_bytes)
-    result = await op.handler(call, **arguments)
+    with _traced(call):
+        result = await op.handler(call, **arguments)
     if isinstance(result, Response):
         return result
     if result is None:
         return Response(status_code=204 if op.status == 200 else op.status)
     return Response(_encode(result), op.status, media_type="application/json")
+
+
+def _traced(call: Call) -> contextlib.AbstractContextManager[object]:
+    """A trace of what changes something, within the caller's own (W3C `traceparent`) if told.
+
+    Only whoever was admitted gets here: a stranger cannot have traces written.
+    """
+    traces, request = call.house.realtime.traces, call.request
+    if traces is None or request.method in READING:
+        return contextlib.nullcontext()
+    parent = request.headers.get("traceparent", "")[:TRACEPARENT_MAX]
+    return beginning(traces, "request", parent, path=request.scope["route"].path)
 
 
 async def _admitted(op: "Operation", request: Request, request_id: str) -> Call:

@@ -130,6 +130,7 @@ async def test_a_storm_against_the_real_server_loses_nothing(live: Live) -> None
 
 SHORT = {
     "sse": ("--every", "1s", "--messages", "1", "--fail-if", "replies<1"),
+    "socketio": ("--every", "1s", "--messages", "1", "--fail-if", "replies<1"),
     "realtime": ("--every", "1s", "--messages", "1", "--fail-if", "replies<1"),
     "idle": ("--fail-if", "count(sign_in)<5"),
     "fan-out": ("--every", "500ms", "--fail-if", "heard<5", "--fail-if", "replies<1"),

@@ -1,7 +1,9 @@
 """One conversation moves the metrics; its trace and its log lines are checked."""
 
+import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -14,6 +16,20 @@ from tests.live import Client, Live, running
 
 TOKEN = "a-scraper"
 SHOWN = {"authorization": f"Bearer {TOKEN}"}
+
+
+class Deaf(Client):
+    """A device that signs in and then takes nothing any more, with little room in the kernel."""
+
+    def __init__(self, live: Live, other: Client) -> None:
+        super().__init__(live, {"user": other.user, "access_token": other.token})
+
+    async def connect(self) -> dict[str, Any]:
+        ready = await super().connect()
+        self.ws.transport.pause_reading()
+        raw = self.ws.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        return ready
 
 
 async def scraped(live: Live) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -108,6 +124,72 @@ async def test_one_trace_goes_from_the_frame_to_the_last_byte_across_two_nodes(
     assert spans["carried out"].parent.span_id == spans["forwarded"].context.span_id
     assert spans["delivered"].attributes["kindred.ended"] == "last byte"
     assert spans["delivered"].end_time >= spans["model"].end_time
+
+
+async def test_a_reader_that_does_not_read_and_a_provider_that_is_away_are_counted(
+    database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    """Its deltas are merged, it is closed as slow, and its entries stay for a resume."""
+    changes = {
+        "KINDRED_METRICS__TOKEN": TOKEN,
+        "KINDRED_SOCKETS__TRANSPORT_BYTES": "4096",
+        "KINDRED_PLANS__FREE__REQUESTS_PER_MINUTE": "0",
+        "KINDRED_PLANS__FREE__MESSAGES_PER_DAY": "0",
+        "KINDRED_PLANS__FREE__ALLOWANCE_MICROCREDITS": "9000000000",
+        "KINDRED_SOCKETS__OUTBOX_BYTES": "65536",
+        "KINDRED_SOCKETS__COMMANDS_BURST": "400",
+    }
+    async with running(database_url, valkey_url, tmp_path, **changes) as live:
+        ann = await live.person()
+        room = (await ann.room())["id"]
+        deaf = Deaf(live, ann)
+        await deaf.connect()
+        words = "everything you remember " * 300
+        while True:
+            before = await scraped(live)
+            if before["kindred_slow_readers_total", ()]:
+                break
+            answer = await ann.say(room, words)
+            assert "reply" in answer, answer
+            await ann.done(answer["reply"])
+        assert before["kindred_deltas_merged_total", ()] > 0
+        assert before["kindred_entries_unsent_total", ()] > 0
+        live.script.away = True
+        refused = await ann.done((await ann.say(room, "are you there?"))["reply"])
+        assert refused["status"] == "failed"
+        failures = {
+            labels: count - before.get((name, labels), 0)
+            for (name, labels), count in (await scraped(live)).items()
+            if name == "kindred_provider_failures_total"
+        }
+        assert [set(labels) for labels in failures] == [{"script", "Unreachable"}]
+        assert min(failures.values()) >= 1
+        await deaf.drop()
+        await ann.close()
+
+
+async def test_a_request_goes_on_with_its_callers_trace(
+    database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    seen = InMemorySpanExporter()
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with running(database_url, valkey_url, tmp_path) as live:
+        ann = await live.person()
+        room = (await ann.room())["id"]
+        traces = OpenTelemetryTraces(TracingSettings(), "gw-a", seen)
+        live.house.realtime.traces = traces
+        told = {"traceparent": parent}
+        for headers in (told, {**told, "authorization": "Bearer nobody"}):
+            await ann.rest(
+                "POST", f"/api/v1/rooms/{room}/messages", json={"text": "hi"}, headers=headers
+            )
+        await ann.until("reply.done")
+        await ann.close()
+        await traces.close()
+    spans = {one.name: one for one in seen.get_finished_spans()}
+    assert len([one for one in seen.get_finished_spans() if one.name == "request"]) == 1
+    for name in ("request", "turn", "model", "settle"):
+        assert f"{spans[name].context.trace_id:032x}" == parent.split("-")[1]
 
 
 async def test_no_log_line_holds_what_a_person_wrote_or_is_called(
