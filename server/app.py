@@ -114,13 +114,13 @@ def create_app(
 
     document = openapi_document([*REST, openai.routes], version)
     routes: list[BaseRoute] = [
+        *door.routes(),  # first: routes are tried in their order, and sockets come in storms
         *(route for group in REST for route in group.starlette()),
         *openai.routes.starlette(),
         Route("/openapi.json", lambda _: JSONResponse(document)),
         Route("/healthz", _alive),
         Route("/readyz", _ready),
         *outlook.routes(),
-        *door.routes(),
         *web.routes,
     ]
     app = Starlette(
