@@ -28,6 +28,10 @@ MEASURES: Final = {
     "resume": "from the intended moment of coming back until the session goes on",
     "back": "from the loss of the connection until the session goes on",
     "pong": "from a heartbeat until its answer",
+    "call_answer": "from pressing call until the server's answer",
+    "call_connected": "from pressing call until the first sound arrives",
+    "voice_to_voice": "from the last sound said until the first sound of the answer",
+    "sound_late": "how late each 20 ms of sound came, beside the first",
     "waited": "how long after its intended moment a message was really sent",
 }
 COUNTERS: Final = {
@@ -48,6 +52,9 @@ COUNTERS: Final = {
     "resyncs": "sessions that could not go on where they were",
     "strained_seconds": "seconds in which a driver was saturated",
     "errors": "everything that went wrong, also counted by its code",
+    "sound_frames": "pieces of 20 ms of sound heard",
+    "sound_gaps": "holes of more than 60 ms between them",
+    "pictures": "frames of video decoded",
     "bytes_in": "bytes received",
     "bytes_out": "bytes sent",
 }

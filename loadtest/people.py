@@ -19,6 +19,7 @@ from loadtest.plan import Account, Plan
 from loadtest.targets import Target, source_of
 
 if TYPE_CHECKING:
+    from loadtest.clients.call import Call
     from loadtest.clients.events import EventStream
     from loadtest.clients.native import Socket
     from loadtest.clients.realtime import Realtime
@@ -207,6 +208,12 @@ class Person:
         from loadtest.clients.realtime import Realtime
 
         return Realtime(self, model)
+
+    def call(self, room: str, kind: str = "voice") -> "Call":
+        """A phone that calls the room's companion over WebRTC."""
+        from loadtest.clients.call import Call
+
+        return Call(self, room, kind)
 
     def connected(self, by: int) -> None:
         """A client of this person is signed in, or no longer."""

@@ -16,10 +16,11 @@ from loadtest.targets import Target
 
 
 class Answer(Struct, frozen=True):
-    """A response; `body` is empty for a stream."""
+    """A response; `body` is empty for a stream. `location` is where what was made lies."""
 
     status: int
     body: bytes
+    location: str = ""
 
 
 class Http(asyncio.Protocol):
@@ -33,6 +34,7 @@ class Http(asyncio.Protocol):
         self._on_data: Callable[[bytes], None] | None = None
         self._on_end: Callable[[], None] | None = None
         self._body: list[bytes] = []
+        self._location = ""
         self._authority = ""
 
     @property
@@ -88,7 +90,7 @@ class Http(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             raise Trouble("closed")
         self._parser = httptools.HttpResponseParser(self)
-        self._body = []
+        self._body, self._location = [], ""
         self._answer = asyncio.get_running_loop().create_future()
         lines = [f"{method} {path} HTTP/1.1", f"host: {self._authority}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -134,6 +136,11 @@ class Http(asyncio.Protocol):
 
     # --- httptools' side
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One line of the head."""
+        if name.lower() == b"location":
+            self._location = value.decode("latin-1")
+
     def on_headers_complete(self) -> None:
         """The status is known; a stream that was granted begins."""
         assert self._parser is not None
@@ -158,4 +165,4 @@ class Http(asyncio.Protocol):
 
     def _settle(self, status: int, body: bytes) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Answer(status, body))
+            self._answer.set_result(Answer(status, body, self._location))

@@ -20,7 +20,16 @@ from loadtest.plan import Model
 if TYPE_CHECKING:
     from loadtest.people import Person
 
-SHIPPED: Final = ("chat", "socketio", "sse", "realtime", "idle", "fan-out", "reconnect-storm")
+SHIPPED: Final = (
+    "chat",
+    "socketio",
+    "sse",
+    "realtime",
+    "voice",
+    "idle",
+    "fan-out",
+    "reconnect-storm",
+)
 
 
 class NoScenario(Exception):

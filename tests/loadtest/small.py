@@ -8,7 +8,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import websockets
@@ -18,6 +18,9 @@ from loadtest.measure import Measures
 from loadtest.people import Person, Run
 from loadtest.plan import Account, Plan
 from loadtest.targets import Target, check
+
+if TYPE_CHECKING:
+    from tests.loadtest.small_phone import SmallPhone
 
 
 class Small:
@@ -152,7 +155,7 @@ def plan(target: Target, **changes: Any) -> Plan:
     return Plan(**{**wanted, **changes})
 
 
-def person(small: Small, *, token: str = "t", **changes: Any) -> Person:
+def person(small: "Small | SmallPhone", *, token: str = "t", **changes: Any) -> Person:
     """Somebody who can open a socket to the small server."""
     ordered = plan(small.target, for_seconds=30.0, **changes)
     run = Run(ordered, Measures(), time.perf_counter())

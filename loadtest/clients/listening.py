@@ -1,0 +1,68 @@
+"""What a caller hears, measured: when somebody speaks, for how long, and where sound was missing.
+
+Fed with the level of every 20 ms of sound and the moment it came, so that it can be tested with
+made-up moments; what makes the levels is loadtest/clients/call.py.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+VOICED_DB: Final = -45.0
+FRAME_SECONDS: Final = 0.02
+GAP_SECONDS: Final = 0.06  # later than this after the frame before: a person hears a hole
+QUIET_SECONDS: Final = 0.9  # longer than a companion pauses between two clauses
+
+
+class Spell(Struct):
+    """One stretch of speech, in the listener's own clock."""
+
+    began_at: float
+    last_at: float
+    voiced_seconds: float = 0.0
+
+
+class Listening:
+    """Feed it with `frame`; ask when speech began and whether it is over."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.gaps: list[float] = []
+        self.late_seconds: list[float] = []
+        self.spell: Spell | None = None
+        self._first_at: float | None = None
+        self._last_at = 0.0
+        self._spells = 0
+
+    def frame(self, at: float, level_db: float) -> None:
+        """20 ms of sound came at `at`."""
+        if self._first_at is None:
+            self._first_at = at
+        else:
+            between = at - self._last_at
+            if between > GAP_SECONDS:
+                self.gaps.append(between)
+            due = self._first_at + self.frames * FRAME_SECONDS
+            self.late_seconds.append(max(0.0, at - due))
+        self.frames += 1
+        self._last_at = at
+        if level_db >= VOICED_DB:
+            self._voiced(at)
+
+    def _voiced(self, at: float) -> None:
+        if self.spell is None or at - self.spell.last_at > QUIET_SECONDS:
+            self.spell = Spell(at, at)
+            self._spells += 1
+        self.spell.last_at = at
+        self.spell.voiced_seconds += FRAME_SECONDS
+
+    def began_since(self, moment: float) -> float | None:
+        """When speech was first heard after `moment`; None while there was none."""
+        spell = self.spell
+        if spell is None or spell.last_at < moment:
+            return None
+        return max(spell.began_at, moment) if spell.began_at >= moment else None
+
+    def over(self, now: float) -> bool:
+        """Whether what was being said has ended."""
+        return self.spell is None or now - self.spell.last_at > QUIET_SECONDS

@@ -1,0 +1,120 @@
+"""A small companion on the telephone: greets with a tone, and answers who has spoken.
+
+It says nothing about Kindred's own calls; it is what the caller's measuring is measured with.
+"""
+
+import asyncio
+import fractions
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import av
+import numpy as np
+from aiohttp import web
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from loadtest.clients.call import FRAME, RATE, level_db
+from loadtest.targets import Target, check
+
+TONE = (8_000 * np.sin(np.arange(FRAME) * 2 * np.pi * 500 / RATE)).astype("<i2").tobytes()
+
+
+class Voice(MediaStreamTrack):
+    """A tone for as long as it is told to, else silence."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames_left = 0
+        self._pts = 0
+        self._began = 0.0
+
+    async def recv(self) -> av.AudioFrame:
+        self._began = self._began or time.perf_counter()
+        await asyncio.sleep(max(0.0, self._began + self._pts / RATE - time.perf_counter()))
+        frame = av.AudioFrame(format="s16", layout="mono", samples=FRAME)
+        frame.planes[0].update(TONE if self.frames_left > 0 else bytes(FRAME * 2))
+        frame.sample_rate, frame.pts, frame.time_base = RATE, self._pts, fractions.Fraction(1, RATE)
+        self._pts += FRAME
+        self.frames_left -= 1
+        return frame
+
+
+class SmallPhone:
+    """`thinks_seconds` after the caller's last sound it answers; `refuse` is a typed refusal."""
+
+    def __init__(self) -> None:
+        self.thinks_seconds = 0.3
+        self.refuse = ""
+        self.greets = True
+        self.hung_up: list[str] = []
+        self.asked: list[str] = []
+        self._port = 0
+        self._peers: dict[str, RTCPeerConnection] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def target(self) -> Target:
+        return check(f"http://127.0.0.1:{self._port}")
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["SmallPhone"]:
+        app = web.Application()
+        app.router.add_post("/v1/calls", self._offered)
+        app.router.add_delete("/v1/calls/{call}", self._deleted)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self._port = runner.addresses[0][1]
+        try:
+            yield self
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            for peer in self._peers.values():
+                await peer.close()
+            await runner.cleanup()
+
+    async def _offered(self, request: web.Request) -> web.Response:
+        self.asked.append(request.query_string)
+        if self.refuse:
+            return web.json_response({"code": self.refuse}, status=402)
+        peer, voice = RTCPeerConnection(), Voice()
+        call = f"k_{len(self._peers)}"
+        self._peers[call] = peer
+        peer.addTrack(voice)
+        peer.on("track", lambda track: self._spawn(self._listen(track, voice)))
+        peer.on("datachannel", lambda channel: channel.send('{"type":"call.caption","text":"hi"}'))
+        await peer.setRemoteDescription(RTCSessionDescription(await request.text(), "offer"))
+        await peer.setLocalDescription(await peer.createAnswer())
+        if self.greets:
+            voice.frames_left = 40
+        return web.Response(
+            text=peer.localDescription.sdp, status=201, headers={"Location": f"/v1/calls/{call}"}
+        )
+
+    async def _deleted(self, request: web.Request) -> web.Response:
+        self.hung_up.append(request.match_info["call"])
+        return web.Response(status=204)
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _listen(self, track: MediaStreamTrack, voice: Voice) -> None:
+        spoken, quiet = False, 0
+        try:
+            while True:
+                loud = level_db(await track.recv()) > -45
+                quiet = 0 if loud else quiet + 1
+                spoken = spoken or loud
+                if spoken and quiet * 0.02 >= self.thinks_seconds:
+                    spoken = False
+                    voice.frames_left = 30
+        except MediaStreamError:
+            return

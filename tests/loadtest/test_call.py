@@ -1,0 +1,135 @@
+"""The caller of the load tester: what it measures of a call, and what it says of a refused one."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest.clients.call import RATE
+from loadtest.clients.listening import FRAME_SECONDS, QUIET_SECONDS, Listening
+from loadtest.clients.wire import Trouble
+from loadtest.driver import Driver
+from loadtest.outcome import Totals
+from loadtest.scenarios import load
+from loadtest.speech import NoLines, lines_of
+from media.sound.wav import wav_of
+from tests.loadtest.small import person, plan
+from tests.loadtest.small_phone import SmallPhone
+
+asynchronous = pytest.mark.asyncio
+LOUD, QUIET = -20.0, -90.0
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[SmallPhone]:
+    async with SmallPhone().serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    """One line of 0.4 s, at another rate."""
+    tone = 9_000 * np.sin(np.arange(6_400) * 2 * np.pi * 300 / 16_000)
+    (tmp_path / "line.wav").write_bytes(wav_of(tone.astype("<i2").tobytes(), 16_000))
+    return tmp_path
+
+
+def listened(levels: list[float], at: float = 10.0) -> Listening:
+    listening = Listening()
+    for number, level in enumerate(levels):
+        listening.frame(at + number * FRAME_SECONDS, level)
+    return listening
+
+
+def test_speech_begins_at_its_first_voiced_frame_and_is_over_after_a_pause() -> None:
+    listening = listened([QUIET] * 10 + [LOUD] * 5)
+    assert listening.began_since(10.1) == pytest.approx(10.2)
+    assert listening.began_since(10.25) is None, "it had begun before"
+    assert not listening.over(10.3)
+    assert listening.over(10.3 + QUIET_SECONDS)
+    assert listening.spell is not None
+    assert listening.spell.voiced_seconds == pytest.approx(0.1)
+
+
+def test_a_pause_between_clauses_is_no_new_speech() -> None:
+    pause = int(QUIET_SECONDS / FRAME_SECONDS) - 2
+    listening = listened([LOUD] * 3 + [QUIET] * pause + [LOUD] * 3)
+    assert listening.began_since(10.0) == 10.0
+    assert listening.began_since(10.0 + pause * FRAME_SECONDS) is None
+
+
+def test_a_hole_is_counted_and_frames_in_time_are_not_late() -> None:
+    listening = listened([QUIET] * 5)
+    listening.frame(10.0 + 5 * FRAME_SECONDS + 0.2, QUIET)
+    assert listening.gaps == [pytest.approx(0.2 + FRAME_SECONDS)]
+    assert listening.late_seconds[:4] == [pytest.approx(0.0)] * 4
+    assert listening.late_seconds[4] == pytest.approx(0.2)
+
+
+@asynchronous
+async def test_voice_to_voice_is_the_time_from_the_last_sound_said(
+    phone: SmallPhone, lines: Path
+) -> None:
+    phone.thinks_seconds = 0.4
+    who = person(phone)
+    (line,) = await lines_of(str(lines))
+    assert len(line) == pytest.approx(0.4 * RATE * 2, abs=64)
+    async with who.call("r_1") as call:
+        await call.greeted()
+        took = await call.say(line)
+        await call.quiet()
+    assert 0.4 <= took < 2.0
+    assert phone.hung_up == ["k_0"]
+    assert [caption["text"] for caption in call.captions] == ["hi"]
+
+
+@asynchronous
+async def test_a_refused_call_tells_its_code(phone: SmallPhone) -> None:
+    phone.refuse = "out_of_credits"
+    with pytest.raises(Trouble) as refused:
+        async with person(phone).call("r_1"):
+            pass
+    assert refused.value.code == "out_of_credits"
+    assert phone.asked == ["room=r_1&kind=voice"]
+
+
+@asynchronous
+async def test_a_companion_that_does_not_answer_is_an_error_of_its_own(
+    phone: SmallPhone, lines: Path
+) -> None:
+    phone.greets = False
+    began = time.perf_counter()
+    with pytest.raises(Trouble) as silent:
+        async with person(phone, timeout_seconds=1.5).call("r_1") as call:
+            await call.greeted()
+    assert silent.value.code == "no_greeting"
+    assert time.perf_counter() - began < 15
+
+
+@asynchronous
+async def test_the_scenario_calls_talks_and_hangs_up(phone: SmallPhone, lines: Path) -> None:
+    ordered = plan(
+        phone.target,
+        scenario="voice",
+        for_seconds=5.0,
+        every_seconds=2.0,
+        model="closed",
+        options={"wav": str(lines), "kind": "voice"},
+    )
+    totals = Totals()
+    await Driver(ordered, load("voice"), totals.add).run()
+    assert totals.counted("replies") == totals.counted("turns") >= 1
+    assert totals.counted("errors") == 0
+    assert totals.counted("sound_frames") > 100
+    assert (totals.timed("p", "voice_to_voice", 50) or 0) >= 0.3
+
+
+@asynchronous
+async def test_a_folder_without_sound_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NoLines, match=r"no \.wav"):
+        await lines_of(str(tmp_path))
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    with pytest.raises(NoLines, match=r"broken\.wav"):
+        await lines_of(str(tmp_path))
