@@ -34,7 +34,8 @@ class Voice(MediaStreamTrack):
 
     async def recv(self) -> av.AudioFrame:
         self._began = self._began or time.perf_counter()
-        await asyncio.sleep(max(0.0, self._began + self._pts / RATE - time.perf_counter()))
+        while time.perf_counter() < self._began + self._pts / RATE:  # noqa: ASYNC110
+            await asyncio.sleep(0.004)
         frame = av.AudioFrame(format="s16", layout="mono", samples=FRAME)
         frame.planes[0].update(TONE if self.frames_left > 0 else bytes(FRAME * 2))
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._pts, fractions.Fraction(1, RATE)
