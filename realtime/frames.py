@@ -70,11 +70,13 @@ class Resync(Frame, frozen=True, kw_only=True, tag="resync"):
 
 
 class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
-    """A command was carried out; what it made is named."""
+    """A command was carried out; what it made is named. `stream` numbers a call's binary frames."""
 
     id: str
     message: str | None = None
     reply: str | None = None
+    call: str | None = None
+    stream: int | None = None
 
 
 class ErrorFrame(Frame, frozen=True, kw_only=True, tag="error"):

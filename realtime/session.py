@@ -15,6 +15,7 @@ from rooms.commands import (
     AnyCommand,
     Auth,
     AuthRefresh,
+    CallStart,
     Ping,
     PresenceSet,
     Resume,
@@ -62,7 +63,7 @@ class Refresh(Struct, frozen=True):
     command: AuthRefresh
 
 
-Asked = RoomCommand | RoomJoin | RoomLeave | PresenceSet | WatchStart | WatchStop
+Asked = RoomCommand | RoomJoin | RoomLeave | PresenceSet | WatchStart | WatchStop | CallStart
 
 
 class Carry(Struct, frozen=True):

@@ -35,6 +35,7 @@ from realtime.told import Heard, Told, place_in
 from rooms.commands import (
     Answer,
     Auth,
+    CallStart,
     PresenceSet,
     Resume,
     RoomCommand,
@@ -248,6 +249,8 @@ class Socket:
                 self._node.attendance.says(actor, self, status)
             case WatchStart() | WatchStop():
                 await self._node.watching.carry(self, who, command)
+            case CallStart():
+                raise Forbidden("Calls are not offered here.", code="calls_not_offered")
             case _:
                 if not {"chat", "*"} & who.scopes:
                     raise Forbidden("This API key lacks the scope 'chat'.", code="missing_scope")

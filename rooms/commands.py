@@ -8,6 +8,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from media.calls.leg import LegAddress
+
 NO_NUL: Final = r"^[^\x00]*$"  # PostgreSQL cannot store one
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL)]
@@ -174,6 +176,47 @@ class Oversee(Command, frozen=True, kw_only=True, tag="oversee"):
     companion: Annotated[str, Meta(max_length=64)] = ""
 
 
+class CallStart(Command, frozen=True, kw_only=True, tag="call.start"):
+    """Call a room's companion over this socket: from the ack on binary frames are sound.
+
+    `call` goes on with a call whose connection was lost. Over WebRTC a call begins with an offer
+    to `POST /v1/calls` instead. `stream` of the frames is in the ack.
+    """
+
+    id: Id
+    room: Id
+    kind: Literal["voice", "video"] = "voice"
+    transport: Literal["socket", "webrtc", "livekit"] = "socket"
+    codec: Literal["pcm16", "opus"] = "pcm16"
+    sample_rate: Literal[8_000, 16_000, 24_000, 48_000] = 16_000
+    call: Id | None = None
+    key: Key | None = None
+
+
+class CallJoin(Command, frozen=True, kw_only=True, tag="call.join"):
+    """A leg for a call: a new one, or (`call`) one that goes on with the same meter.
+
+    From the server's own doors only, once the leg waits at `leg`; no client can send it. Answered
+    with the call's id when it is entitled, held and told; refused, the door closes its leg.
+    """
+
+    id: Id
+    room: Id
+    kind: Literal["voice", "video"]
+    leg: LegAddress
+    call: Id | None = None
+    key: Key | None = None
+
+
+class CallEnd(Command, frozen=True, kw_only=True, tag="call.end"):
+    """Hang up. Ending a call that has ended is no error."""
+
+    id: Id
+    room: Id
+    call: Id | None = None
+    key: Key | None = None
+
+
 RoomCommand = (
     MessageSend
     | MessageEdit
@@ -185,6 +228,8 @@ RoomCommand = (
     | ReadSet
     | MembersChange
     | Oversee
+    | CallJoin
+    | CallEnd
 )
 AnyCommand = (
     Auth
@@ -204,6 +249,8 @@ AnyCommand = (
     | ReadSet
     | WatchStart
     | WatchStop
+    | CallStart
+    | CallEnd
 )
 
 
@@ -212,3 +259,4 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     message: str | None = None
     reply: str | None = None
+    call: str | None = None

@@ -8,7 +8,18 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from rooms.shapes import Link, Lot, Message, ReplyStatus, Room, Usage
+from media.speech.ports import Viseme
+from rooms.shapes import (
+    CallEndReason,
+    CallKind,
+    CallState,
+    Link,
+    Lot,
+    Message,
+    ReplyStatus,
+    Room,
+    Usage,
+)
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -132,6 +143,67 @@ class Notice(Event, frozen=True, kw_only=True, tag="notice"):
     links: list[Link] = []
 
 
+class CallStarted(Event, frozen=True, kw_only=True, tag="call.started"):
+    """A person calls a companion. `microcredits_per_minute` 0: the plan includes it."""
+
+    room: str
+    call: str
+    kind: CallKind
+    person: str
+    companion: str
+    microcredits_per_minute: int
+
+
+class CallUpdated(Event, frozen=True, kw_only=True, tag="call.updated"):
+    """How a call stands: told at each change, and every few seconds while it is metered."""
+
+    room: str
+    call: str
+    state: CallState
+    seconds: int
+    cost_microcredits: int
+
+
+class CallEnded(Event, frozen=True, kw_only=True, tag="call.ended"):
+    """A call's one ending. `message` is the entry it leaves in the room."""
+
+    room: str
+    call: str
+    reason: CallEndReason
+    seconds: int
+    cost_microcredits: int
+    receipt: str | None = None
+    message: Message | None = None
+
+
+class CallCaption(Event, frozen=True, kw_only=True, tag="call.caption"):
+    """What is said in a call, as far as it is known: the newest of an `utterance` replaces it.
+
+    `of` is who speaks, a person's or a companion's id. `final`: it will not change any more. A
+    companion's words are captioned as they are heard, and end with what was heard of them.
+    """
+
+    room: str
+    call: str
+    of: str
+    utterance: str
+    text: str
+    final: bool = False
+
+
+class CallViseme(Event, frozen=True, kw_only=True, tag="call.viseme"):
+    """Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone.
+
+    `at_samples` of each counts at 24 kHz from the beginning of the call's sound `epoch`.
+    """
+
+    room: str
+    call: str
+    person: str
+    epoch: int
+    visemes: list[Viseme]
+
+
 class AuthExpiring(Event, frozen=True, kw_only=True, tag="auth.expiring"):
     """The access token ends in `in_ms`; answer with `auth.refresh`. Ephemeral."""
 
@@ -162,8 +234,13 @@ RoomEvent = (
     | Notice
     | AuthExpiring
     | Reconnect
+    | CallStarted
+    | CallUpdated
+    | CallEnded
+    | CallCaption
+    | CallViseme
 )
-EPHEMERAL = (Typing, Read, Presence, AuthExpiring, Reconnect)
+EPHEMERAL = (Typing, Read, Presence, AuthExpiring, Reconnect, CallViseme)
 DURABLE = (
     MessageCreated,
     MessageUpdated,

@@ -21,6 +21,8 @@ from rooms.asking import Asked, digest_of
 from rooms.commands import (
     Answer,
     BranchSelect,
+    CallEnd,
+    CallJoin,
     MembersChange,
     MessageEdit,
     MessageReact,
@@ -34,14 +36,14 @@ from rooms.commands import (
 )
 from rooms.credits.entitlements import TurnsLeft
 from rooms.dialogue.prompt import Persona
-from rooms.errors import Conflict, NotFound, ProductError
+from rooms.errors import Conflict, Forbidden, NotFound, ProductError
 from rooms.events import MessageUpdated, Read, Typing
 from rooms.members import Members
 from rooms.overseer import Overseer
 from rooms.oversight import Glance
 from rooms.placing import Placing
 from rooms.ports import LogStale, Principal, Recall, RoomLog
-from rooms.shapes import Message, Sender
+from rooms.shapes import Message, Sender, text_of
 from rooms.tree import Tree, message_of
 from rooms.turn import Turn, TurnParts
 from storage.messages import MessageRow, find_message, newest_leaf, react
@@ -133,6 +135,8 @@ class ChatRoom:
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
                 return await self._once(who, command, key)
+            case CallJoin() | CallEnd():
+                raise Forbidden("Calls are not offered here.", code="calls_not_offered")
             case ReplyCancel(reply=reply):
                 return await self._cancel(reply)
             case MessageReact():
@@ -279,7 +283,7 @@ class ChatRoom:
         halted = self._overseer.now.halted
         if reply.status != "completed" or len(self._members.voices) < 2 or halted:
             return None
-        said = "\n".join(part.text for part in reply.parts)
+        said = text_of(reply.parts)
         asked = await self._asker.follow(first, last, reply.id, said, spoken)
         if asked is None:
             return None

@@ -14,6 +14,22 @@ MessageStatus = Literal[
     "completed", "interrupted", "failed", "out_of_credits", "moderated", "deleted"
 ]
 ReplyStatus = Literal["completed", "interrupted", "failed", "out_of_credits", "moderated"]
+CallKind = Literal["voice", "video"]
+CallState = Literal["connecting", "live", "reconnecting", "ended"]
+CallEndReason = Literal[
+    "hung_up",  # by the person
+    "connection_lost",  # and nobody came back
+    "worker_lost",  # likewise
+    "never_connected",
+    "out_of_credits",
+    "time_used_up",  # the plan's minutes, or the longest a call may last
+    "at_capacity",
+    "ended_by_staff",
+    "not_allowed",  # the person lost their seat or their voice
+    "server_restarting",
+    "holder_died",
+    "failed",
+]
 
 
 class Shape(Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -27,8 +43,26 @@ class TextPart(Shape, frozen=True, kw_only=True, tag="text"):
     heard_until: int | UnsetType = UNSET
 
 
-# A union of one today; images, voice notes and call entries join it as further tags.
-Part = TextPart
+class CallPart(Shape, frozen=True, kw_only=True, tag="call"):
+    """The entry a call leaves in its room. `seconds` are those that were metered."""
+
+    call: str
+    kind: CallKind
+    reason: CallEndReason
+    seconds: int
+    cost_microcredits: int
+    person: str
+    companion: str
+    receipt: str | None = None
+
+
+# Images and voice notes join it as further tags.
+Part = TextPart | CallPart
+
+
+def text_of(parts: "list[Part]") -> str:
+    """The words among a message's parts."""
+    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
 
 
 class Sender(Shape, frozen=True, kw_only=True):

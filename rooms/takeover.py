@@ -11,7 +11,7 @@ from rooms.credits.wallet import Credits, OpenHold, Outcome
 from rooms.events import MessageCreated, ReplyDone, RoomEvent, WalletUpdated
 from rooms.ports import RoomLog, Telling, Unfinished
 from rooms.room import ChatRoom
-from rooms.shapes import Usage
+from rooms.shapes import Usage, text_of
 
 logger = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ async def _tell_stored_end(room: ChatRoom, log: RoomLog, left: Unfinished) -> No
         room=log.room,
         reply=left.metered.reply,
         status=stored.status if stored and stored.status != "deleted" else "interrupted",
-        text="\n".join(part.text for part in stored.parts) if stored else "",
+        text=text_of(stored.parts) if stored else "",
         cost_microcredits=stored.cost_microcredits if stored else 0,
         message=stored,
         usage=stored.usage if stored else None,

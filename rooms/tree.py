@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from rooms.asking import alternatives
-from rooms.shapes import Message, Sender, TextPart, Usage
+from rooms.shapes import Message, Part, Sender, Usage, text_of
 from storage.messages import MessageRow, branch
 
 KEPT: Final = 120
@@ -76,7 +76,7 @@ def row_of(message: Message) -> MessageRow:
         sender_kind=message.sender.kind,
         sender=message.sender.id,
         parts=msgspec.to_builtins(message.parts),
-        words="\n".join(part.text for part in message.parts),
+        words=text_of(message.parts),
         status=message.status,
         continuable=message.continuable,
         edited=message.edited,
@@ -99,7 +99,7 @@ def message_of(row: MessageRow, room: str, sender: Sender) -> Message:
         room=room,
         n=row.n,
         sender=sender,
-        parts=msgspec.convert(row.parts, list[TextPart]),
+        parts=msgspec.convert(row.parts, list[Part]),
         at=row.at,
         parent=row.parent,
         continues=row.continues,

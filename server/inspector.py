@@ -10,7 +10,7 @@ from msgspec import Struct
 from rooms.dialogue.prompt import Said
 from rooms.ports import Principal
 from rooms.prompting import compile_for, heard_by
-from rooms.shapes import Message, Room
+from rooms.shapes import Message, Room, text_of
 from storage.rooms import find_room
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def inspect(house: "House", who: Principal, room: str) -> PromptView:
     said = [
         Said(
             "person" if message.sender.kind == "person" else "companion",
-            "\n".join(part.text for part in message.parts),
+            text_of(message.parts),
             message.sender.id,
         )
         for message in page.items

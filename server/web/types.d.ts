@@ -134,6 +134,28 @@ export interface WatchStop {
   room: string;
 }
 
+/** Call a room's companion over this socket: from the ack on binary frames are sound. `call` goes on with a call whose connection was lost. Over WebRTC a call begins with an offer to `POST /v1/calls` instead. `stream` of the frames is in the ack. */
+export interface CallStart {
+  type: "call.start";
+  id: string;
+  room: string;
+  kind?: "voice" | "video";
+  transport?: "socket" | "webrtc" | "livekit";
+  codec?: "pcm16" | "opus";
+  sample_rate?: 8000 | 16000 | 24000 | 48000;
+  call?: string | null;
+  key?: string | null;
+}
+
+/** Hang up. Ending a call that has ended is no error. */
+export interface CallEnd {
+  type: "call.end";
+  id: string;
+  room: string;
+  call?: string | null;
+  key?: string | null;
+}
+
 /** The first frame. Sign in within `auth_ms`, then ping at least every `heartbeat_ms`. */
 export interface Hello {
   type: "hello";
@@ -180,12 +202,14 @@ export interface Resync {
   wallet: Wallet | null;
 }
 
-/** A command was carried out; what it made is named. */
+/** A command was carried out; what it made is named. `stream` numbers a call's binary frames. */
 export interface Ack {
   type: "ack";
   id: string;
   message: string | null;
   reply: string | null;
+  call: string | null;
+  stream: number | null;
 }
 
 /** A command was refused, or (id null) a frame was not understood. */
@@ -351,6 +375,60 @@ export interface Reconnect {
   reason: string;
 }
 
+/** A person calls a companion. `microcredits_per_minute` 0: the plan includes it. */
+export interface CallStarted {
+  type: "call.started";
+  room: string;
+  call: string;
+  kind: "voice" | "video";
+  person: string;
+  companion: string;
+  microcredits_per_minute: number;
+}
+
+/** How a call stands: told at each change, and every few seconds while it is metered. */
+export interface CallUpdated {
+  type: "call.updated";
+  room: string;
+  call: string;
+  state: "connecting" | "live" | "reconnecting" | "ended";
+  seconds: number;
+  cost_microcredits: number;
+}
+
+/** A call's one ending. `message` is the entry it leaves in the room. */
+export interface CallEnded {
+  type: "call.ended";
+  room: string;
+  call: string;
+  reason: "hung_up" | "connection_lost" | "worker_lost" | "never_connected" | "out_of_credits" | "time_used_up" | "at_capacity" | "ended_by_staff" | "not_allowed" | "server_restarting" | "holder_died" | "failed";
+  seconds: number;
+  cost_microcredits: number;
+  receipt: string | null;
+  message: Message | null;
+}
+
+/** What is said in a call, as far as it is known: the newest of an `utterance` replaces it. `of` is who speaks, a person's or a companion's id. `final`: it will not change any more. A companion's words are captioned as they are heard, and end with what was heard of them. */
+export interface CallCaption {
+  type: "call.caption";
+  room: string;
+  call: string;
+  of: string;
+  utterance: string;
+  text: string;
+  final: boolean;
+}
+
+/** Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone. `at_samples` of each counts at 24 kHz from the beginning of the call's sound `epoch`. */
+export interface CallViseme {
+  type: "call.viseme";
+  room: string;
+  call: string;
+  person: string;
+  epoch: number;
+  visemes: Viseme[];
+}
+
 /** What a numbered event carries besides its own fields. `seq` has no gap and no repeat within a session; `at` is unix milliseconds. */
 export interface Numbered {
   seq: number;
@@ -390,7 +468,7 @@ export interface Message {
   room: string;
   n: number;
   sender: Sender;
-  parts: TextPart[];
+  parts: (TextPart | CallPart)[];
   at: number;
   parent: string | null;
   continues: string | null;
@@ -452,11 +530,11 @@ export interface Link {
   href: string;
 }
 
-/** Words. `heard_until` counts the code points that were heard in a call; absent in writing. */
-export interface TextPart {
-  type: "text";
-  text: string;
-  heard_until?: number;
+/** A mouth shape and its span. shape: its Oculus name: sil PP FF TH DD kk CH SS nn RR aa E I O U. */
+export interface Viseme {
+  shape: string;
+  at_sample: number;
+  samples: number;
 }
 
 /** This message's place among its siblings: `index` counts from 1; `ids` are in order of age. */
@@ -477,6 +555,26 @@ export interface Member {
   hue: number | null;
 }
 
+/** Words. `heard_until` counts the code points that were heard in a call; absent in writing. */
+export interface TextPart {
+  type: "text";
+  text: string;
+  heard_until?: number;
+}
+
+/** The entry a call leaves in its room. `seconds` are those that were metered. */
+export interface CallPart {
+  type: "call";
+  call: string;
+  kind: "voice" | "video";
+  reason: "hung_up" | "connection_lost" | "worker_lost" | "never_connected" | "out_of_credits" | "time_used_up" | "at_capacity" | "ended_by_staff" | "not_allowed" | "server_restarting" | "holder_died" | "failed";
+  seconds: number;
+  cost_microcredits: number;
+  person: string;
+  companion: string;
+  receipt: string | null;
+}
+
 export type ClientFrame =
   | Auth
   | Resume
@@ -494,7 +592,9 @@ export type ClientFrame =
   | TypingSet
   | ReadSet
   | WatchStart
-  | WatchStop;
+  | WatchStop
+  | CallStart
+  | CallEnd;
 
 export type ServerFrame =
   | Hello
@@ -521,4 +621,9 @@ export type ServerFrame =
   | (WalletLow & Numbered)
   | (Notice & Numbered)
   | AuthExpiring
-  | Reconnect;
+  | Reconnect
+  | (CallStarted & Numbered)
+  | (CallUpdated & Numbered)
+  | (CallEnded & Numbered)
+  | (CallCaption & Numbered)
+  | CallViseme;
