@@ -36,6 +36,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mature: whether mature companions may be chosen, where law, operator and person agree.
     voice: whether voice calls are included.
     video: whether video calls are included.
+    call_minutes_per_day: minutes of calls a day; 0 is no limit.
     clips: whether short video clips may be made.
     hd_photos: whether photos come in high definition.
     generations_per_month: images of personal models per billing month, or "unlimited".
@@ -69,6 +70,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mature: bool = False
     voice: bool = False
     video: bool = False
+    call_minutes_per_day: int = 0
     clips: bool = False
     hd_photos: bool = False
     generations_per_month: Quota = 0
@@ -88,6 +90,9 @@ class PriceBook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     input_microcredits_per_1k: 1,000 tokens read.
     output_microcredits_per_1k: 1,000 tokens written.
     minimum_microcredits: the least a delivered reply costs.
+    voice_microcredits_per_second: a second of a voice call, connected.
+    video_microcredits_per_second: a second of a video call, connected.
+    calls_include_replies: whether a second's price includes what is said in it.
     photo_microcredits: one photo of a companion.
     scenario_microcredits: what unlocking a scenario costs, by its difficulty.
     """
@@ -96,6 +101,9 @@ class PriceBook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     input_microcredits_per_1k: int = 100_000
     output_microcredits_per_1k: int = 100_000
     minimum_microcredits: int = 10_000
+    voice_microcredits_per_second: int = 15_000
+    video_microcredits_per_second: int = 40_000
+    calls_include_replies: bool = True
     photo_microcredits: int = 5_000_000
     scenario_microcredits: dict[str, int] = field(default_factory=dict)
 

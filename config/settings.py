@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from config.accounts import AccountSettings, Features, MailSettings
 from config.api import ApiSettings
+from config.calls import CallSettings
 from config.models import ModelSettings
 from config.observability import MetricsSettings, TracingSettings
 from config.oversight import OversightSettings
@@ -32,6 +33,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mail: how mail leaves the house.
     sockets: limits of the real-time side.
     rooms: limits of rooms and turns.
+    calls: voice and video calls.
     oversight: what administrators may see and do in a room.
     api: how often the REST API may be called.
     metrics: what Prometheus may read, and where.
@@ -54,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()
     rooms: RoomSettings = RoomSettings()
+    calls: CallSettings = CallSettings()
     oversight: OversightSettings = OversightSettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -16,7 +16,7 @@ from realtime.orders import Kick, Left, Order, encode_order
 from realtime.tails import ORDER_MARK, TO_NODES, Tails
 from realtime.told import seat_place
 from rooms.events import ReplyDelta, ReplyDone, ReplyStarted, RoomEvent, RoomLeft
-from rooms.ports import LogStale, LogStalled, Metered, Telling, Unfinished
+from rooms.ports import CallMark, LogStale, LogStalled, Metered, Telling, Unfinished
 from storage.bus.ports import Bus, BusDown, Place, StaleFence, Wanted
 
 logger = structlog.get_logger(__name__)
@@ -40,6 +40,7 @@ class OpenReply(msgspec.Struct, frozen=True, array_like=True):
     parent: str | None
     continues: str | None
     at_pos: int = 0
+    call: bool = False  # it is a call: `offset` is its metered milliseconds
 
 
 class RoomPen:
@@ -79,7 +80,13 @@ class RoomPen:
             )
             for telling in tellings
         ]
-        state = self._state(tellings)
+        await self._append(entries, self._state(tellings))
+
+    async def mark(self, mark: CallMark) -> None:
+        """See the port: the state alone, in the same place as a reply's."""
+        await self._append([], {mark.call: _marked(mark)})
+
+    async def _append(self, entries: list[Wanted], state: dict[str, bytes | None]) -> None:
         try:
             async with asyncio.timeout(STALL_SECONDS):
                 done = await self._bus.append(self.room, self.fence, entries, state, self._known)
@@ -94,6 +101,8 @@ class RoomPen:
     def _state(self, tellings: Sequence[Telling]) -> dict[str, bytes | None]:
         state: dict[str, bytes | None] = {}
         for telling in tellings:
+            if telling.mark is not None:
+                state[telling.mark.call] = None if telling.mark.over else _marked(telling.mark)
             match telling.event:
                 case ReplyStarted(reply=reply, companion=companion) as event:
                     metered = telling.metered
@@ -128,22 +137,36 @@ class RoomPen:
         """See the port: read back from the log, text and all."""
         try:
             head = await self._bus.head(self.room)
-            if not head.open:
+            kept_of = {reply: _kept(raw) for reply, raw in head.open.items()}
+            replies = {reply: kept for reply, kept in kept_of.items() if not kept.call}
+            if not replies:
                 return []
             entries = await self._bus.read(self.room, 0, READ_MAX)
         except BusDown as error:
             raise LogStalled(self.room) from error
-        texts: dict[str, list[str]] = {reply: [] for reply in head.open}
+        texts: dict[str, list[str]] = {reply: [] for reply in replies}
         for entry in entries:
             if entry.reply in texts:
                 texts[entry.reply].append(msgspec.json.decode(entry.event)["text"])
         left = []
-        for reply, raw in head.open.items():
-            kept = msgspec.msgpack.decode(raw, type=OpenReply)
+        for reply, kept in replies.items():
             metered = Metered(reply, kept.person, kept.hold, kept.offset, kept.microcredits)
             text = "".join(texts[reply])
             left.append(Unfinished(metered, kept.companion, kept.parent, kept.continues, text))
         return left
+
+    async def open_calls(self) -> list[CallMark]:
+        """See the port."""
+        try:
+            head = await self._bus.head(self.room)
+        except BusDown as error:
+            raise LogStalled(self.room) from error
+        found = ((call, _kept(raw)) for call, raw in head.open.items())
+        return [
+            CallMark(call, kept.person, kept.hold, kept.companion, kept.offset, kept.microcredits)
+            for call, kept in found
+            if kept.call
+        ]
 
     async def place(self) -> str:
         """See the port."""
@@ -160,6 +183,24 @@ class RoomPen:
         payload = encode_json(event)
         self._tails.hear(self.room, payload)
         self._bus.whisper(self.room, payload)
+
+
+def _kept(raw: bytes) -> OpenReply:
+    return msgspec.msgpack.decode(raw, type=OpenReply)
+
+
+def _marked(mark: CallMark) -> bytes:
+    kept = OpenReply(
+        mark.person,
+        mark.hold,
+        mark.metered_ms,
+        mark.microcredits,
+        mark.companion,
+        None,
+        None,
+        call=True,
+    )
+    return msgspec.msgpack.encode(kept)
 
 
 class AccountPen:

@@ -25,12 +25,25 @@ class Metered(Struct, frozen=True):
     microcredits: int
 
 
+class CallMark(Struct, frozen=True):
+    """How far an open call has come: what a crash leaves to charge."""
+
+    call: str
+    person: str
+    hold: str
+    companion: str
+    metered_ms: int
+    microcredits: int
+    over: bool = False
+
+
 class Telling(Struct, frozen=True):
     """One event on its way into a log. `to` makes it private to one person."""
 
     event: RoomEvent
     to: str | None = None
     metered: Metered | None = None
+    mark: CallMark | None = None
 
 
 class Unfinished(Struct, frozen=True):
@@ -59,6 +72,12 @@ class RoomLog(Protocol):
 
     async def append(self, tellings: Sequence[Telling]) -> None:
         """Log `tellings` in order, atomically. Raises LogStale or LogStalled."""
+
+    async def mark(self, mark: CallMark) -> None:
+        """Log how far a call has come, showing nothing. Raises LogStale or LogStalled."""
+
+    async def open_calls(self) -> "list[CallMark]":
+        """Calls an earlier holder began in this log and never ended."""
 
     async def unfinished(self) -> "list[Unfinished]":
         """Replies an earlier holder began in this log and never ended."""

@@ -100,6 +100,9 @@ HAND_ON_ROOMS = sql(
     ), seated AS (
         UPDATE members SET home = heirs.member FROM heirs
          WHERE members.home = $1 AND members.room = heirs.room
+    ), called AS (
+        UPDATE calls SET home = heirs.member FROM heirs
+         WHERE calls.home = $1 AND calls.room = heirs.room
     ), asked_in AS (
         UPDATE invitations SET home = heirs.member FROM heirs
          WHERE invitations.home = $1 AND invitations.room = heirs.room

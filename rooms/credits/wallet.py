@@ -129,8 +129,8 @@ class Credits:
             edited=bool(message and message.siblings),
         )
         try:
-            async with self._refusals(asked.plan):
-                opened = await self._surely(lambda: turns.open_turn(self._db, turn))
+            async with self.refusals(asked.plan):
+                opened = await self.surely(lambda: turns.open_turn(self._db, turn))
         except PaymentRequired as refused:
             if asked.payer == asked.who.person.id:
                 raise
@@ -157,7 +157,7 @@ class Credits:
             repeated=answer if opened.outcome == "repeated" else None,
         )
 
-    async def _surely(self, statement: Callable[[], Awaitable[T]]) -> T:
+    async def surely(self, statement: Callable[[], Awaitable[T]]) -> T:
         """If the answer is lost, ask again: both commits are safe to repeat, and must be known."""
         for wait_seconds in ASK_AGAIN_SECONDS:
             try:
@@ -212,8 +212,8 @@ class Credits:
         return await turns.open_holds(self._db, home, room)
 
     async def _settle(self, turn: SettleTurn, plan: Plan | None) -> Settled:
-        async with self._refusals(plan):
-            settled = await self._surely(lambda: turns.settle_turn(self._db, turn))
+        async with self.refusals(plan):
+            settled = await self.surely(lambda: turns.settle_turn(self._db, turn))
         self.tally.captured += settled.captured
         wallet = wallet_view(settled.wallet)
         return Settled(
@@ -279,7 +279,8 @@ class Credits:
     # --- inside
 
     @asynccontextmanager
-    async def _refusals(self, plan: Plan | None) -> AsyncIterator[None]:
+    async def refusals(self, plan: Plan | None) -> AsyncIterator[None]:
+        """Storage's money errors as answers that people can act on."""
         try:
             yield
         except turns.StaleHolder as error:

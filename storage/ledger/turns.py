@@ -133,6 +133,7 @@ class HoldRow(Struct, frozen=True, kw_only=True):
     fence: int
     amount: int
     metered: int
+    kind: str = "reply"
 
 
 OPEN_TURN = sql(
@@ -150,7 +151,8 @@ RENEW_HOLDS = sql(
     "UPDATE holds SET expires_at = now() + make_interval(secs => $2) "
     "WHERE node = $1 AND state = 'open' AND expires_at < now() + make_interval(secs => $2 * 2 / 3)",
 )
-_HOLD = "person, hold, home, room, reply, message, sender, companion, node, fence, amount, metered"
+_HOLD = """person, hold, home, room, reply, message, sender, companion, node, fence, amount,
+    metered, kind"""
 OPEN_HOLDS = sql(
     "open_holds",
     f"SELECT {_HOLD} FROM holds WHERE home = $1 AND room = $2 AND state = 'open' "  # noqa: S608
@@ -169,7 +171,7 @@ FOREIGN_HOLDS = sql(
 
 OVERDUE_HOLDS = sql(
     "overdue_holds",
-    f"SELECT {_HOLD} FROM holds WHERE state = 'open' AND node = $1 AND "  # noqa: S608
+    f"SELECT {_HOLD} FROM holds WHERE state = 'open' AND node = $1 AND kind = 'reply' AND "  # noqa: S608
     "created_at < now() - make_interval(secs => $2) ORDER BY created_at LIMIT $3",
 )
 LAST_ROOMS = sql(
@@ -179,7 +181,7 @@ LAST_ROOMS = sql(
 )
 
 
-def _refusal(error: asyncpg.PostgresError) -> Exception:
+def refusal(error: asyncpg.PostgresError) -> Exception:
     """The typed form of a KD refusal; anything else is passed on."""
     match error.sqlstate:
         case "KD001":
@@ -224,7 +226,7 @@ async def open_turn(db: asyncpg.Pool, turn: OpenTurn) -> OpenedTurn:
             turn.edited,
         )
     except asyncpg.PostgresError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     assert row is not None
     return OpenedTurn(
         outcome=row["outcome"],
@@ -257,7 +259,7 @@ async def settle_turn(db: asyncpg.Pool, turn: SettleTurn) -> SettledTurn:
             turn.receipt_doc or {},
         )
     except asyncpg.PostgresError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     assert row is not None
     return SettledTurn(
         outcome=row["outcome"],
@@ -283,7 +285,7 @@ async def extend_hold(
     try:
         amount = await db.fetchval(EXTEND_HOLD, payer, hold, fence, k, more, metered, seconds)
     except asyncpg.PostgresError as error:
-        raise _refusal(error) from error
+        raise refusal(error) from error
     return int(amount)
 
 

@@ -53,7 +53,7 @@ async def test_a_hold_whose_answer_was_lost_is_found_again_and_held_once(
 ) -> None:
     await rich(database, "ann")
     torn, turn = Torn(database, 2, error), opening("ann", "h1")
-    opened = await credits(torn)._surely(lambda: turns.open_turn(torn, turn))
+    opened = await credits(torn).surely(lambda: turns.open_turn(torn, turn))
     assert (opened.outcome, opened.granted, opened.n) == ("opened", CREDIT, 1)
     assert await standing(database, "ann") == (9 * CREDIT, CREDIT)
     assert await wallets.audit(database) == {}
@@ -64,7 +64,7 @@ async def test_whatever_the_database_dies_of_a_person_is_told_to_try_again(
     database: "Pool", error: Exception
 ) -> None:
     with pytest.raises(Unavailable):
-        async with credits(database)._refusals(None):
+        async with credits(database).refusals(None):
             raise error
 
 

@@ -1,0 +1,40 @@
+"""What calls cost in patience, seconds and consent; prices are in config/plans.py."""
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Calls.
+
+    enabled: whether companions can be called at all.
+    consents: purposes a person must have agreed to before a call, such as "voice".
+    age_level: how well a person's age must be known: declared, contact, document or bank.
+    closed_countries: countries in which nobody can call, as two letters.
+    minors: whether people under 18 may call, where they may register.
+    connect_seconds: how long a new call waits for its first sound.
+    reconnect_seconds: how long a call whose connection was lost waits for a new one, unmetered.
+    longest_seconds: the longest a call may last.
+    hold_seconds: how many seconds of a call are held ahead at a time.
+    goodbye_seconds: of those, what is kept for the companion's goodbye.
+    blocked_seconds: a connection that takes nothing for so long is not metered until it does.
+    mark_seconds: how often the log is told how far the meter has come.
+    care_seconds: how long a call is free after words that called for care.
+    farewell_seconds: how long the companion may think about its goodbye.
+    """
+
+    enabled: bool = True
+    consents: list[str] = field(default_factory=list)
+    age_level: Literal["declared", "contact", "document", "bank"] = "declared"
+    closed_countries: list[str] = field(default_factory=list)
+    minors: bool = False
+    connect_seconds: float = 30.0
+    reconnect_seconds: float = 30.0
+    longest_seconds: int = 4 * 3_600
+    hold_seconds: int = 30
+    goodbye_seconds: int = 10
+    blocked_seconds: float = 3.0
+    mark_seconds: float = 1.0
+    care_seconds: int = 600
+    farewell_seconds: float = 4.0

@@ -1,0 +1,1 @@
+"""Voice and video calls: the life of a call, and the talk that goes on in it."""
