@@ -16,6 +16,7 @@ from config.plans import Business, Plan, PriceBook
 from config.server import ServerSettings
 from config.sockets import RoomSettings, SocketSettings
 from config.stores import BusSettings, DatabaseSettings
+from config.voice import VoiceSettings
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sockets: limits of the real-time side.
     rooms: limits of rooms and turns.
     calls: voice and video calls.
+    voice: how a spoken conversation behaves.
     oversight: what administrators may see and do in a room.
     api: how often the REST API may be called.
     metrics: what Prometheus may read, and where.
@@ -57,6 +59,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sockets: SocketSettings = SocketSettings()
     rooms: RoomSettings = RoomSettings()
     calls: CallSettings = CallSettings()
+    voice: VoiceSettings = VoiceSettings()
     oversight: OversightSettings = OversightSettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -1,0 +1,46 @@
+"""How a spoken conversation behaves: pauses, patience, interruptions, how far speech runs ahead."""
+
+from msgspec import Struct
+
+
+class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Spoken conversation.
+
+    start_probability: voice activity above it begins speech.
+    stay_probability: voice activity above it goes on with speech.
+    start_ms: voice for so long is speech, while the companion is silent.
+    barge_ms: voice for so long pauses the companion while it speaks.
+    before_ms: sound kept from before speech began, so that no first consonant is lost.
+    pause_ms: silence after which the end of the turn is asked for and transcription begins.
+    likely_ms: silence that ends a turn which is probably complete.
+    unlikely_ms: silence that ends a turn which closes like a sentence but sounds unfinished.
+    ceiling_ms: silence that ends any turn.
+    complete_probability: the end-of-turn model's answer above which a turn is complete.
+    unfinished_probability: the end-of-turn model's answer below which a turn is unfinished.
+    resume_ms: nothing real for so long after a pause, and the companion goes on.
+    ahead_ms: how far speech is synthesised ahead of what has left, at most.
+    span_ms: the longest span that is transcribed at once; longer speech is cut into such.
+    echo_db: how much louder than its own echo somebody must be to pause the companion.
+    speculate: ask the model on the early transcript, before the turn is known to have ended.
+    reply_tokens: the longest spoken reply.
+    log_ms: the least time between two log appends of a spoken reply.
+    """
+
+    start_probability: float = 0.5
+    stay_probability: float = 0.35
+    start_ms: int = 96
+    barge_ms: int = 160
+    before_ms: int = 300
+    pause_ms: int = 200
+    likely_ms: int = 600
+    unlikely_ms: int = 1_200
+    ceiling_ms: int = 2_000
+    complete_probability: float = 0.5
+    unfinished_probability: float = 0.2
+    resume_ms: int = 2_000
+    ahead_ms: int = 4_000
+    span_ms: int = 25_000
+    echo_db: float = 6.0
+    speculate: bool = True
+    reply_tokens: int = 160
+    log_ms: int = 200
