@@ -33,7 +33,7 @@ class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reconnect_seconds: float = 30.0
     longest_seconds: int = 4 * 3_600
     hold_seconds: int = 30
-    goodbye_seconds: int = 10
+    goodbye_seconds: int = 12
     blocked_seconds: float = 3.0
     mark_seconds: float = 1.0
     care_seconds: int = 600

@@ -72,6 +72,10 @@ class BenchRoom:
     async def close(self, *, interrupt: bool) -> None:
         """Nothing runs here."""
 
+    async def leave(self, *, interrupt: bool) -> None:
+        """There are no calls here."""
+        await self.close(interrupt=interrupt)
+
 
 def _cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)

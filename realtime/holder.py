@@ -240,9 +240,9 @@ class Holder:
         rooms = list(self._rooms.values())
         try:
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*(held.live.close(interrupt=False) for held in rooms))
+                await asyncio.gather(*(held.live.leave(interrupt=False) for held in rooms))
         except TimeoutError:
-            await asyncio.gather(*(held.live.close(interrupt=True) for held in rooms))
+            await asyncio.gather(*(held.live.leave(interrupt=True) for held in rooms))
         for held in rooms:
             if held.live.idle and not held.pen.stale:
                 try:

@@ -84,7 +84,7 @@ class RoomPen:
 
     async def mark(self, mark: CallMark) -> None:
         """See the port: the state alone, in the same place as a reply's."""
-        await self._append([], {mark.call: _marked(mark)})
+        await self._append([], {mark.call: None if mark.over else _marked(mark)})
 
     async def _append(self, entries: list[Wanted], state: dict[str, bytes | None]) -> None:
         try:

@@ -19,6 +19,7 @@ from realtime.codec import encode_json
 from realtime.doorstep import Resumes, Strangers
 from realtime.forward import Present
 from realtime.holder import Holder
+from realtime.legs import Legs
 from realtime.logs import AccountPen, now_ms
 from realtime.orders import Kick, Left, Replaced, order_in
 from realtime.presence import Attendance
@@ -103,6 +104,7 @@ class Realtime:
         self.notices_of = notices_of
         self.demo_model = demo_model
         self.own_origins = own_origins
+        self.legs = Legs()
         self.tally = SocketTally()
         self.traces: Traces | None = None
         self.sockets: set[Seat] = set()

@@ -115,6 +115,8 @@ class _Whose(msgspec.Struct, tag=None):
     type: str
     room: str = ""
     person: str = ""
+    epoch: int = 0
+    at_sample: int = -1  # mouth shapes of other moments do not replace each other
 
 
 _whose = msgspec.json.Decoder(_Whose).decode
@@ -123,4 +125,7 @@ _whose = msgspec.json.Decoder(_Whose).decode
 def heard(event: bytes) -> Heard:
     """An ephemeral event in JSON, with the key it is replaced by."""
     whose = _whose(event)
-    return Heard(f"{whose.type}/{whose.room}/{whose.person}", event)
+    key = f"{whose.type}/{whose.room}/{whose.person}"
+    if whose.at_sample >= 0:
+        key = f"{key}/{whose.epoch}/{whose.at_sample}"
+    return Heard(key, event)

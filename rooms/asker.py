@@ -4,6 +4,7 @@ The room (rooms/room.py) keeps the order of things; what a turn is about to do i
 a person's command and for a companion who takes up another's words.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -48,6 +49,7 @@ class Asker:
         self._tree = tree
         self._placing = placing
         self._overseer = overseer
+        self.spoken: Callable[[str], bool] = lambda _person: False  # whether they are in a call
         self._disclosed_at_ms: dict[str, int] = {}
 
     async def ask(
@@ -63,7 +65,10 @@ class Asker:
         plan = self._parts.plans[who.person.plan]
         since_n = self._members.since_n(who.person.id)
         place = await self._placing.place(who, command, since_n)
-        await self._parts.entitled.turn(who, plan)  # refused for its form, it counts nowhere
+        if self.spoken(who.person.id):
+            plan = self._in_a_call(plan)
+        else:
+            await self._parts.entitled.turn(who, plan)  # refused for its form, it counts nowhere
         companion = first_voice(place.words, await self._voices(), self._tree.last_companion)
         with step("screen"):
             verdict = self._parts.turn.screen.screen(place.words, minor=who.minor, from_person=True)
@@ -83,6 +88,12 @@ class Asker:
         return msgspec.structs.replace(
             asked, key=key, digest=digest, notices=notices, fixed_reply=fixed
         )
+
+    def _in_a_call(self, plan: Plan) -> Plan:
+        """What is said in a call is paid by the second, where the prices say so; not counted."""
+        if not self._parts.turn.credits.book.calls_include_replies:
+            return plan
+        return msgspec.structs.replace(plan, discount_percent=100)
 
     async def follow(
         self, first: Asked, last: Asked, reply: str, said: str, spoken: list[str]

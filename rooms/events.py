@@ -181,6 +181,7 @@ class CallCaption(Event, frozen=True, kw_only=True, tag="call.caption"):
 
     `of` is who speaks, a person's or a companion's id. `final`: it will not change any more. A
     companion's words are captioned as they are heard, and end with what was heard of them.
+    `withdrawn`: it was no speech after all.
     """
 
     room: str
@@ -189,18 +190,20 @@ class CallCaption(Event, frozen=True, kw_only=True, tag="call.caption"):
     utterance: str
     text: str
     final: bool = False
+    withdrawn: bool = False
 
 
 class CallViseme(Event, frozen=True, kw_only=True, tag="call.viseme"):
     """Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone.
 
-    `at_samples` of each counts at 24 kHz from the beginning of the call's sound `epoch`.
+    Each one's `at_sample` counts at 24 kHz from this one's `at_sample` of the sound's `epoch`.
     """
 
     room: str
     call: str
     person: str
     epoch: int
+    at_sample: int
     visemes: list[Viseme]
 
 

@@ -84,6 +84,8 @@ class Placing:
 
     async def _of_another_answer(self, target: str) -> Place:
         row = await self.message(target)
+        if row.sender_kind == "system":
+            raise Conflict("This is no message that can be answered.", code="no_question")
         siblings: tuple[str, ...] = ()
         if row.sender_kind == "companion":
             siblings, row = tuple(row.siblings), await self._asking(row)
@@ -132,6 +134,10 @@ class Placing:
             for row in rows
             if row.words and row.status not in {"moderated", "deleted"}
         ]
+
+    async def said(self) -> list[Said]:
+        """The branch in use, as a prompt takes it."""
+        return await self._branch(self._tree.head)
 
     async def after(self, reply: str, words: str) -> Place:
         """Where a companion speaks who takes up another's words."""

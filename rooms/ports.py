@@ -167,6 +167,9 @@ class LiveRoom(Protocol):
     async def close(self, *, interrupt: bool) -> None:
         """Let turns finish, or end them as interrupted; every turn is settled on return."""
 
+    async def leave(self, *, interrupt: bool) -> None:
+        """As `close`, of a room that goes elsewhere: its call says goodbye, or is cut."""
+
 
 class OpenRoom(Protocol):
     """Brings a room into memory, ending what a dead holder left open. Raises NotFound."""

@@ -6,18 +6,13 @@ it to settle; a repeated command gets its first answer and does nothing twice.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-import asyncpg
 import structlog
 
-from config.oversight import OversightSettings
-from config.plans import Plan
-from config.sockets import RoomSettings
 from rooms.asker import Asker
 from rooms.asking import Asked, digest_of
+from rooms.calls.calls import Calls, Inside
 from rooms.commands import (
     Answer,
     BranchSelect,
@@ -34,53 +29,24 @@ from rooms.commands import (
     RoomCommand,
     TypingSet,
 )
-from rooms.credits.entitlements import TurnsLeft
-from rooms.dialogue.prompt import Persona
-from rooms.errors import Conflict, Forbidden, NotFound, ProductError
+from rooms.errors import Conflict, NotFound, ProductError
 from rooms.events import MessageUpdated, Read, Typing
 from rooms.members import Members
 from rooms.overseer import Overseer
 from rooms.oversight import Glance
+from rooms.parts import Entitled, Personas, RoomParts
 from rooms.placing import Placing
-from rooms.ports import LogStale, Principal, Recall, RoomLog
+from rooms.ports import LogStale, Principal, RoomLog
 from rooms.shapes import Message, Sender, text_of
 from rooms.tree import Tree, message_of
-from rooms.turn import Turn, TurnParts
+from rooms.turn import Turn
 from storage.messages import MessageRow, find_message, newest_leaf, react
 from storage.rooms import RoomRow, answered, set_head, set_read
 
 logger = structlog.get_logger(__name__)
 ANSWERS_KEPT: Final = 256
 TYPING_EVERY_MS: Final = 3_000
-
-
-class Personas(Protocol):
-    """Companions as turns need them."""
-
-    async def persona(self, companion: str) -> Persona: ...
-
-    def count_reply(self, companion: str) -> None: ...
-
-
-class Entitled(Protocol):
-    """What a plan allows; raises TooMany or PaymentRequired with what would unlock it."""
-
-    async def turn(self, who: Principal, plan: Plan) -> TurnsLeft | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RoomParts:
-    """What rooms run on; the same for every room of a node."""
-
-    db: asyncpg.Pool
-    turn: TurnParts
-    settings: RoomSettings
-    plans: dict[str, Plan]
-    personas: Personas
-    recall: Recall
-    entitled: Entitled
-    now_ms: Callable[[], int]
-    oversight: OversightSettings
+__all__ = ["ChatRoom", "Entitled", "Personas", "RoomParts"]
 
 
 class ChatRoom:
@@ -100,6 +66,9 @@ class ChatRoom:
         self._joined: dict[tuple[str, str], asyncio.Future[Answer]] = {}
         self._overseer = Overseer(row, self._members, tree, log, parts)
         self._asker = Asker(parts, self._members, tree, self._placing, self._overseer)
+        inside = Inside(self._members, tree, log, self._placing, self._overseer, self._order, parts)
+        self.calls = Calls(self, inside)
+        self._asker.spoken = self.calls.covers
         self._spent_microcredits, self._at_ms = row.spent, row.updated_at
         self._typed_at_ms: dict[str, int] = {}
 
@@ -109,9 +78,14 @@ class ChatRoom:
         return self._members.row
 
     @property
+    def tree(self) -> Tree:
+        """The branch in use."""
+        return self._tree
+
+    @property
     def idle(self) -> bool:
         """No turn runs and nobody waits for one."""
-        return self._task is None and not self._order.locked()
+        return self._task is None and not self._order.locked() and self.calls.idle
 
     @property
     def replying(self) -> str | None:
@@ -127,6 +101,8 @@ class ChatRoom:
             await self._stop_unwelcome()
             return answer
         if isinstance(command, Oversee):
+            if command.act == "end":
+                await self.calls.stop("ended_by_staff")
             async with self._order:
                 if command.act in {"say", "stop", "end"}:
                     await self.close(interrupt=True)
@@ -136,7 +112,7 @@ class ChatRoom:
             case MessageSend() | MessageEdit() | ReplyCreate():
                 return await self._once(who, command, key)
             case CallJoin() | CallEnd():
-                raise Forbidden("Calls are not offered here.", code="calls_not_offered")
+                return await self.calls.command(who, command, key)
             case ReplyCancel(reply=reply):
                 return await self._cancel(reply)
             case MessageReact():
@@ -177,8 +153,14 @@ class ChatRoom:
                 self._task.cancel()
             await asyncio.wait([self._task])
 
+    async def leave(self, *, interrupt: bool) -> None:
+        """The server goes: the call says goodbye, the turn ends; both are settled on return."""
+        await self.calls.leave(interrupt=interrupt)
+        await self.close(interrupt=interrupt)
+
     async def _stop_unwelcome(self) -> None:
         """A turn ends with the seat, or the voice, of whoever asked for it or answers in it."""
+        self.calls.unseat_unwelcome()
         if self._turn is None or self._task is None:
             return
         asked = self._turn.asked
@@ -229,6 +211,8 @@ class ChatRoom:
             self._overseer.now.check_running()
             await self.close(interrupt=True)
         asked = await self._asker.ask(who, command, key, digest)
+        if asked.fixed_reply:
+            self.calls.care(who.person.id)
         turn = Turn(asked, self._log, self._parts.turn)
         self._turn = turn
         self._task = asyncio.create_task(self._run(turn), name=f"turn {asked.reply}")
@@ -336,6 +320,8 @@ class ChatRoom:
         return message_of(row, self.row.room, await self._sender(row))
 
     async def _sender(self, row: MessageRow) -> Sender:
+        if row.sender_kind == "system":
+            return Sender(kind="system", id=row.sender, name="")
         if row.sender_kind == "companion":
             name = (await self._parts.personas.persona(row.sender)).name
             return Sender(kind="companion", id=row.sender, name=name)

@@ -7,6 +7,8 @@ command.
 
 import structlog
 
+from rooms.calls.takeover import end_calls_left
+from rooms.credits.calls import CallCredits
 from rooms.credits.wallet import Credits, OpenHold, Outcome
 from rooms.events import MessageCreated, ReplyDone, RoomEvent, WalletUpdated
 from rooms.ports import RoomLog, Telling, Unfinished
@@ -16,16 +18,20 @@ from rooms.shapes import Usage, text_of
 logger = structlog.get_logger(__name__)
 
 
-async def end_what_was_left(room: ChatRoom, log: RoomLog, credits: Credits) -> None:
+async def end_what_was_left(
+    room: ChatRoom, log: RoomLog, credits: Credits, calls: CallCredits
+) -> None:
     """Settle every reply that an earlier holder began; tell how each ended."""
     logged = {left.metered.reply: left for left in await log.unfinished()}
-    held = {hold.reply: hold for hold in await credits.open_holds(room.row.home, room.row.room)}
+    holds = await credits.open_holds(room.row.home, room.row.room)
+    held = {hold.reply: hold for hold in holds if hold.kind == "reply"}
     for reply in logged.keys() | held.keys():
         left, hold = logged.get(reply), held.get(reply)
         if hold is not None:
             await _settle(room, log, credits, hold, left)
         elif left is not None:
             await _tell_stored_end(room, log, left)
+    await end_calls_left(room, log, calls, [hold for hold in holds if hold.kind == "call"])
 
 
 async def _settle(

@@ -5,7 +5,7 @@ Nothing here knows who reads them (server/observability/ does), and nothing here
 
 from collections import Counter
 
-from storage.spread import FIRST_WORD_SECONDS, TURN_SECONDS, WORDS_SECONDS, Spread
+from storage.spread import ANSWER_SECONDS, FIRST_WORD_SECONDS, TURN_SECONDS, WORDS_SECONDS, Spread
 
 
 class TurnTally:
@@ -37,3 +37,19 @@ class CreditTally:
     def __init__(self) -> None:
         self.held = 0
         self.captured = 0
+
+
+class CallTally:
+    """Calls of one node."""
+
+    __slots__ = ("ended", "interruptions", "live", "lost", "out", "received", "refused", "seconds")
+
+    def __init__(self) -> None:
+        self.live = 0
+        self.seconds = 0  # metered
+        self.refused: Counter[str] = Counter()  # calls that never began, by code
+        self.ended: Counter[str] = Counter()  # by reason
+        self.interruptions = 0
+        self.received = 0  # packets, and those that never came
+        self.lost = 0
+        self.out = Spread(ANSWER_SECONDS)  # last voiced sample in to first sample out

@@ -9,6 +9,7 @@ from media.avatar.portraits import Portraits
 from realtime.service import Realtime
 from rooms.companions.catalogue import Catalogue
 from rooms.company import Company
+from rooms.credits.calls import CallCredits
 from rooms.credits.wallet import Credits
 from rooms.dialogue.router import Router
 from rooms.lobby import Lobby
@@ -31,6 +32,7 @@ class House:
     catalogue: Catalogue
     portraits: Portraits
     credits: Credits
+    call_credits: CallCredits
     limits: RequestLimits
     lobby: Lobby
     company: Company

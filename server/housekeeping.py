@@ -86,8 +86,19 @@ async def _tell_untold_ends(house: "House", living: list[str], buried: set[str])
         buried.update(node for node, _ in found)
 
 
+async def _end_call_blind(house: "House", hold: HoldRow) -> None:
+    """The same for a call, which ends with it."""
+    try:
+        await house.call_credits.take_over(hold, 2**62, metered_ms=0, microcredits=hold.metered)
+    except (LogStale, Unavailable):
+        logger.info("a call was ended by somebody else", hold=hold.hold)
+
+
 async def _settle_blind(house: "House", hold: HoldRow) -> None:
     """No log to ask: charge what the database last knew, which is in the person's favour."""
+    if hold.kind == "call":
+        await _end_call_blind(house, hold)
+        return
     outcome = Outcome(
         status="interrupted",
         code="holder_died",

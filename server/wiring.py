@@ -12,12 +12,17 @@ import structlog
 from config.settings import Settings
 from config.sockets import for_gateways, within_descriptors
 from media.avatar.portraits import Portraits
+from realtime.legs import Legs
 from realtime.openai_socket import Companions
 from realtime.service import Realtime
 from realtime.transports import openai_realtime
+from rooms.calls.callers import caller_of
+from rooms.calls.parts import CallParts
+from rooms.calls.voices import HouseVoices
 from rooms.companions.catalogue import Catalogue
 from rooms.company import Company
 from rooms.completion import complete
+from rooms.credits.calls import CallCredits
 from rooms.credits.entitlements import Entitlements
 from rooms.credits.wallet import Credits
 from rooms.dialogue.router import Router
@@ -71,6 +76,7 @@ class Wiring:
         bus = settings.bus
         self.bus = ValkeyBus(bus_url, log_entries=bus.log_entries, log_seconds=bus.log_seconds)
         self.lag = LoopLag()
+        self.legs = Legs()
         self._recall = MessageRecall(db, build_embeddings(settings.models.embeddings))
         self._passwords = Passwords(
             settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency
@@ -91,8 +97,9 @@ class Wiring:
             hold_seconds=settings.rooms.hold_seconds,
             now_ms=now_ms,
         )
-        parts = self._room_parts(router, credits, catalogue)
-        realtime = self._realtime(parts, credits, version, router.is_demo)
+        calls = CallCredits(self.db, credits, settings.rooms.hold_seconds)
+        parts = self._room_parts(router, credits, catalogue, self._call_parts(calls))
+        realtime = self._realtime(parts, credits, calls, version, router.is_demo)
         accounts = await self._accounts(realtime)
         lobby = Lobby(
             self.db,
@@ -103,6 +110,7 @@ class Wiring:
             realtime.holder.replying,
         )
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
+        realtime.legs = self.legs
         realtime.admit = lobby.seat
         realtime.leave = company.leave
         accounts.depart, accounts.departed = company.depart, company.look_again
@@ -128,6 +136,7 @@ class Wiring:
             catalogue=catalogue,
             portraits=Portraits(Path(settings.data) / "portraits"),
             credits=credits,
+            call_credits=calls,
             limits=RequestLimits(self._rates, settings.api),
             lobby=lobby,
             staff=staff,
@@ -138,7 +147,9 @@ class Wiring:
             model_url=model_url,
         )
 
-    def _room_parts(self, router: Router, credits: Credits, catalogue: Catalogue) -> RoomParts:
+    def _room_parts(
+        self, router: Router, credits: Credits, catalogue: Catalogue, calls: CallParts
+    ) -> RoomParts:
         rooms = self.settings.rooms
         turn = TurnParts(
             credits=credits,
@@ -158,15 +169,33 @@ class Wiring:
             entitled=Entitlements(self.settings.plans, self._take),
             now_ms=now_ms,
             oversight=self.settings.oversight,
+            calls=calls,
+        )
+
+    def _call_parts(self, credits: CallCredits) -> CallParts:
+        """What calls run on: legs here and elsewhere, and whoever listens and speaks."""
+        return CallParts(
+            settings=self.settings.calls,
+            disclosure_seconds=self.settings.rooms.disclosure_seconds,
+            dial=self.legs.dial,
+            voices=HouseVoices(None, None, self.settings.voice),
+            credits=credits,
+            caller=partial(caller_of, self.db),
+            node=self.node,
         )
 
     def _realtime(
-        self, parts: RoomParts, credits: Credits, version: str, demo_model: bool
+        self,
+        parts: RoomParts,
+        credits: Credits,
+        calls: CallCredits,
+        version: str,
+        demo_model: bool,
     ) -> Realtime:
         settings = self.settings
 
         async def open_room(room: str, log: RoomLog) -> LiveRoom:
-            return await self._open_room(room, log, parts, credits)
+            return await self._open_room(room, log, parts, credits, calls)
 
         async def not_yet(*_: object) -> str:
             raise NotFound("The server is starting.", retryable=True)
@@ -195,7 +224,7 @@ class Wiring:
         )
 
     async def _open_room(
-        self, room: str, log: RoomLog, parts: RoomParts, credits: Credits
+        self, room: str, log: RoomLog, parts: RoomParts, credits: Credits, calls: CallCredits
     ) -> LiveRoom:
         """A room into memory: older holders shut out first, then what they left is ended."""
         await raise_fence(self.db, room, log.fence)
@@ -204,7 +233,7 @@ class Wiring:
             raise NotFound("There is no such room.", code="room_not_found")
         rows = await branch(self.db, row.home, room, row.head, limit=KEPT)
         live = ChatRoom(row, Tree(row.home, room, row.n, rows), log, parts)
-        await end_what_was_left(live, log, credits)
+        await end_what_was_left(live, log, credits, calls)
         return live
 
     async def _accounts(self, realtime: Realtime) -> Accounts:

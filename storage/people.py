@@ -116,6 +116,16 @@ CONSENT = sql(
                         WHERE last.version = $3 AND last.granted = $4)
     """,
 )
+# What bears on a call: how well the age is known, and what is agreed to now.
+CALLER = sql(
+    "caller",
+    """
+    SELECT level, ARRAY(SELECT purpose FROM (SELECT DISTINCT ON (purpose) purpose, granted
+                          FROM consents WHERE person = $1 ORDER BY purpose, n DESC) last
+                         WHERE granted) AS consents
+      FROM people WHERE person = $1
+    """,
+)
 CONSENTS = sql(
     "consents",
     "SELECT purpose, version, granted, (extract(epoch FROM at) * 1000)::bigint AS at "
@@ -276,6 +286,12 @@ async def consent(
 ) -> None:
     """Record that a consent was given or withdrawn."""
     await db.execute(CONSENT, person, purpose, version, granted, address, agent)
+
+
+async def caller(db: asyncpg.Pool, person: str) -> tuple[str, frozenset[str]] | None:
+    """How well a person's age is known, and the purposes they agree to."""
+    row = await db.fetchrow(CALLER, person)
+    return None if row is None else (row["level"], frozenset(row["consents"]))
 
 
 async def consents(db: asyncpg.Pool, person: str) -> list[dict[str, Any]]:

@@ -62,6 +62,13 @@ class Typed(Struct, frozen=True, kw_only=True, tag="typed"):
     data: bytes
 
 
+class Blocked(Struct, frozen=True, kw_only=True, tag="blocked"):
+    """The person's end has taken nothing for a while (`on`), or takes again. Meanwhile nothing is
+    paced, and nobody pays."""
+
+    on: bool
+
+
 class LegQuality(Struct, frozen=True, kw_only=True, tag="quality"):
     """What the network did since the last one, every 5 s."""
 
@@ -81,7 +88,7 @@ class Gone(Struct, frozen=True, kw_only=True, tag="gone"):
     reason: GoneReason
 
 
-LegEvent = Heard | Played | Connected | Typed | LegQuality | Gone
+LegEvent = Heard | Played | Connected | Typed | Blocked | LegQuality | Gone
 
 
 class Leg(Protocol):

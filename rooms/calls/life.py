@@ -89,7 +89,6 @@ class CallLife:
         "_care_until",
         "_counted_at",
         "_disclosed_ms",
-        "_extending",
         "_kept_at",
         "_leaving",
         "_lost",
@@ -100,6 +99,7 @@ class CallLife:
         "_scarce",
         "_since",
         "_told_at",
+        "extending",
         "k",
         "meter",
         "reason",
@@ -120,7 +120,7 @@ class CallLife:
         self._disclosed_ms = 0
         self._blocked_at: int | None = None
         self._care_until: int | None = None
-        self._extending = False
+        self.extending = False
         self._asked_at: int | None = None
         self._asked_more = 0
         self._scarce = False  # the last extension gave less than was asked
@@ -209,7 +209,7 @@ class CallLife:
     def extended(self, amount: int, now: int) -> list[Order]:
         """So much is held in all."""
         self.k += 1
-        self._extending = False
+        self.extending = False
         wanted = self.meter.held_microcredits + self._asked_more
         self._scarce = amount < wanted
         self.meter.held_microcredits = max(self.meter.held_microcredits, amount)
@@ -219,7 +219,7 @@ class CallLife:
 
     def not_extended(self, now: int) -> list[Order]:
         """The ledger did not answer."""
-        self._extending = False
+        self.extending = False
         return self.tick(now)
 
     # --- what time brings
@@ -275,14 +275,14 @@ class CallLife:
     def _hold_ahead(self, now: int) -> list[Order]:
         rules = self._rules
         enough_ms = rules.goodbye_ms + rules.hold_ms // 2
-        if self._price.free or self._extending or self.meter.left_ms > enough_ms:
+        if self._price.free or self.extending or self.meter.left_ms > enough_ms:
             return []
         if self._asked_at is not None and now - self._asked_at < ASK_AGAIN_MS:
             return []
         more = self.meter.wanted(rules.hold_ms + rules.goodbye_ms)
         if not more:
             return []
-        self._extending, self._asked_at, self._asked_more = True, now, more
+        self.extending, self._asked_at, self._asked_more = True, now, more
         return [Extend(self.k, more)]
 
     def _last_words(self, now: int) -> list[Order]:

@@ -14,7 +14,7 @@ from rooms.calls.meter import CallPrice
 from rooms.commands import Answer
 from rooms.credits.wallet import NOTHING, Credits, OpenHold, allowance_of, wallet_view
 from rooms.errors import Conflict, PaymentRequired
-from rooms.ports import Principal
+from rooms.ports import LogStale, Principal
 from rooms.shapes import CallEndReason, CallKind, Wallet
 from storage import calls as store
 from storage.calls import EndCall, InCallAlready, OpenCall
@@ -221,6 +221,17 @@ class CallCredits:
             receipt_doc=doc,
         )
         return await self._end(end, None)
+
+    async def ended(self, payer: str, hold: str, fence: int) -> CallSettled | None:
+        """What became of a call that was settled, and perhaps never told. None: never opened."""
+        end = EndCall(
+            payer=payer, hold=hold, fence=fence, metered=0, seconds=0, reason="failed",
+            message=new_id("m"),
+        )  # fmt: skip
+        try:
+            return await self._end(end, None)
+        except LogStale:
+            return None
 
     async def _end(self, end: EndCall, plan: Plan | None) -> CallSettled:
         async with self._credits.refusals(plan):

@@ -24,7 +24,7 @@ class Consents(Struct, frozen=True):
 
 
 class ConsentChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    purpose: Literal["terms", "privacy", "marketing", "data_sharing"]
+    purpose: Literal["terms", "privacy", "marketing", "data_sharing", "voice"]
     granted: bool
 
 

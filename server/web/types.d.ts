@@ -408,7 +408,7 @@ export interface CallEnded {
   message: Message | null;
 }
 
-/** What is said in a call, as far as it is known: the newest of an `utterance` replaces it. `of` is who speaks, a person's or a companion's id. `final`: it will not change any more. A companion's words are captioned as they are heard, and end with what was heard of them. */
+/** What is said in a call, as far as it is known: the newest of an `utterance` replaces it. `of` is who speaks, a person's or a companion's id. `final`: it will not change any more. A companion's words are captioned as they are heard, and end with what was heard of them. `withdrawn`: it was no speech after all. */
 export interface CallCaption {
   type: "call.caption";
   room: string;
@@ -417,15 +417,17 @@ export interface CallCaption {
   utterance: string;
   text: string;
   final: boolean;
+  withdrawn: boolean;
 }
 
-/** Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone. `at_samples` of each counts at 24 kHz from the beginning of the call's sound `epoch`. */
+/** Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone. Each one's `at_sample` counts at 24 kHz from this one's `at_sample` of the sound's `epoch`. */
 export interface CallViseme {
   type: "call.viseme";
   room: string;
   call: string;
   person: string;
   epoch: number;
+  at_sample: number;
   visemes: Viseme[];
 }
 

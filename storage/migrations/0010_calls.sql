@@ -82,9 +82,9 @@ BEGIN
          WHERE m.home = c.home AND m.room = c.room AND m.message = c.message;
         RETURN;
     END IF;
-    seconds := p_call_seconds; reason := p_reason; message := p_message;
+    seconds := greatest(c.seconds, p_call_seconds); reason := p_reason; message := p_message;
     v_part := jsonb_build_object('type', 'call', 'call', c.call, 'kind', c.kind, 'reason', p_reason,
-        'seconds', p_call_seconds, 'cost_microcredits', captured, 'person', c.person,
+        'seconds', seconds, 'cost_microcredits', captured, 'person', c.person,
         'companion', c.companion, 'receipt', receipt);
     SELECT * INTO r FROM rooms x WHERE x.home = c.home AND x.room = c.room FOR UPDATE;
     IF FOUND THEN
@@ -96,7 +96,7 @@ BEGIN
         VALUES (c.home, c.room, p_message, n, r.changes + 1, r.head, 'system', c.call,
                 jsonb_build_array(v_part), captured, receipt);
     END IF;
-    UPDATE calls x SET seconds = p_call_seconds, cost = end_call.captured, reason = p_reason,
+    UPDATE calls x SET seconds = end_call.seconds, cost = end_call.captured, reason = p_reason,
            message = p_message, receipt = end_call.receipt, ended_at = now(),
            quality = CASE WHEN p_quality = '{}' THEN x.quality ELSE p_quality END
      WHERE x.home = c.home AND x.room = c.room AND x.call = c.call;

@@ -33,6 +33,8 @@ FIGURES: dict[str, dict[str, tuple[object, ...]]] = {
         "context_messages": (10, 0, 0),
         "recall": (0, 5, 5),
         "mature": (False, True, True),
+        "voice": (True, True, True),
+        "video": (True, True, True),
         "unmetered": (False, False, False),
     },
     "dream": {
@@ -59,6 +61,7 @@ FIGURES: dict[str, dict[str, tuple[object, ...]]] = {
         "custom_companions": (0, 3, 10, ALL),
         "voice": (False, True, True, True),
         "video": (False, False, True, True),
+        "call_minutes_per_day": (0, 240, 240, 240),
         "companions": ("free", "free", "premium", "exclusive"),
         "history_days": (7, 30, 0, 0),
         "api_access": (False, False, False, True),

@@ -149,6 +149,10 @@ class TalkingRoom:
                 self._task.cancel()
             await asyncio.wait([self._task])
 
+    async def leave(self, *, interrupt: bool) -> None:
+        """There are no calls here."""
+        await self.close(interrupt=interrupt)
+
 
 def _next_word(seconds: float) -> asyncio.Future[None]:
     """Words come at the pace of a model."""

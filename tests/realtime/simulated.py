@@ -185,6 +185,10 @@ class SimRoom:
                 self._task.cancel()
             await asyncio.wait([self._task])
 
+    async def leave(self, *, interrupt: bool) -> None:
+        """There are no calls here."""
+        await self.close(interrupt=interrupt)
+
 
 class Node:
     """One real node; `kill` ends it as a process ends."""

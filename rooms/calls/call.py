@@ -1,0 +1,388 @@
+"""One call from its first leg to its settled end: carries out what its life orders.
+
+Owns a TaskGroup: the conversation over one leg after another, the clock, the scribe. The rules are
+in rooms/calls/life.py; what is said and heard is the conversation's (rooms/calls/conversation.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from media.calls.leg import Blocked, Connected, Leg, LegEvent, LegQuality, Played, Typed
+from media.speech.ports import Spoken
+from rooms.calls.around import Caption, TurnTimes
+from rooms.calls.life import (
+    CallLife,
+    Disclose,
+    End,
+    Extend,
+    Goodbye,
+    Keep,
+    Mark,
+    Order,
+    Tell,
+    Why,
+)
+from rooms.calls.parts import CallParts, Talk
+from rooms.calls.quality import QualityBook
+from rooms.calls.scribe import Scribe
+from rooms.credits.calls import Calling, CallSettled
+from rooms.errors import ProductError, Unavailable
+from rooms.events import CallCaption, CallStarted, CallUpdated, CallViseme
+from rooms.ports import CallMark, LogStale, LogStalled, RoomLog, Telling
+from rooms.shapes import CallEndReason
+from storage.database import DATABASE_AWAY
+
+if TYPE_CHECKING:
+    from rooms.room import ChatRoom
+
+logger = structlog.get_logger(__name__)
+SETTLE_SECONDS: Final = 60.0
+LET_GO_SECONDS: Final = 2.0
+TYPED_WAITING: Final = 16
+Words = Callable[[Why], Awaitable[str]]
+
+
+class Call:
+    """See rooms/calls/around.py `Around` for what the conversation tells it."""
+
+    def __init__(self, calling: Calling, life: CallLife, log: RoomLog, parts: CallParts) -> None:
+        self.calling = calling
+        self.life = life
+        self.quality = QualityBook()
+        self.stale = False  # the room has another holder: it ends the call
+        self.typed: asyncio.Queue[bytes] = asyncio.Queue(TYPED_WAITING)
+        self.leg: Leg | None = None
+        self._log = log
+        self._parts = parts
+        self._scribe = Scribe(log)
+        self._arrivals: asyncio.Queue[Leg] = asyncio.Queue(4)
+        self._over = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._beside: set[asyncio.Task[None]] = set()
+        self._talk: Talk | None = None
+        self._greeted = False
+        self._legs = 0
+        self._words: Words | None = None
+        self._greeting = self._again = ""
+
+    @property
+    def person(self) -> str:
+        """Who calls."""
+        return self.calling.who.person.id
+
+    @property
+    def going_on(self) -> bool:
+        """It has not ended."""
+        return self.life.reason is None
+
+    # --- what the room asks
+
+    def take(self, leg: Leg) -> None:
+        """A leg of the same person: the first one, one after a loss, or another device's."""
+        if self._arrivals.full():
+            raise Unavailable("Too many devices at once.", retry_after_ms=1000)
+        self._arrivals.put_nowait(leg)
+        if self.leg is not None:
+            self._obey(self.life.replaced(self._now()))
+            self._run_beside(self.leg.aclose("replaced"), "letting a leg go")
+
+    def hang_up(self, reason: CallEndReason) -> None:
+        """End it now."""
+        self._obey(self.life.hang_up(reason, self._now()))
+
+    def look(self) -> None:
+        """See what time has brought."""
+        self._obey(self.life.tick(self._now()))
+
+    def leave(self) -> None:
+        """The server goes: say goodbye, then end."""
+        self._obey(self.life.leave(self._now()))
+
+    def care(self) -> None:
+        """Words were said that call for care."""
+        self._obey(self.life.care(self._now()))
+
+    async def begin(self) -> None:
+        """Tell that it begins. Raises LogStale or LogStalled."""
+        calling = self.calling
+        started = CallStarted(
+            room=calling.room,
+            call=calling.call,
+            kind=calling.kind,
+            person=self.person,
+            companion=calling.companion,
+            microcredits_per_minute=calling.price.microcredits_per_minute,
+        )
+        await self._log.append([Telling(started, mark=self._marked())])
+
+    async def run(
+        self, room: "ChatRoom", greeting: str, again: str, words: Words, typed: "TypedLoop"
+    ) -> None:
+        """Talk until it is over. `words` finds those of a goodbye; `typed` reads `self.typed`."""
+        self._greeting, self._again, self._words = greeting, again, words
+        tally = self._parts.tally
+        tally.live += 1
+        try:
+            await self._talk_in(room, typed)
+        except* LogStale:
+            self.stale = True
+            logger.info("a call ends here because its room moved", call=self.calling.call)
+        except* (LogStalled, ProductError, *DATABASE_AWAY) as group:
+            why = [type(error).__name__ for error in group.exceptions]
+            logger.warning("a call failed", call=self.calling.call, why=why)
+        except* Exception as group:
+            logger.exception("a call failed", call=self.calling.call, exc_info=group)
+        finally:
+            tally.live -= 1
+            self.life.hang_up("failed", self._now())
+            self._tasks, self._talk = None, None
+
+    async def _talk_in(self, room: "ChatRoom", typed: "TypedLoop") -> None:
+        calling = self.calling
+        voices = self._parts.voices.talk(
+            room, calling.who, calling.companion, calling.kind, around=self
+        )
+        async with voices as talk, asyncio.TaskGroup() as tasks:
+            self._tasks, self._talk = tasks, talk
+            running = [
+                tasks.create_task(self._go_through_legs(talk), name=f"legs {calling.call}"),
+                tasks.create_task(self._watch_the_clock(), name=f"clock {calling.call}"),
+                tasks.create_task(self._scribe.run(), name=f"scribe {calling.call}"),
+                tasks.create_task(typed(self), name=f"typed {calling.call}"),
+            ]
+            await self._over.wait()
+            for task in (*running, *self._beside):
+                task.cancel()
+
+    async def let_go(self) -> None:
+        """Hang up every leg that is here."""
+        legs = [self.leg] if self.leg is not None else []
+        while not self._arrivals.empty():
+            legs.append(self._arrivals.get_nowait())
+        self.leg = None
+        for leg in legs:
+            try:
+                async with asyncio.timeout(LET_GO_SECONDS):
+                    await leg.aclose(self.life.reason or "failed")
+            except (TimeoutError, OSError) as error:
+                logger.info("a leg did not answer its goodbye", why=type(error).__name__)
+
+    async def settle(self) -> CallSettled | None:
+        """Charge and store it; while the database is away, wait. None: somebody else will."""
+        life, meter = self.life, self.life.meter
+        assert life.reason is not None, "it has ended"
+        deadline, wait_seconds = asyncio.get_running_loop().time() + SETTLE_SECONDS, 0.1
+        while True:
+            try:
+                return await self._parts.credits.settle(
+                    self.calling,
+                    self._log.fence,
+                    metered_ms=meter.metered_ms,
+                    free_ms=meter.free_ms,
+                    microcredits=meter.spent_microcredits,
+                    reason=life.reason,
+                    quality=self.quality.stored(),
+                )
+            except Unavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    logger.error("a call is not settled yet", call=self.calling.call)
+                    return None
+                await asyncio.sleep(wait_seconds)
+                wait_seconds = min(wait_seconds * 2, 2.0)
+            except LogStale:
+                return None
+
+    def untold(self) -> list[Telling]:
+        """What was said last and is not logged yet."""
+        return self._scribe.left()
+
+    # --- one leg after another
+
+    async def _go_through_legs(self, talk: Talk) -> None:
+        while True:
+            leg = await self._arrivals.get()
+            self._legs += 1
+            self.leg = leg
+            reason = await talk.run(leg)
+            replaced = not self._arrivals.empty()
+            if self.leg is leg:
+                self.leg = None
+            now = self._now()
+            self.quality.lost(now)
+            self._obey(self.life.gone("replaced" if replaced else reason, now))
+            await leg.aclose(reason)
+
+    async def _watch_the_clock(self) -> None:
+        while True:
+            await asyncio.sleep(self.life.next_tick(self._now()) / 1000)
+            self.look()
+
+    # --- what the life orders
+
+    def _obey(self, orders: Sequence[Order]) -> None:
+        for order in orders:
+            match order:
+                case Extend(k=k, more=more):
+                    self._run_beside(self._extend(k, more), "extending a hold")
+                case Mark():
+                    self._scribe.mark(self._marked())
+                case Keep():
+                    self._run_beside(self._keep(), "keeping a call")
+                case Tell():
+                    self._scribe.tell(self._updated())
+                case Disclose():
+                    self._say_beside(self._again)
+                case Goodbye(why=why):
+                    self._run_beside(self._say_goodbye(why), "goodbye")
+                case End():
+                    self._over.set()
+
+    def _run_beside(self, work: Coroutine[object, object, None], name: str) -> None:
+        if self._tasks is None or self._over.is_set():
+            work.close()
+            return
+        task = self._tasks.create_task(work, name=name)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _extend(self, k: int, more: int) -> None:
+        spent = self.life.meter.spent_microcredits
+        try:
+            held = await self._parts.credits.extend(self.calling, self._log.fence, k, more, spent)
+        except Unavailable:
+            self._obey(self.life.not_extended(self._now()))
+            return
+        self._obey(self.life.extended(held, self._now()))
+
+    async def _keep(self) -> None:
+        transport = self.leg.address.transport if self.leg else self.calling.transport
+        try:
+            await self._parts.credits.keep(
+                self.calling,
+                seconds=self.life.seconds,
+                legs=max(1, self._legs),
+                transport=transport,
+                quality=self.quality.stored(),
+            )
+        except Unavailable:
+            logger.info("a call's state was not kept; the database is away")
+
+    def _say_beside(self, text: str) -> None:
+        if self._talk is not None:
+            self._run_beside(self._say(text), "saying")
+
+    async def _say(self, text: str) -> None:
+        if self._talk is not None:
+            await self._talk.say(text)
+
+    async def _say_goodbye(self, why: Why) -> None:
+        """Stop what is being said, take leave, end."""
+        talk, words = self._talk, self._words
+        if talk is not None and words is not None:
+            text = await words(why)
+            await talk.hush()
+            await talk.say(text, interruptible=False)
+        self._obey(self.life.said_goodbye(self._now()))
+
+    # --- what the conversation tells
+
+    def caption(self, caption: Caption) -> None:
+        """Show what is being said."""
+        calling = self.calling
+        self._scribe.caption(
+            CallCaption(
+                room=calling.room,
+                call=calling.call,
+                of=self.person if caption.who == "person" else calling.companion,
+                utterance=caption.id,
+                text=caption.text,
+                final=caption.final,
+                withdrawn=caption.withdrawn,
+            )
+        )
+
+    def turned(self, times: TurnTimes) -> None:
+        """A turn is over."""
+        self.quality.turned(times)
+        self._parts.tally.interruptions += times.interrupted
+        if times.out_ms is not None:
+            self._parts.tally.out.see(times.out_ms / 1000)
+
+    def refused(self, refusal: ProductError) -> None:
+        """The room took no turn."""
+        self.quality.refused()
+        logger.info("a turn in a call was refused", call=self.calling.call, code=refusal.code)
+
+    def sounding(self, epoch: int, at_sample: int, piece: Spoken) -> None:
+        """Speech was queued: its mouth shapes go to whoever draws them."""
+        if piece.visemes:
+            calling = self.calling
+            self._log.mention(
+                CallViseme(
+                    room=calling.room,
+                    call=calling.call,
+                    person=self.person,
+                    epoch=epoch,
+                    at_sample=at_sample,
+                    visemes=list(piece.visemes),
+                )
+            )
+
+    def happened(self, event: LegEvent) -> None:
+        """What the leg tells beside sound."""
+        now = self._now()
+        match event:
+            case Connected(remote=remote):
+                self.quality.connected(remote, now)
+                self._obey(self.life.connected(now))
+                self._greet()
+            case Blocked(on=on):
+                self.quality.blocked(now, on=on)
+                self._obey(self.life.blocked(now, on=on))
+            case LegQuality():
+                self.quality.network(event)
+                self._parts.tally.received += event.received
+                self._parts.tally.lost += event.lost
+            case Typed(data=data):
+                if not self.typed.full():
+                    self.typed.put_nowait(data)
+            case Played():
+                pass
+            case _:
+                pass
+
+    def _greet(self) -> None:
+        if not self._greeted:
+            self._greeted = True
+            self._say_beside(self._greeting)
+
+    # --- inside
+
+    def _now(self) -> int:
+        return self._parts.clock_ms()
+
+    def _marked(self) -> CallMark:
+        calling, meter = self.calling, self.life.meter
+        return CallMark(
+            calling.call,
+            calling.payer,
+            calling.hold,
+            calling.companion,
+            meter.metered_ms,
+            meter.spent_microcredits,
+        )
+
+    def _updated(self) -> CallUpdated:
+        return CallUpdated(
+            room=self.calling.room,
+            call=self.calling.call,
+            state=self.life.state,
+            seconds=self.life.seconds,
+            cost_microcredits=self.life.meter.spent_microcredits,
+        )
+
+
+TypedLoop = Callable[[Call], Coroutine[object, object, None]]

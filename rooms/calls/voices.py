@@ -1,0 +1,72 @@
+"""Who listens and who speaks in a call: an ear, a speaker, and the conversation between them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from config.voice import VoiceSettings
+from media.hearing.ports import Ear, HearingError
+from media.speech.ports import Speaker, SpeechError, VoiceChoice
+from rooms.calls.around import Around
+from rooms.calls.conversation import Conversation
+from rooms.calls.parts import Talk
+from rooms.errors import Unavailable
+from rooms.ports import Principal
+from rooms.room import ChatRoom
+from rooms.shapes import CallKind
+
+# An ear for a person of this language; raises HearingError.
+Listens = Callable[[str], Awaitable[Ear]]
+# Who speaks for a companion in this language, and how; raises SpeechError.
+Speaks = Callable[[str, str], Awaitable[tuple[Speaker, VoiceChoice]]]
+
+
+class HouseVoices:
+    """See rooms/calls/parts.py `Voices`. Without ears or voices calls are refused."""
+
+    def __init__(
+        self, listens: Listens | None, speaks: Speaks | None, settings: VoiceSettings
+    ) -> None:
+        self._listens = listens
+        self._speaks = speaks
+        self._settings = settings
+
+    def check(self) -> None:
+        """See the port."""
+        if self._listens is None or self._speaks is None:
+            raise _nobody()
+
+    def talk(
+        self,
+        room: ChatRoom,
+        who: Principal,
+        companion: str,
+        kind: CallKind,  # noqa: ARG002 - one conversation for both; pictures follow the sound
+        around: Around,
+    ) -> AbstractAsyncContextManager[Talk]:
+        """See the port."""
+        return self._talk(room, who, companion, around)
+
+    @asynccontextmanager
+    async def _talk(
+        self, room: ChatRoom, who: Principal, companion: str, around: Around
+    ) -> AsyncIterator[Talk]:
+        if self._listens is None or self._speaks is None:
+            raise _nobody()
+        language = who.person.language
+        try:
+            speaker, choice = await self._speaks(companion, language)
+            ear = await self._listens(language)
+        except (HearingError, SpeechError, OSError) as error:
+            raise _nobody() from error
+        try:
+            yield Conversation(room, who, ear, speaker, choice, self._settings, around)
+        finally:
+            await ear.aclose()
+
+
+def _nobody() -> Unavailable:
+    return Unavailable(
+        "Nothing here can listen or speak at the moment.",
+        code="voice_unavailable",
+        retry_after_ms=5_000,
+    )
