@@ -20,6 +20,7 @@ from server.api import (
     admin,
     api_keys,
     auth,
+    call_records,
     companions,
     members,
     meta,
@@ -52,6 +53,7 @@ REST = [
     rooms.routes,
     members.routes,
     wallet.routes,
+    call_records.routes,
     meta.routes,
     admin.routes,
 ]
