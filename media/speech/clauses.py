@@ -43,14 +43,20 @@ _ENDS_ALONE = "。！？।"  # scripts that put no space after a sentence
 _PAUSES = ",;:—–،、，；："
 _PAUSES_ALONE = "、，；："
 _CLOSERS = "\"'”’»)]}*_~`"
-_PHRASE = frozenset(
-    "and but because so when while which who that if or then with before after until unless "
-    "although though since where as for from".split()
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_PHRASE = _words(
+    "and but because so when while which if or then with before after until unless "
+    "although though since where as for from"
 )
-_SHORTENED = frozenset(
+_SHORTENED = _words(
     "mr mrs ms dr prof st sr jr vs etc inc ltd co corp no nos fig vol pp ed est approx dept min "
     "max jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun ave blvd rd "
-    "mt ft gen col sgt lt capt rev hon cf al e.g i.e a.m p.m u.s u.k u.n ph.d b.a m.a d.c".split()
+    "mt ft gen col sgt lt capt rev hon cf al e.g i.e a.m p.m u.s u.k u.n ph.d b.a m.a d.c"
 )
 _LAST_WORD = re.compile(r"([^\s(\[{\"'“‘*_]+)$")
 _NUMBERED_LINE = re.compile(r"(?:^|\n)\s*\d{1,3}$")
@@ -131,10 +137,11 @@ def _before_phrase(head: str, pace: Pace) -> int:
     return 0 if clings or len(before) < pace.word or _inside_marks(before) else place
 
 
-_CLINGING = frozenset(
+_CLINGING = _words(
     "a an the to of in on at by my your his her its our their this these those very really not "
     "no is are was were be been am i you he she it we they has have had will would can could "
-    "should may might must do does did don't won't i'm you're it's more most some any every".split()
+    "about into over under out up like than between "
+    "should may might must do does did don't won't i'm you're it's more most some any every"
 )
 
 

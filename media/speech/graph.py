@@ -164,3 +164,7 @@ def _value(number: int, value: Value) -> bytes:
         tensor = b"\x08" + _number(_FLOAT) + _block(2, dimensions)
         content += _block(2, _block(1, tensor))
     return _block(number, content)
+
+
+def _dimension(size: str | int) -> bytes:
+    return _block(2, size.encode()) if isinstance(size, str) else b"\x08" + _number(size)
