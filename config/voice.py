@@ -16,9 +16,10 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unlikely_ms: silence that ends a turn which closes like a sentence but sounds unfinished.
     ceiling_ms: silence that ends any turn.
     complete_probability: the end-of-turn model's answer above which a turn is complete.
-    unfinished_probability: the end-of-turn model's answer below which a turn is unfinished.
+    gap_ms: nothing at all arrives for so long, and what was said before it is the turn.
     resume_ms: nothing real for so long after a pause, and the companion goes on.
     ahead_ms: how far speech is synthesised ahead of what has left, at most.
+    keep_ms: a span so long stands at the next pause; only what follows is transcribed anew.
     span_ms: the longest span that is transcribed at once; longer speech is cut into such.
     echo_db: how much louder than its own echo somebody must be to pause the companion.
     speculate: ask the model on the early transcript, before the turn is known to have ended.
@@ -36,9 +37,10 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unlikely_ms: int = 1_200
     ceiling_ms: int = 2_000
     complete_probability: float = 0.5
-    unfinished_probability: float = 0.2
+    gap_ms: int = 4_000
     resume_ms: int = 2_000
     ahead_ms: int = 4_000
+    keep_ms: int = 10_000
     span_ms: int = 25_000
     echo_db: float = 6.0
     speculate: bool = True
