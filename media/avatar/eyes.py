@@ -8,6 +8,9 @@ from media.avatar.face import CENTRE, Face
 from media.avatar.sketch import Group, Point, Sketch, smooth
 
 STEPS = 15
+# By shape of the eye: upper and lower lid above and below the middle; rise and depth of the crease.
+LIDS = {"almond": (8.6, 4.6), "round": (9.8, 5.4), "hooded": (8.0, 4.4), "monolid": (7.2, 4.4)}
+CREASES = {"almond": (4.6, 0.62), "round": (5.4, 0.6), "hooded": (2.8, 0.68), "monolid": (2.2, 0.2)}
 
 
 def draw_eyes(sketch: Sketch, face: Face) -> None:
@@ -25,8 +28,7 @@ def draw_brows(sketch: Sketch, face: Face) -> None:
 def lid(face: Face, u: float, upper: bool) -> float:
     """The height of a lid's edge at `u`."""
     eyes, calm = face.look.eyes, face.look.expression
-    rest = {"almond": (8.6, 4.6), "round": (9.8, 5.4), "hooded": (8.0, 4.4), "monolid": (7.2, 4.4)}
-    above, below = rest[eyes.shape]
+    above, below = LIDS[eyes.shape]
     grow = 0.86 + 0.26 * eyes.size
     tilt = (eyes.tilt - 0.42) * 6.5 * u
     bow = max(0.0, 1 - u * u)
@@ -93,8 +95,7 @@ def _ball(sketch: Sketch, face: Face, side: int) -> None:
 def _lid_skin(group: Group, face: Face, upper: list[Point], side: int) -> None:
     """The lid above the eye and its crease; a monolid has none, a hood hides it."""
     shape, deep = face.look.eyes.shape, skin_shadow(face.skin, 1.6)
-    rise = {"almond": 4.6, "round": 5.4, "hooded": 2.8, "monolid": 2.2}[shape]
-    strength = {"almond": 0.62, "round": 0.6, "hooded": 0.68, "monolid": 0.2}[shape]
+    rise, strength = CREASES[shape]
     lifted = [(x, y - rise) for x, y in upper]
     group.path(
         smooth([*upper, *lifted[::-1]], closed=True),

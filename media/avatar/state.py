@@ -1,4 +1,4 @@
-"""The state of a face at one instant, as one row of floats: what a director writes, a painter reads.
+"""The state of a face at one instant, one row of floats: a director writes it, a painter reads it.
 
 A row is numpy float32 in the order of FEATURES; N sessions are an (N, K) array, so that a batch
 is painted without a loop over names. Everything is relative to the face at rest of that companion
@@ -61,7 +61,7 @@ def neutral(count: int = 1) -> Rows:
 
 def row(**values: float) -> Rows:
     """One face, by name: `row(jaw=0.4, smile=0.2)`, shape (K,). KeyError for a name unknown."""
-    one = neutral()[0]
+    one: Rows = np.zeros(K, np.float32)
     for name, value in values.items():
         one[COLUMN[name]] = value
     return one
@@ -70,9 +70,11 @@ def row(**values: float) -> Rows:
 def within(states: Rows) -> Rows:
     """The same rows with every value in its range; what is not a number is at rest."""
     finite = np.nan_to_num(np.asarray(states, np.float32), nan=0.0, posinf=1e3, neginf=-1e3)
-    return np.clip(finite, LOW, HIGH)
+    tame: Rows = np.clip(finite, LOW, HIGH).astype(np.float32, copy=False)
+    return tame
 
 
 def changed(before: Rows, after: Rows) -> npt.NDArray[np.bool_]:
     """Which rows anybody could see change, against the rows that were last *painted*."""
-    return np.asarray((np.abs(after - before) > VISIBLE).any(axis=-1))
+    seen: npt.NDArray[np.bool_] = np.any(np.abs(after - before) > VISIBLE, axis=-1)
+    return seen

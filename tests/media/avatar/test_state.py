@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from media.avatar.state import COLUMN, FEATURES, K, NAMES, changed, neutral, row, within
+from media.avatar.state import COLUMN, FEATURES, NAMES, K, changed, neutral, row, within
 
 
 def test_a_row_holds_each_feature_once_at_rest_within_its_range() -> None:
