@@ -196,11 +196,16 @@ class Sketch:
         """A window in the shape of path data `d`."""
         return self._define(f'<clipPath id="{{id}}"><path d="{d}"/></clipPath>')
 
-    def markup(self, layers: Sequence[str] | None = None) -> str:
-        """The whole drawing, or only some of its layers, as one document."""
+    def markup(self, layers: Sequence[str] | None = None, margin: float = 0.0) -> str:
+        """The whole drawing, or only some of its layers, as one document.
+
+        `margin` shows that much more on every side: a layer that moves needs what lies beyond.
+        """
         chosen = [self.groups[name].markup() for name in (layers or self.groups)]
+        side = VIEW + 2 * margin
+        box = " ".join(number(value) for value in (VIEW_X - margin, VIEW_Y - margin, side, side))
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{VIEW_X} {VIEW_Y} {VIEW} {VIEW}">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">'
             f"<defs>{''.join(self._defs.values())}</defs>{''.join(chosen)}</svg>"
         )
 

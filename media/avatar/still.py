@@ -4,6 +4,8 @@ Deterministic, without outside references, its ids prefixed by the document's ha
 asks for single layers, warps them, and paints the features itself over the head.
 """
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from media.avatar.appearance import Appearance, content_hash
@@ -47,6 +49,14 @@ def draw_layers(look: Appearance) -> dict[str, str]:
     """Each layer as its own SVG document, for the rig."""
     sketch = _sketch(look, content_hash(look, DRAWING_VERSION))
     return {name: sketch.markup([name]) for name in LAYERS}
+
+
+def draw_parts(
+    look: Appearance, parts: Mapping[str, Sequence[str]], margin: float
+) -> dict[str, str]:
+    """Groups of layers, each as one SVG document with `margin` around it, for the rig."""
+    sketch = _sketch(look, content_hash(look, DRAWING_VERSION))
+    return {name: sketch.markup(layers, margin) for name, layers in parts.items()}
 
 
 def _sketch(look: Appearance, digest: str) -> Sketch:

@@ -1,0 +1,241 @@
+"""The painter without a device: numpy evaluates the curves, OpenCV warps and lays the layers.
+
+Every frame is made of the same steps: skin carried by the jaw, eyes, brows and mouth painted on
+it, then each layer warped for the pose and laid over the last. One frame is about nine
+milliseconds of one thread at 512 (bench/avatar.py).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from media.avatar import pose
+from media.avatar.appearance import Appearance
+from media.avatar.fields import State
+from media.avatar.layers import Layer, Pixels, Rig, RigShelf, rig_digest
+from media.avatar.paint_eyes import BROW_REACH, EYE_REACH, paint_brows, paint_eye
+from media.avatar.paint_mouth import REACH as MOUTH_REACH
+from media.avatar.paint_mouth import paint_mouth
+from media.avatar.painter import Caps, Frames, Layout, frame_shape
+from media.avatar.sketch import VIEW, VIEW_X, VIEW_Y
+from media.avatar.state import Rows, within
+from media.avatar.traits import NUMBERS, Traits
+
+CELL: Final = 16  # frame pixels between two places that the pose is worked out for
+HELD_BYTES: Final = 192 * 2**20
+Floats = npt.NDArray[np.float32]
+Paint = Callable[..., Any]
+
+
+class CpuPainter:
+    """Draws with numpy and OpenCV. Assets are held up to HELD_BYTES, least used dropped first."""
+
+    caps = Caps(name="rig-cpu", device="cpu", max_batch=16)
+
+    def __init__(self, folder: Path, held_bytes: int = HELD_BYTES) -> None:
+        cv2.setNumThreads(1)
+        self._shelf = RigShelf(folder)
+        self._limit = held_bytes
+        self._held: OrderedDict[tuple[str, int], CpuAsset] = OrderedDict()
+
+    def prepare(self, appearance: Appearance, size: int) -> "CpuAsset":
+        """The face at one of SIZES, from memory, from disk, or drawn. Raises AvatarError."""
+        key = (rig_digest(appearance), size)
+        if key not in self._held:
+            self._held[key] = CpuAsset(self._shelf.get(appearance, size))
+        self._held.move_to_end(key)
+        while len(self._held) > 1 and self.held_bytes > self._limit:
+            self._held.popitem(last=False)
+        return self._held[key]
+
+    @property
+    def held_bytes(self) -> int:
+        """What the assets in memory take."""
+        return sum(asset.held_bytes for asset in self._held.values())
+
+    def paint(
+        self,
+        assets: "Sequence[CpuAsset]",
+        states: Rows,
+        *,
+        layout: Layout = "i420",
+        changed: npt.NDArray[np.bool_] | None = None,
+        into: Frames | None = None,
+    ) -> Frames:
+        """One frame for each asset and row."""
+        size = assets[0].size
+        if any(asset.size != size for asset in assets) or len(assets) != len(states):
+            raise ValueError("a batch has one size, and a row of state for every asset")
+        if into is None:
+            into = np.zeros((len(assets), *frame_shape(size, layout)), np.uint8)
+        rows = within(states)
+        for place, asset in enumerate(assets):
+            if changed is None or changed[place]:
+                frame = asset.frame(rows[place : place + 1])
+                into[place] = (
+                    frame if layout == "rgb" else cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
+                )
+        return into
+
+
+class CpuAsset:
+    """A rig with everything that does not change between frames worked out."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.digest, self.size, self.held_bytes = rig.digest, rig.size, rig.held_bytes
+        self._k = rig.size / VIEW
+        self._background = rig.background
+        self._traits = Traits(rig.numbers[None], rig.colours[None])
+        self._boxes = [_Box(layer, rig.size) for layer in rig.layers]
+        head = next(layer for layer in rig.layers if layer.name == "head")
+        self._head = head
+        n = dict(zip(NUMBERS, rig.numbers.tolist(), strict=True))
+        self._paints = self._painted_regions(n)
+        wide, above, below = pose.REACH_JAW
+        wide *= n["width"]
+        self._jaw = self._region(256 - wide, n["mouth_y"] - above, 256 + wide, n["chin"] + below)
+
+    def _painted_regions(self, n: Mapping[str, float]) -> "list[tuple[_Region, Paint]]":
+        found: list[tuple[_Region, Paint]] = []
+        for side in (-1.0, 1.0):
+            wide, above, below = EYE_REACH
+            x, wide = 256 + side * n["eye_x"], wide * n["eye_width"]
+            at = self._region(x - wide, n["eye_y"] - above, x + wide, n["eye_y"] + below)
+            found.append((at, partial(_paint_eye, side)))
+        beyond, above, below = BROW_REACH
+        end = n["brow_end"] + beyond
+        at = self._region(256 - end, n["brow_y"] - above, 256 + end, n["brow_y"] + below)
+        found.append((at, paint_brows))
+        side, above, below = MOUTH_REACH
+        at = self._region(256 - side, n["mouth_y"] - above, 256 + side, n["mouth_y"] + below)
+        found.append((at, paint_mouth))
+        return found
+
+    def frame(self, rows: Rows) -> Pixels:
+        """RGB of one state."""
+        state = State(rows)
+        head = self._painted_head(state)
+        frame = self._background.copy()
+        for box in self._boxes:
+            layer = head if box.layer.name == "head" else box.layer.pixels
+            self._lay(frame, box, layer, state)
+        return frame
+
+    def _region(self, left: float, top: float, right: float, low: float) -> "_Region":
+        """A box of the canvas in pixels of the head's texture, and its canvas coordinates."""
+        k, head = self._k, self._head
+        high, wide = head.pixels.shape[:2]
+        x0 = max(0, int((left - VIEW_X) * k) - head.left)
+        y0 = max(0, int((top - VIEW_Y) * k) - head.top)
+        x1 = min(wide, int((right - VIEW_X) * k) - head.left)
+        y1 = min(high, int((low - VIEW_Y) * k) - head.top)
+        return _Region(x0, y0, x1, y1, head, k)
+
+    def _painted_head(self, state: State) -> Pixels:
+        head = self._head.pixels.copy()
+        self._carry_skin(head, state)
+        for region, paint in self._paints:
+            part = head[region.rows, region.columns]
+            field = np.moveaxis(part[..., :3], 2, 0).astype(np.float32) / 255.0
+            field = np.ascontiguousarray(field)[None]
+            paint(np, field, region.x, region.y, state, self._traits, self._k)
+            np.multiply(field, 255.0, out=field)
+            field += 0.5
+            part[..., :3] = np.moveaxis(np.clip(field[0], 0, 255).astype(np.uint8), 0, 2)
+        return head
+
+    def _carry_skin(self, head: Pixels, state: State) -> None:
+        """Move the lower face with the jaw and the cheeks, in place."""
+        at, coarse = self._jaw, self._jaw.coarse
+        down = pose.jaw_shift(np, coarse.x, coarse.y, state, self._traits)
+        dx, dy = pose.cheek_shift(np, coarse.x, coarse.y, state, self._traits)
+        moved = max(float(np.abs(part).max()) for part in (down, dx, dy))
+        if moved < 0.05:
+            return
+        shift = np.empty((*down.shape[1:], 2), np.float32)
+        shift[..., 0], shift[..., 1] = dx[0] * self._k, (dy - down)[0] * self._k
+        places = coarse.spread(shift) + at.places
+        head[at.rows, at.columns] = _warped(self._head.pixels, places)
+
+    def _lay(self, frame: Pixels, box: "_Box", pixels: Pixels, state: State) -> None:
+        coarse = box.coarse
+        sx, sy = pose.source(np, box.layer.name, coarse.x, coarse.y, state, self._traits)
+        places = np.empty((coarse.y.shape[1], coarse.x.shape[2], 2), np.float32)
+        places[..., 0] = (sx[0] - VIEW_X) * self._k - box.layer.left - 0.5
+        places[..., 1] = (sy[0] - VIEW_Y) * self._k - box.layer.top - 0.5
+        warped = _warped(pixels, coarse.spread(places))
+        view = frame[box.rows, box.columns]
+        alpha = cv2.extractChannel(warped, 3)
+        rest = cv2.bitwise_not(alpha)
+        under = cv2.multiply(view, cv2.merge((rest, rest, rest)), scale=1 / 255)
+        view[:] = cv2.add(under, cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB))
+
+
+class _Coarse:
+    """Places every CELL pixels over a box of the frame, one cell beyond it on every side."""
+
+    def __init__(self, left: int, top: int, right: int, low: int, k: float, cell: int) -> None:
+        self._cell, self._wide, self._high = cell, right - left, low - top
+        columns, rows = -(-self._wide // cell) + 2, -(-self._high // cell) + 2
+        self._columns, self._rows = columns, rows
+        x = left + (np.arange(columns, dtype=np.float32) - 0.5) * cell
+        y = top + (np.arange(rows, dtype=np.float32) - 0.5) * cell
+        self.x: Floats = (x / k + VIEW_X).reshape(1, 1, -1)
+        self.y: Floats = (y / k + VIEW_Y).reshape(1, -1, 1)
+
+    def spread(self, low: Floats) -> Floats:
+        """From cells to every pixel of the box."""
+        cell = self._cell
+        full = cv2.resize(
+            low, (self._columns * cell, self._rows * cell), interpolation=cv2.INTER_LINEAR
+        )
+        part: Floats = full[cell : cell + self._high, cell : cell + self._wide].astype(
+            np.float32, copy=False
+        )
+        return part
+
+
+class _Box:
+    """Where a layer can appear in the frame."""
+
+    def __init__(self, layer: Layer, size: int) -> None:
+        self.layer = layer
+        reach = size // 10
+        high, wide = layer.pixels.shape[:2]
+        left, right = max(0, layer.left - reach), min(size, layer.left + wide + reach)
+        top, low = max(0, layer.top - reach), min(size, layer.top + high + reach)
+        self.rows, self.columns = slice(top, low), slice(left, right)
+        self.coarse = _Coarse(left, top, right, low, size / VIEW, CELL)
+
+
+class _Region:
+    """A box of the head's texture that is painted on."""
+
+    def __init__(self, x0: int, y0: int, x1: int, y1: int, head: Layer, k: float) -> None:
+        self.rows, self.columns = slice(y0, y1), slice(x0, x1)
+        x = np.arange(x0, x1, dtype=np.float32) + np.float32(head.left + 0.5)
+        y = np.arange(y0, y1, dtype=np.float32) + np.float32(head.top + 0.5)
+        self.x: Floats = (x / np.float32(k) + VIEW_X).reshape(1, 1, -1)
+        self.y: Floats = (y / np.float32(k) + VIEW_Y).reshape(1, -1, 1)
+        self.coarse = _Coarse(x0 + head.left, y0 + head.top, x1 + head.left, y1 + head.top, k, 4)
+        inner = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
+        self.places: Floats = np.stack(inner, axis=-1).astype(np.float32)
+
+
+def _paint_eye(side: float, xp: Any, picture: Any, x: Any, y: Any, *more: Any) -> None:
+    paint_eye(xp, picture, x, y, side, *more)
+
+
+def _warped(pixels: Pixels, places: Floats) -> Pixels:
+    """`pixels` read at places (h, w, 2); nothing lies beyond their edge."""
+    second: Any = None
+    return np.asarray(
+        cv2.remap(pixels, places, second, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT),
+        np.uint8,
+    )
