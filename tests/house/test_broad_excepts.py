@@ -13,6 +13,8 @@ ALLOWED = {
     "server/rest/problems.py:guarded": "the boundary of HTTP: logged with an incident, said as 500",
     "server/mail.py:_handle": "one letter that cannot be sent stops no other; logged",
     "loadtest/driver.py:_visit": "a scenario is anybody's file: counted by its type, traced",
+    "media/avatar/rendering/device.py:_make": "an engine fails on one face: logged, that face ends",
+    "media/avatar/rendering/server.py:_make_asset": "what people upload ends no worker; logged",
     "server/doctor/parts.py:_state": "the doctor reports whatever a driver raises",
 }
 
