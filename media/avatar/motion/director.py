@@ -7,10 +7,11 @@ Every part ends in a spring, so that no event makes the face jump.
 
 import random
 from collections import deque
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
+from media.avatar.motion.attitudes import Attitude
 from media.avatar.motion.expressions import CALM, EXPRESSIONS, Feeling
 from media.avatar.motion.eyes import AT_YOU, IDLE, LISTENING, SPEAKING, THINKING, Blinks, Eyes
 from media.avatar.motion.head import Stresses, Sway, bump
@@ -21,10 +22,6 @@ from media.avatar.state import COLUMN, Rows, neutral, within
 from media.sound.formats import PLAYOUT_RATE
 from media.speech.ports import Viseme
 
-Attitude = Literal["idle", "listening", "thinking", "speaking", "greeting", "goodbye"]
-ATTITUDES: Final[tuple[Attitude, ...]] = (
-    "idle", "listening", "thinking", "speaking", "greeting", "goodbye",
-)  # fmt: skip
 FRAME_SAMPLES: Final = PLAYOUT_RATE // 25
 MOST_FEELINGS: Final = 64
 FEELING_SECONDS: Final = 4.0

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from media.avatar.appearance import Appearance
 from media.avatar.engine import Engine, Source
 from media.avatar.painter import Asset, AvatarError
 from media.avatar.rendering.device import Begin, Device, Resized
+from media.avatar.rendering.session import Happening
 from media.avatar.rendering.wire import (
     CloseFace,
     FromWorker,
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 MOST_UNSENT_BYTES: Final = 1_000_000
 HELLO_SECONDS: Final = 5.0
 LOAD_SECONDS: Final = 1.0
+MOST_WAITING: Final = 256
 _appearance = msgspec.json.Decoder(Appearance)
 
 
@@ -75,6 +78,7 @@ class FaceServer:
         self._prepare = ThreadPoolExecutor(1, "prepare")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._resizing: set[str] = set()
+        self._waiting: dict[str, deque[Happening]] = {}  # said to faces still being prepared
 
     async def serve(self, address: str, ready: asyncio.Event | None = None) -> None:
         """Listen until cancelled. Ends, with an error, when the device does."""
@@ -151,24 +155,35 @@ class FaceServer:
             case Hello():
                 raise WireBroken("a second hello")
             case OpenFace():
-                opening.create_task(self._begin(link, message), name="open a face")
+                if self._admit(link, message):
+                    opening.create_task(self._begin(link, message), name="open a face")
             case CloseFace(face=face):
                 if self._links.get(face) is link:
                     self._end(face)
             case _:
-                if self._links.get(message.face) is link:
+                if self._links.get(message.face) is not link:
+                    return
+                waiting = self._waiting.get(message.face)
+                if waiting is None:
                     self.device.post(message)
+                else:
+                    waiting.append(message)
 
-    async def _begin(self, link: Link, asked: OpenFace) -> None:
-        """Prepare a face and show it, or say why not."""
+    def _admit(self, link: Link, asked: OpenFace) -> bool:
+        """Whether there is room; from here on the face is this link's."""
         if len(self._links) >= self.most and asked.face not in self._links:
             link.tell(Refused(face=asked.face, reason="at_capacity", message="No face is free."))
-            return
+            return False
         before = self._links.get(asked.face)
         if before is not None:
             before.faces.discard(asked.face)
         self._links[asked.face] = link
+        self._waiting[asked.face] = deque(maxlen=MOST_WAITING)
         link.faces.add(asked.face)
+        return True
+
+    async def _begin(self, link: Link, asked: OpenFace) -> None:
+        """Prepare a face and show it, or say why not."""
         try:
             size = min(asked.size, self.device.ladder.rung.size)
             asset = await self._prepared(asked, size)
@@ -178,6 +193,8 @@ class FaceServer:
             return
         if self._links.get(asked.face) is link:  # else it was closed meanwhile
             self.device.post(Begin(asked, asset))
+            for message in self._waiting.pop(asked.face, ()):
+                self.device.post(message)
             link.tell(Opened(face=asked.face, size=size, fps=asked.fps, codec=asked.codec))
 
     async def _prepared(self, asked: OpenFace, size: int) -> Asset:
@@ -239,6 +256,7 @@ class FaceServer:
             self.device.post(Tune(face=message.face, key=True))
 
     def _end(self, face: str) -> None:
+        self._waiting.pop(face, None)
         link = self._links.pop(face, None)
         if link is not None:
             link.faces.discard(face)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from media.avatar.motion.director import Attitude
+from media.avatar.motion.attitudes import Attitude
 from media.speech.ports import Viseme
 
 MOST_BYTES: Final = 16_000_000  # a portrait that a face is made from

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.avatar.motion.director import ATTITUDES, Attitude, Director
+from media.avatar.motion.attitudes import ATTITUDES, Attitude
+from media.avatar.motion.director import Director
 from media.avatar.motion.expressions import EXPRESSIONS, Feeling, known, read_feeling
 from media.avatar.state import COLUMN, HIGH, LOW, VISIBLE, Rows
 from media.sound.formats import PLAYOUT_RATE
