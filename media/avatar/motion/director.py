@@ -11,12 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from media.avatar.motion.aims import MOUTH
 from media.avatar.motion.attitudes import Attitude
 from media.avatar.motion.expressions import CALM, EXPRESSIONS, Feeling
 from media.avatar.motion.eyes import AT_YOU, IDLE, LISTENING, SPEAKING, THINKING, Blinks, Eyes
 from media.avatar.motion.head import Stresses, Sway, bump
 from media.avatar.motion.mouth import JAW, PRESS, WIDE, Mouth
-from media.avatar.motion.shapes import MOUTH, Floats
+from media.avatar.motion.shapes import Floats
 from media.avatar.motion.springs import Spring, Springs
 from media.avatar.state import COLUMN, Rows, neutral, within
 from media.sound.formats import PLAYOUT_RATE

@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from media.avatar.motion.aims import MOUTH
 from media.avatar.motion.loudness import HOP_SAMPLES, Envelope
 from media.avatar.motion.shapes import (
     AIMS,
-    MOUTH,
     OCULUS,
     REACH_AFTER,
     REACH_BEFORE,
