@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from config.accounts import AccountSettings, Features, MailSettings
 from config.api import ApiSettings
 from config.calls import CallSettings
+from config.hearing import HearingSettings
+from config.inference import InferenceSettings
 from config.models import ModelSettings
 from config.observability import MetricsSettings, TracingSettings
 from config.oversight import OversightSettings
@@ -30,6 +32,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database: PostgreSQL.
     bus: Valkey or Redis.
     models: which language models answer.
+    hearing: what turns speech into words.
+    inference: where models of speech run.
     accounts: who may sign up, and how long sign-ins last.
     mail: how mail leaves the house.
     sockets: limits of the real-time side.
@@ -54,6 +58,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database: DatabaseSettings = DatabaseSettings()
     bus: BusSettings = BusSettings()
     models: ModelSettings = ModelSettings()
+    hearing: HearingSettings = HearingSettings()
+    inference: InferenceSettings = InferenceSettings()
     accounts: AccountSettings = AccountSettings()
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()

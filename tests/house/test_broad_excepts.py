@@ -15,6 +15,7 @@ ALLOWED = {
     "loadtest/driver.py:_visit": "a scenario is anybody's file: counted by its type, traced",
     "media/avatar/rendering/device.py:_make": "an engine fails on one face: logged, that face ends",
     "media/avatar/rendering/server.py:_make_asset": "what people upload ends no worker; logged",
+    "media/hearing/onnx.py:open_model": "onnxruntime has a class of its own for each failure",
     "server/doctor/parts.py:_state": "the doctor reports whatever a driver raises",
 }
 

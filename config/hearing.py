@@ -1,0 +1,41 @@
+"""Who turns speech into words, how patient we are with them, and when a turn is over."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+
+class TranscriptionProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One recogniser of speech.
+
+    kind: embedded (ships with Kindred), openai (any address that answers /v1/audio/transcriptions), deepgram (any that speaks its streaming WebSocket), or module:Class of your own.
+    base_url: the provider's address; empty takes the vendor's own.
+    api_key: the key; prefer the environment variable KINDRED_HEARING__PROVIDERS__<NAME>__API_KEY.
+    model: the model's name at the provider, or for embedded the folder of another Whisper for CTranslate2.
+    language: what people speak, such as en; empty lets the provider find out where it can.
+    """  # noqa: E501
+
+    kind: str = "openai"
+    base_url: str = ""
+    api_key: str = ""
+    model: str = ""
+    language: str = ""
+
+
+class HearingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Speech to text, and the end of a turn.
+
+    use: names of recognisers in order; the first answers, the next take over when it fails.
+    providers: name -> recogniser. "embedded" is always there.
+    answer_seconds: how long one recogniser may take for an utterance.
+    most_waiting: utterances that may wait for a recogniser in one worker; more are refused.
+    open_db: sound below this level costs no inference (decibels, full scale is 0).
+    turn_model: path of another smart-turn network; empty takes the installed one.
+    """
+
+    use: list[str] = field(default_factory=lambda: ["embedded"])
+    providers: dict[str, TranscriptionProvider] = field(default_factory=dict)
+    answer_seconds: Annotated[float, Meta(gt=0, le=120)] = 15.0
+    most_waiting: Annotated[int, Meta(ge=1, le=1000)] = 32
+    open_db: Annotated[float, Meta(ge=-100, le=-20)] = -55.0
+    turn_model: str = ""

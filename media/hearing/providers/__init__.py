@@ -1,0 +1,1 @@
+"""Recognisers of speech behind the `Transcriber` port, one file each; table.py names them."""
