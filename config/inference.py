@@ -1,8 +1,8 @@
 """Where models of speech run: in worker processes of this house, or on other machines."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 
 
 class InferenceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,11 +18,11 @@ class InferenceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sleep_seconds: after so long without work a worker gives its memory back; 0 is never.
     """  # noqa: E501
 
-    workers: Annotated[int, Meta(ge=0, le=64)] = 1
+    workers: int = 1
     addresses: list[str] = field(default_factory=list)
     listen: str = ""
     key: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    parallel: Annotated[int, Meta(ge=0, le=64)] = 0
-    most_ears: Annotated[int, Meta(ge=1, le=10_000)] = 400
-    sleep_seconds: Annotated[float, Meta(ge=0)] = 900.0
+    parallel: int = 0
+    most_ears: int = 400
+    sleep_seconds: float = 900.0
