@@ -68,6 +68,7 @@ def find_turn_model(own: str = "") -> Path | None:
         return None
     if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_SHA256:
         raise ModelBroken(
-            "The installed end-of-turn model is damaged; remove it and run `python -m config.turn_model`."
+            "The installed end-of-turn model is damaged: remove it, and run"
+            " `python -m config.turn_model`."
         )
     return path
