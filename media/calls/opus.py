@@ -67,7 +67,6 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.opus_decode.argtypes = [
         address, ctypes.c_char_p, number, ctypes.c_char_p, number, number,
     ]  # fmt: skip
-    library.opus_packet_get_nb_samples.argtypes = [ctypes.c_char_p, number, number]
     return library
 
 
@@ -156,6 +155,16 @@ class Decoder:
             self._state = None
 
 
-def samples_in(packet: bytes) -> int:
-    """How many samples at 48 kHz a packet holds; 0 when it is none."""
-    return max(0, int(_library().opus_packet_get_nb_samples(packet, len(packet), 48_000)))
+def ticks_in(packet: bytes) -> int:
+    """How long a packet sounds, at 48 kHz, from its first byte (RFC 6716, 3.1); 0 for none."""
+    if not packet:
+        return 0
+    config, code = packet[0] >> 3, packet[0] & 3
+    if config < 12:
+        frame = (480, 960, 1920, 2880)[config & 3]
+    elif config < 16:
+        frame = (480, 960)[config & 1]
+    else:
+        frame = (120, 240, 480, 960)[config & 3]
+    count = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[code]
+    return min(frame * count, 5760)

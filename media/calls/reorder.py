@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from media.calls.opus import ticks_in
+
 FRAME_TICKS: Final = 960  # 20 ms at 48 kHz, the clock of Opus in RTP
 LEAST_WAIT_US: Final = 40_000
 MOST_WAIT_US: Final = 240_000
@@ -75,14 +77,14 @@ class Reorder:
         self._kept[number] = _Packet(payload, ticks, now_us)
         steps = self._ready()
         while len(self._kept) > MOST_KEPT:
-            steps += self._give_up(now_us)
+            steps += self._give_up()
         return steps + self.tick(now_us)
 
     def tick(self, now_us: int) -> list[Step]:
         """Time has passed: a missing packet may have been waited for long enough."""
         steps: list[Step] = []
         while self._kept and now_us - self._oldest_us() >= self._wait_us:
-            steps += self._give_up(now_us)
+            steps += self._give_up()
         return steps
 
     def wake_us(self) -> int | None:
@@ -96,11 +98,11 @@ class Reorder:
         steps: list[Step] = []
         while self._next is not None and (packet := self._kept.pop(self._next, None)):
             steps.append(Step("packet", packet.ticks, packet.payload))
-            self._end = packet.ticks + FRAME_TICKS
+            self._end = packet.ticks + (ticks_in(packet.payload) or FRAME_TICKS)
             self._next += 1
         return steps
 
-    def _give_up(self, now_us: int) -> list[Step]:
+    def _give_up(self) -> list[Step]:
         """The missing ones before the oldest that is here, made up for; then what follows."""
         assert self._next is not None
         found = min(self._kept)

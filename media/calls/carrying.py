@@ -1,0 +1,368 @@
+"""A leg in its worker: sound is paced out by one clock, and what the person says is put in order.
+
+The engine's peer carries packets, the holder's link brings sound and takes events; everything
+that must happen every 20 ms happens here, on one timer of the leg's own.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from media.calls import opus
+from media.calls.beat import Beat
+from media.calls.engine import MediaEngine, PeerState, Received
+from media.calls.leg import (
+    Connected,
+    Gone,
+    GoneReason,
+    Heard,
+    LegEvent,
+    LegQuality,
+    Played,
+    Typed,
+)
+from media.calls.pictures import Pictures
+from media.calls.playout import Playout
+from media.calls.reorder import Reorder, Step
+from media.calls.wire import (
+    Bandwidth,
+    CallKind,
+    FaceWanted,
+    IceServer,
+    KeyframeWanted,
+    Picture,
+)
+from media.sound.formats import SAMPLE_BYTES
+
+PLAYED_EVERY: Final = 5  # frames
+QUALITY_EVERY: Final = 250
+TAIL_FRAMES: Final = 10  # of silence after sound, so that the peer plays what it holds
+KEEP_ALIVE_FRAMES: Final = 20
+TICKS_PER_SAMPLE: Final = 3
+KEYFRAME_EVERY_US: Final = 250_000  # asked for no more often
+MESSAGES_PER_SECOND: Final = 50
+
+Tell = Callable[[Struct], None]
+
+
+def now_us() -> int:
+    """CLOCK_MONOTONIC, in microseconds."""
+    return time.monotonic_ns() // 1000
+
+
+class Carried:
+    """One leg. `ended` is called once, whatever ended it. See media/calls/leg.py for the words."""
+
+    def __init__(
+        self,
+        leg: str,
+        engine: MediaEngine,
+        ice: tuple[IceServer, ...],
+        kind: CallKind,
+        ended: Callable[["Carried"], None],
+        *,
+        bits_per_second: int = 28_000,
+    ) -> None:
+        self.leg = leg
+        self.kind = kind
+        self.ufrag = ""
+        self.over: GoneReason | None = None
+        self.peer = engine.peer(self, ice, video=kind == "video")
+        self._ended = ended
+        self._holder: Tell | None = None
+        self._face: Tell | None = None
+        self._connected: Connected | None = None
+        self._playout = Playout()
+        self._pictures = Pictures()
+        self._encoder = opus.Encoder(bits_per_second=bits_per_second)
+        self._hearing = Hearing()
+        self._beat = Beat(now_us())
+        self._timer: asyncio.TimerHandle | None = None
+        self._silent_frames = 0
+        self._picture_sample = -1
+        self._keyframe_asked_us = 0
+        self._late_us: list[int] = []
+        self._messages: tuple[int, int] = (0, 0)
+
+    # --- the two links
+
+    def attach(self, tell: Tell) -> bool:
+        """The holder is here. False: it was already."""
+        if self._holder is not None:
+            return False
+        self._holder = tell
+        if self._connected is not None:
+            tell(self._connected)
+        return True
+
+    def attach_face(self, tell: Tell) -> None:
+        """Who draws is here; the newest one counts."""
+        self._face = tell
+        tell(FaceWanted(codec=self.peer.codec))
+        self._keyframe_asked_us = 0
+        if self._connected is not None:
+            self._want_keyframe()
+
+    def detach_face(self, tell: Tell) -> None:
+        """Who drew has left."""
+        if self._face == tell:
+            self._face = None
+
+    @property
+    def attached(self) -> bool:
+        """Whether somebody holds this leg."""
+        return self._holder is not None
+
+    def close(self, reason: GoneReason) -> None:
+        """It is over. Idempotent."""
+        if self.over is not None:
+            return
+        self.over = reason
+        if self._timer is not None:
+            self._timer.cancel()
+        for tell in (self._holder, self._face):
+            if tell is not None:
+                tell(Gone(reason=reason))
+        self._holder = self._face = None
+        self._ended(self)
+
+    def _tell(self, event: LegEvent) -> None:
+        if self._holder is not None:
+            self._holder(event)
+
+    # --- what the holder orders
+
+    def play(self, epoch: int, pcm: bytes) -> None:
+        """Sound to be paced out."""
+        self._playout.play(epoch, pcm)
+        rested = self._silent_frames > TAIL_FRAMES  # in an underrun the beat is kept
+        if rested and self._playout.sounding and self._timer is not None:
+            self._beat.hasten(now_us())
+            self._tick()
+
+    def flush(self, epoch: int) -> None:
+        """Drop what has not left, and say how much had."""
+        told = self._played()
+        if self._playout.flush(epoch):
+            self._tell(told)
+            if self._pictures.flush(epoch):
+                self._want_keyframe()
+
+    def pause(self) -> None:
+        """Silence at once."""
+        if self._playout.pause():
+            self._tell(self._played())
+
+    def resume(self) -> None:
+        """Go on."""
+        self._playout.resume()
+
+    def picture(self, picture: Picture) -> None:
+        """A frame of the face."""
+        if picture.codec == self.peer.codec and self._pictures.add(picture):
+            self._want_keyframe()
+
+    def _played(self, *, dry: bool = False) -> Played:
+        playout = self._playout
+        return Played(epoch=playout.epoch, samples=playout.played, clock_us=now_us(), dry=dry)
+
+    # --- every 20 ms
+
+    def _tick(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        now = now_us()
+        for _ in range(self._beat.due(now)):
+            self._frame()
+        self._release(now)
+        self._heard(self._hearing.tick(now))
+        loop = asyncio.get_running_loop()
+        wait_us = self._beat.wake_us(now_us()) - now_us()
+        if self.over is None:
+            self._timer = loop.call_later(max(0, wait_us) / 1_000_000, self._tick)
+
+    def _frame(self) -> None:
+        beat, playout = self._beat, self._playout
+        frame = playout.frame()
+        if frame is not None:
+            self._silent_frames = 0
+            self.peer.send_sound(self._encoder.encode(frame), beat.sample, beat.due_us)
+        else:
+            if self._silent_frames < TAIL_FRAMES or self._silent_frames % KEEP_ALIVE_FRAMES == 0:
+                self.peer.send_sound(opus.SILENCE, beat.sample, beat.due_us)
+            self._silent_frames += 1
+        beat.left()
+        dry = frame is not None and playout.queued == 0
+        if dry or (frame is not None and beat.slot % PLAYED_EVERY == 0):
+            told = self._played(dry=dry)
+            self._tell(told)
+            if self._face is not None:
+                self._face(told)
+        if beat.slot % QUALITY_EVERY == 0:
+            self._report()
+
+    def _release(self, now: int) -> None:
+        playout = self._playout
+        playing = playout.played if self._silent_frames == 0 else None
+        pictures, ask = self._pictures.due(now, playout.epoch, playing)
+        for picture in pictures:
+            sample = self._beat.sample
+            if picture.position is not None and playing is not None:
+                sample += picture.position - playing
+            self._picture_sample = max(self._picture_sample + 1, sample)
+            self.peer.send_picture(picture.data, self._picture_sample)
+        if ask:
+            self._want_keyframe()
+
+    def _want_keyframe(self) -> None:
+        now = now_us()
+        if self._face is not None and now - self._keyframe_asked_us >= KEYFRAME_EVERY_US:
+            self._keyframe_asked_us = now
+            self._face(KeyframeWanted())
+
+    def _report(self) -> None:
+        hearing, late = self._hearing.take_quality(), sorted(self._late_us)
+        self._late_us.clear()
+        self._tell(
+            LegQuality(
+                received=hearing.received,
+                lost=hearing.lost,
+                concealed_ms=hearing.concealed_ms,
+                jitter_ms=hearing.jitter_ms,
+                round_trip_ms=self.peer.round_trip_ms(),
+                late_ms_p99=late[len(late) * 99 // 100] / 1000 if late else 0.0,
+                video_frames=self._pictures.sent,
+                video_freezes=self._pictures.freezes,
+            )
+        )
+        self._pictures.sent = self._pictures.freezes = 0
+
+    # --- what the peer does
+
+    def on_state(self, state: PeerState, remote: str) -> None:
+        """See media/calls/engine.py."""
+        if self.over is not None:
+            return
+        if state == "connected":
+            if self._connected is None:
+                self._connected = Connected(remote=remote)
+                self._beat = Beat(now_us())
+                self._tick()
+                self._tell(self._connected)
+                self._want_keyframe()
+        else:
+            self.close("connection_lost" if state == "lost" else "hung_up")
+
+    def on_sound(self, packet: Received) -> None:
+        """See media/calls/engine.py."""
+        self._heard(self._hearing.add(packet, now_us()))
+
+    def _heard(self, heard: list[Heard]) -> None:
+        for one in heard:
+            self._tell(one)
+
+    def on_message(self, data: bytes) -> None:
+        """See media/calls/engine.py."""
+        second, count = now_us() // 1_000_000, 1
+        if self._messages[0] == second:
+            count = self._messages[1] + 1
+        self._messages = (second, count)
+        if count <= MESSAGES_PER_SECOND:
+            self._tell(Typed(data=data))
+
+    def on_keyframe_wanted(self) -> None:
+        """See media/calls/engine.py."""
+        self._want_keyframe()
+
+    def on_bandwidth(self, bits_per_second: int) -> None:
+        """See media/calls/engine.py."""
+        if self._face is not None:
+            self._face(Bandwidth(bits_per_second=bits_per_second))
+
+    def on_loss(self, percent: int) -> None:
+        """See media/calls/engine.py."""
+        self._encoder.expect_loss(percent)
+
+    def on_sent_late(self, late_us: int) -> None:
+        """See media/calls/engine.py."""
+        if len(self._late_us) < 2 * QUALITY_EVERY:
+            self._late_us.append(late_us)
+
+
+class HearingQuality(Struct, frozen=True):
+    """Since the last one."""
+
+    received: int
+    lost: int
+    concealed_ms: int
+    jitter_ms: float
+
+
+class Hearing:
+    """What the person says, decoded in order on one clock, whatever the peer's streams do."""
+
+    def __init__(self) -> None:
+        self._decoder = opus.Decoder()
+        self._reorder = Reorder()
+        self._source: int | None = None
+        self._from_sample = 0  # of the leg's clock, where this source began
+        self._until_sample = 0
+        self._ended_us = 0
+        self._concealed_ms = 0
+        self._counted = (0, 0)
+
+    def add(self, packet: Received, now: int) -> list[Heard]:
+        """A packet came."""
+        if packet.source != self._source:
+            self._begin(packet.source, now)
+        steps = self._reorder.add(packet.sequence, packet.stamp, packet.payload, now)
+        self._ended_us = now
+        return self._decoded(steps)
+
+    def tick(self, now: int) -> list[Heard]:
+        """Time has passed."""
+        return self._decoded(self._reorder.tick(now))
+
+    def _begin(self, source: int, now: int) -> None:
+        """Another stream: its clock begins where ours is by now."""
+        if self._source is not None:
+            away = max(0, now - self._ended_us) * 16 // 1000
+            self._from_sample = self._until_sample + away
+        self._source = source
+        old = self._reorder
+        self._reorder = Reorder()
+        self._reorder.received, self._reorder.lost = old.received, old.lost
+        self._decoder = opus.Decoder()
+
+    def _decoded(self, steps: list[Step]) -> list[Heard]:
+        heard: list[Heard] = []
+        for step in steps:
+            try:
+                if step.how == "packet":
+                    pcm = self._decoder.decode(step.payload)
+                elif step.how == "repair":
+                    pcm = self._decoder.repair(step.payload)
+                else:
+                    pcm = self._decoder.conceal()
+            except opus.BadPacket:
+                pcm = self._decoder.conceal()
+            at = self._from_sample + step.at_ticks // TICKS_PER_SAMPLE
+            if at < self._until_sample:  # the peer's clock went back: ours does not
+                self._from_sample += self._until_sample - at
+                at = self._until_sample
+            concealed = step.how != "packet"
+            self._concealed_ms += 20 if concealed else 0
+            self._until_sample = at + len(pcm) // SAMPLE_BYTES
+            heard.append(Heard(pcm=pcm, at_sample=at, concealed=concealed))
+        return heard
+
+    def take_quality(self) -> HearingQuality:
+        """What the network did since the last time."""
+        received, lost = self._reorder.received, self._reorder.lost
+        before, self._counted = self._counted, (received, lost)
+        concealed, self._concealed_ms = self._concealed_ms, 0
+        jitter_ms = self._reorder.jitter_us / 1000
+        return HearingQuality(received - before[0], max(0, lost - before[1]), concealed, jitter_ms)
