@@ -16,6 +16,9 @@ class PlanView(Struct, frozen=True, kw_only=True):
     allowance_period: str
     discount_percent: int
     requests_per_minute: int
+    unmetered: bool
+    voice: bool
+    video: bool
 
 
 class Meta(Struct, frozen=True, kw_only=True):
@@ -59,6 +62,9 @@ async def meta(call: Call) -> Meta:
                 allowance_period=plan.allowance_period,
                 discount_percent=plan.discount_percent,
                 requests_per_minute=plan.requests_per_minute,
+                unmetered=plan.unmetered,
+                voice=plan.voice,
+                video=plan.video,
             )
             for name, plan in settings.plans.items()
         },

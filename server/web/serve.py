@@ -47,6 +47,7 @@ APP_PATHS: Final = (
     "/discover/{companion}",
     "/chats",
     "/chats/{room}",
+    "/chats/{room}/call",
     "/invitations/{code}",
     "/wallet",
     "/settings",
@@ -57,6 +58,8 @@ APP_PATHS: Final = (
     "/signup",
     "/room/{room}",
 )
+# Fetched when somebody calls; nobody else waits for them.
+LATER: Final = ("app/calls/", "app/screens/call")
 LEGAL: Final = ("terms", "privacy", "safety")
 
 
@@ -125,6 +128,7 @@ class Site:
             if name.endswith(".js")
             and name.startswith(("app/", "vendor/"))
             and name != "app/theme.js"
+            and (not name.startswith(LATER) or name == "app/calls/told.js")
         ]
 
     def _kept(self) -> list[str]:

@@ -92,7 +92,13 @@ export function money(cents, currency) {
   }
 }
 
-/** @param {{ parts: { text: string }[] }} message */
+/** @param {any} part */
+function said(part) {
+  if (part.type === "call") return part.kind === "video" ? "Video call" : "Voice call";
+  return part.text ?? part.transcript ?? "";
+}
+
+/** @param {{ parts: any[] }} message */
 export function words(message) {
-  return message.parts.map((part) => part.text).join("\n");
+  return message.parts.map(said).filter(Boolean).join("\n");
 }

@@ -68,6 +68,7 @@ export const stopping = perRoom((now, room) => now.replies[room]?.stopping ?? fa
 export const begun = perRoom((now, room) => (now.replies[room]?.length ?? 0) > 0);
 export const notesOf = perRoom((now, room) => now.notes[room]);
 export const failureOf = perRoom((now, room) => now.failures[room]);
+export const callOf = perRoom((now, room) => now.calls[room]);
 export const typingIn = perRoom((now, room) => now.typing[room]);
 /** Who answers in a room just now. */
 export const answering = perRoom((now, room) => now.replies[room]?.companion ?? "");
@@ -232,6 +233,18 @@ export function tell(command) {
   socket?.tell(command);
 }
 
+/** Sound of a call over the socket: hear frames until the answer is called, send, look whether it is there.
+ * @param {(bytes: ArrayBuffer) => void} hear */
+export function binary(hear) {
+  ears.add(hear);
+  return () => ears.delete(hear);
+}
+/** @param {ArrayBuffer} bytes */
+binary.send = (bytes) => socket?.sendBytes(bytes);
+binary.ready = () => link.peek() === "ready";
+/** @type {Set<(bytes: ArrayBuffer) => void>} */
+const ears = new Set();
+
 function connect() {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   socket = new Socket({
@@ -239,6 +252,7 @@ function connect() {
     device: deviceName(),
     token,
     frame: gather,
+    bytes: (bytes) => { for (const hear of ears) hear(bytes); },
     state: (now) => { link.value = now; },
     ended: (code, reason) => {
       if (code === 4504 || code === 4501) {

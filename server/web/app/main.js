@@ -1,5 +1,6 @@
 /** The first script: which screen an address shows, and what runs beside them all. */
 import { begin } from "./live.js";
+import { CallDoor } from "./ring.js";
 import { go, match, path } from "./router.js";
 import { Chats } from "./screens/chats.js";
 import { Console } from "./screens/console.js";
@@ -29,6 +30,8 @@ function outside() {
 
 /** @returns {Child} */
 function inside() {
+  const called = match("/chats/:room/call")?.room;
+  if (called) return html`<${CallDoor} room=${called} key=${called} />`;
   const room = match("/chats/:room")?.room;
   if (room || match("/chats")) return html`<${Chats} room=${room} />`;
   const code = match("/invitations/:code")?.code;

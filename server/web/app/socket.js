@@ -17,6 +17,7 @@
  * @property {string} device
  * @property {(fresh: boolean) => Promise<string>} token
  * @property {(frame: ServerFrame) => void} frame a numbered or ephemeral event
+ * @property {(bytes: ArrayBuffer) => void} [bytes] a binary frame: sound of a call
  * @property {(kind: "ready" | "resumed" | "resync", frame: any) => void} entered
  * @property {(state: LinkState) => void} state
  * @property {(code: number, reason: string) => void} ended the server asked us not to come back
@@ -27,6 +28,7 @@
 const PONG_MS = 10_000;
 const WAIT_MS = 20_000;
 const BACKOFF_MS = 15_000;
+const BEHIND_BYTES = 64_000;
 
 /** A command that was refused, or whose answer got lost (`code` is "lost"). */
 export class Refused extends Error {
@@ -131,6 +133,11 @@ export class Socket {
     if (this.ws?.readyState === 1) this.ws.send(JSON.stringify(frame));
   }
 
+  /** Sound, which is worth nothing late: what the network does not take is dropped. @param {ArrayBuffer} bytes */
+  sendBytes(bytes) {
+    if (this.ws?.readyState === 1 && this.ws.bufferedAmount < BEHIND_BYTES) this.ws.send(bytes);
+  }
+
   // --- one connection
 
   async open() {
@@ -151,9 +158,14 @@ export class Socket {
     const Make = this.options.WebSocket ?? globalThis.WebSocket;
     const ws = new Make(this.options.url, "kindred.v1.json");
     this.ws = ws;
+    ws.binaryType = "arraybuffer";
     this.heard();
     this.pong = setTimeout(() => this.lose(), WAIT_MS);
-    ws.onmessage = (event) => { if (this.ws === ws) this.receive(JSON.parse(event.data), token); };
+    ws.onmessage = (event) => {
+      if (this.ws !== ws) return;
+      if (typeof event.data === "string") this.receive(JSON.parse(event.data), token);
+      else this.options.bytes?.(event.data);
+    };
     ws.onclose = (event) => { if (this.ws === ws) this.closed(event.code, event.reason); };
   }
 

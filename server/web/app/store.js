@@ -4,6 +4,7 @@
  * Pure: no clock, no network, no storage. `reduce(state, event)` is called for what the server
  * tells and for what happens here (`local.*`), so all of it can be tested by calling it.
  */
+import { tell as called } from "./calls/told.js";
 import { changed, gone, invited, present, readOn } from "./company.js";
 
 /** @typedef {import("../types.d.ts").Message} Message */
@@ -36,6 +37,7 @@ import { changed, gone, invited, present, readOn } from "./company.js";
  * @property {Record<string, Reply>} replies by room
  * @property {Record<string, Note[]>} notes by room; "" holds those about the account
  * @property {Record<string, Failure>} failures by room
+ * @property {Record<string, import("./calls/told.js").Told>} calls the last call of each room, as told
  * @property {Record<string, { person: string, name: string }>} typing by room
  * @property {Record<string, string>} present how the others are, by person, since we are connected
  * @property {import("./company.js").Invited[]} invited invitations that name us
@@ -72,13 +74,13 @@ export const KEPT_MESSAGES = 2000;
 export function empty(me) {
   return {
     me, wallet: null, low: "", demo: false, rooms: {}, roomsLoaded: false, logs: {}, replies: {},
-    notes: {}, failures: {}, typing: {}, present: {}, invited: [], outbox: [], open: "", broke: null,
+    notes: {}, failures: {}, calls: {}, typing: {}, present: {}, invited: [], outbox: [], open: "", broke: null,
   };
 }
 
 /**
  * @param {State} state
- * @param {ServerFrame | LocalEvent} event
+ * @param {ServerFrame | LocalEvent | import("./calls/told.js").CallEvent} event
  * @returns {State}
  */
 export function reduce(state, event) {
@@ -97,6 +99,8 @@ export function reduce(state, event) {
     case "wallet.updated": return wallet(state, event);
     case "wallet.low": return { ...state, low: event.text };
     case "notice": return noted(state, event);
+    case "call.started": case "call.updated": case "call.caption": return { ...state, calls: called(state.calls, event) };
+    case "call.ended": return callEnded({ ...state, calls: called(state.calls, event) }, event);
     default: return local(state, /** @type {LocalEvent} */ (event));
   }
 }
@@ -223,6 +227,11 @@ function history(state, event) {
   const keys = new Set(items.map((one) => one.key).filter(Boolean));
   const outbox = state.outbox.filter((one) => !keys.has(one.key));
   return { ...state, outbox, logs: { ...state.logs, [event.room]: next } };
+}
+
+/** The entry a call leaves is a message. @param {State} state @param {any} event @returns {State} */
+function callEnded(state, event) {
+  return event.message ? created(state, event.room, event.message) : state;
 }
 
 // --- replies

@@ -1,5 +1,6 @@
 /** One message as it is shown: a bubble, what stands below it, and the same while it is written. */
 import { again, carryOn, discard, edit as editAgain, retry, send, walk } from "../actions.js";
+import { clock } from "../calls/told.js";
 import { several } from "../company.js";
 import { credits, time, words } from "../format.js";
 import { link, replyOf, replying, roomOf } from "../live.js";
@@ -62,6 +63,7 @@ function pressing(open) {
 export function Bubble({ message, me, joined, newest, read, named, busy, hands }) {
   const mine = message.sender.id === me;
   const text = words(message);
+  const part = /** @type {any[]} */ (message.parts).find((one) => one.type === "call");
   const reactions = Object.entries(message.reactions ?? {});
   const open = (/** @type {{ x: number, y: number }} */ at) => hands.menu(message, at);
   /** @param {MouseEvent} event */
@@ -73,7 +75,7 @@ export function Bubble({ message, me, joined, newest, read, named, busy, hands }
     <div class="line">
       <div class="bubble" ...${pressing(open)}>
         ${named && !mine ? html`<b class="by" data-by=${message.sender.kind}>${message.sender.name}<span class="sr">: </span></b>` : html`<span class="sr">${mine ? "You" : message.sender.name}: </span>`}
-        ${text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
+        ${part ? html`<${CallEntry} part=${part} />` : text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
         ${mine
           ? html`<span class="stamp num">${message.edited ? html`<span>edited</span>` : null}<time dateTime=${new Date(message.at).toISOString()}>${time(message.at)}</time>${icon(read ? "checks" : "check", "s")}<span class="sr">${read ? "read" : "sent"}</span></span>`
           : null}
@@ -83,6 +85,16 @@ export function Bubble({ message, me, joined, newest, read, named, busy, hands }
     </div>
     <${Meta} message=${message} mine=${mine} newest=${newest} busy=${busy} hands=${hands} />
   </li>`;
+}
+
+const MISSED = new Set(["never_connected", "at_capacity", "failed"]);
+
+/** What a call leaves in its room. @param {{ part: { kind: string, reason: string, seconds: number, cost_microcredits: number } }} props */
+function CallEntry({ part }) {
+  const missed = MISSED.has(part.reason) && !part.seconds;
+  const cost = part.cost_microcredits ? `, ${credits(part.cost_microcredits)} credits` : "";
+  return html`<span class="call-entry" data-call-entry><span class=${`round${missed ? " missed" : ""}`}>${icon(part.kind === "video" ? "camera" : "call")}</span>
+    <span><b>${part.kind === "video" ? "Video call" : "Voice call"}</b><small class="num">${missed ? "Not connected" : `${clock(part.seconds)}${cost}`}</small></span></span>`;
 }
 
 /** @param {{ message: Message, mine: boolean, newest: boolean, busy: boolean, hands: Hands }} props */

@@ -4,9 +4,10 @@ import { peopleOf, several } from "../company.js";
 import { words } from "../format.js";
 import { announcement, begun, broke, demo, happen, link, logOf, low, outbox, me, present, replying, roomOf, typingIn } from "../live.js";
 import { Avatar, Balance, Fault, Menu } from "../parts.js";
+import { CallStrip, ring } from "../ring.js";
 import { faceOf } from "../shell.js";
 import { toast } from "../toast.js";
-import { html, icon, useEffect, useState } from "../ui.js";
+import { Fragment, html, icon, useEffect, useState } from "../ui.js";
 import { Composer } from "./composer.js";
 import { PromptDialog, ReceiptDialog, ReportDialog } from "./dialogs.js";
 import { Log } from "./log.js";
@@ -43,10 +44,11 @@ export function Conversation({ id, onPanel, panel }) {
         <span class="names"><h1>${name || " "}</h1><${Presence} id=${id} /></span>
       </button>
       ${demo.value ? html`<span class="badge warn demo" title="This server answers with a small demonstration model">Demo model</span>` : null}
+      ${room && room.status === "active" && face ? html`<${Call} id=${id} name=${face.name} />` : null}
       <${Balance} />
       <button type="button" class="icon about" aria-label="About this chat" aria-expanded=${panel ? "true" : "false"} onClick=${onPanel}>${icon("info")}</button>
     </header>
-    <${Banners} />
+    <div class="banners"><${CallStrip} /><${Banners} /></div>
     ${fault && !logOf(id)?.loaded && !outbox.value.some((one) => one.room === id) ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${mine} name=${name} hands=${hands} />`}
     <${Composer} id=${id} me=${mine} name=${name} editing=${editing} onEdit=${setEditing} />
     <${Announcer} />
@@ -55,6 +57,12 @@ export function Conversation({ id, onPanel, panel }) {
     ${window_?.kind === "report" && window_.message ? html`<${ReportDialog} message=${window_.message} onClose=${close} />` : null}
     ${window_?.kind === "menu" && window_.message ? html`<${MessageMenu} message=${window_.message} at=${window_.at} me=${mine} hands=${hands} onClose=${close} onReport=${(/** @type {Message} */ message) => open({ kind: "report", message })} onPrompt=${() => open({ kind: "prompt" })} />` : null}
   </main>`;
+}
+
+/** @param {{ id: string, name: string }} props */
+function Call({ id, name }) {
+  return html`<button type="button" class="icon" aria-label=${`Call ${name}`} title=${`Call ${name}`} data-call onClick=${() => ring(id, "voice")}>${icon("call")}</button>
+    <button type="button" class="icon wide-only" aria-label=${`Video call with ${name}`} title=${`Video call with ${name}`} onClick=${() => ring(id, "video")}>${icon("camera")}</button>`;
 }
 
 /** A finished reply is said once to those who listen; apart, so that nothing else touches it. */
@@ -97,11 +105,11 @@ function Banners() {
   }, [online]);
   const dismiss = (/** @type {"low" | "broke"} */ what) => happen({ type: "local.dismissed", what });
   const empty = broke.value;
-  return html`<div class="banners">
+  return html`<${Fragment}>
     ${gone ? html`<div class="banner" role="status">${icon("offline", "s")}<span>You are offline. You can read and write; what you send goes out by itself.</span></div>` : null}
     ${empty ? html`<div class="banner danger" role="alert"><b>${empty.code === "ceiling_reached" ? "Your ceiling is reached" : "Out of credits"}</b><span>${empty.message}</span><a href="/wallet">${empty.code === "ceiling_reached" ? "Change the ceiling" : "See when credits come"}</a><button type="button" class="icon" aria-label="Dismiss" onClick=${() => dismiss("broke")}>${icon("close", "s")}</button></div>`
       : low.value ? html`<div class="banner warn" role="status"><span class="coin" aria-hidden="true"></span><span>${low.value}</span><a href="/wallet">Wallet</a><button type="button" class="icon" aria-label="Dismiss" onClick=${() => dismiss("low")}>${icon("close", "s")}</button></div>` : null}
-  </div>`;
+  </${Fragment}>`;
 }
 
 /**
