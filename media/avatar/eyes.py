@@ -29,7 +29,7 @@ def lid(face: Face, u: float, upper: bool) -> float:
     """The height of a lid's edge at `u`."""
     eyes, calm = face.look.eyes, face.look.expression
     above, below = LIDS[eyes.shape]
-    grow = 0.86 + 0.26 * eyes.size
+    grow = 0.93 + 0.28 * eyes.size
     tilt = (eyes.tilt - 0.42) * 6.5 * u
     bow = max(0.0, 1 - u * u)
     arch, bowl = float(bow**0.62), float(bow**0.85)
@@ -68,7 +68,7 @@ def _eye(sketch: Sketch, face: Face, side: int) -> None:
 def _ball(sketch: Sketch, face: Face, side: int) -> None:
     group, look = sketch["eyes"], face.look
     colour = IRIS[look.eyes.colour]
-    r = 8.3 + 1.1 * look.eyes.size
+    r = 8.7 + 1.2 * look.eyes.size
     x = CENTRE + side * face.eye_x + (look.expression.gaze - 0.5) * 7 - side * 0.6
     y = face.eye_y - 1.9
     group.ellipse((x, y), (r + 5, r + 3), mix("#b9aaa8", face.shadow, 0.3), 0.30, blur=2.5)

@@ -80,7 +80,7 @@ def measure(look: Appearance) -> Face:
     crown = 100 - 8 * (shape.length - 0.5)
     width = 74 + 11 * shape.width
     skin = skin_colour(look.skin.tone, look.skin.undertone)
-    eye_width = 16.4 + 3.4 * eyes.size
+    eye_width = 17.4 + 3.6 * eyes.size
     return Face(
         look=look,
         crown=crown,

@@ -45,7 +45,7 @@ def lids(xp: Any, x: Any, side: float, state: State, traits: Traits) -> Lids:
     rest = traits["eye_y"] - traits["lid_above"] * arch - tilt
     upper_open = traits["eye_y"] - height * arch - tilt
     depth = traits["lid_below"] * (1 - 0.48 * squint) * (1 + 0.14 * uc) - 0.7 * state["gaze_y"]
-    lower = traits["eye_y"] + depth * bowl - tilt - 0.9 * blink * bowl
+    lower = traits["eye_y"] + depth * bowl - tilt + 0.8 * blink * bowl
     upper = upper_open + (lower - upper_open + 0.5) * blink
     return Lids(u, side, bow, blink, rest, upper, lower)
 
@@ -137,8 +137,8 @@ def _lashes(xp: Any, picture: Any, y: Any, at: Lids, traits: Traits, k: float) -
     reach = 1.03 + 0.16 * lashes
     ends = unit(xp, (at.u + 1.02) * 7) * unit(xp, (reach - at.u) * 6)
     thick = base * (0.38 + 0.62 * grow) * ends
-    wing = positive(xp, at.u - 0.82)
-    lift = wing * (6.0 + 14.0 * lashes) * (1 - 1.5 * unit(xp, at.shut))
+    wing = positive(xp, at.u - 0.66)
+    lift = wing * wing * (5.0 + 17.0 * lashes) * (1 - 1.5 * unit(xp, at.shut))
     line = at.upper - lift
     over(
         picture,

@@ -13,7 +13,7 @@ from media.avatar.traits import Traits
 
 CENTRE = 256.0
 # Around the middle of the mouth, in canvas pixels: left and right, above, below.
-REACH = (58.0, 24.0, 46.0)
+REACH = (60.0, 36.0, 46.0)
 DROP = 25.0  # how far the lips part at a wholly open jaw
 CHIN_DROP = 13.5  # and how far the chin follows
 
@@ -42,9 +42,10 @@ def jaw_open(state: State) -> Any:
 def gap(xp: Any, state: State, traits: Traits) -> Any:
     """How far the lips are parted in the middle, in canvas pixels."""
     jaw, press, tuck = jaw_open(state), state["press"], state["tuck"]
-    grin = positive(xp, traits["smile"] + state["smile"] - 0.95)
-    rest = traits["parted"] * 15 + 9.5 * unit(xp, grin) + 5.0 * state["teeth"]
-    parted = (rest + jaw * DROP) * (1 - press)
+    grin = positive(xp, traits["smile"] + state["smile"] - 1.05)
+    rest = traits["parted"] * 15 + 16.0 * unit(xp, grin) + 5.0 * state["teeth"]
+    rounded = positive(xp, -state["wide"])
+    parted = (rest + jaw * DROP + rounded * 3.2 * (1 - jaw)) * (1 - press)
     return parted * (1 - tuck) + tuck * (4.4 + 0.2 * parted)
 
 
@@ -55,19 +56,19 @@ def lips(xp: Any, x: Any, state: State, traits: Traits) -> Lips:
     smile = xp.clip(traits["smile"] + state["smile"], -1.0, 1.35)
     rounded, drawn = positive(xp, -wide), positive(xp, wide)
     half = traits["mouth_width"] * (
-        1 + 0.10 * smile - 0.37 * rounded + 0.15 * drawn - 0.055 * jaw - 0.03 * press
+        1 + 0.10 * smile - (0.46 - 0.08 * jaw) * rounded + 0.15 * drawn - 0.055 * jaw - 0.03 * press
     )
     u = (x - CENTRE) / half
     u2 = unit(xp, u * u)
     bow = 1 - u2
     opening = gap(xp, state, traits)
     calm = unit(xp, 1 - opening / 9)
-    bend = smile * (1 - 0.45 * rounded)
+    bend = smile * (1 - 0.8 * rounded)
     line = traits["mouth_y"] + bend * (3.0 - 8.6 * u2) + 0.9 * xp.cos(u * 9) * bow * calm
     line = line - 1.6 * rounded * bow
-    round_power = 0.86 - 0.26 * unit(xp, opening / 14) - 0.12 * rounded
+    round_power = 0.86 - 0.26 * unit(xp, opening / 14) - 0.10 * rounded
     hole = opening * bow**round_power
-    rise = 0.25 - 0.06 * unit(xp, opening / 18) + 0.42 * tuck
+    rise = 0.25 - 0.06 * unit(xp, opening / 18) + 0.42 * tuck + 0.24 * rounded
     inner_top = line - hole * rise
     inner_low = line + hole * (1 - rise)
     top = inner_top - _upper(xp, u, bow, opening, state, traits)
@@ -80,10 +81,10 @@ def _upper(xp: Any, u: Any, bow: Any, opening: Any, state: State, traits: Traits
     notch = xp.exp(-((u / 0.17) ** 2))
     peaks = xp.exp(-(((xp.abs(u) - 0.3) / 0.2) ** 2))
     rounded = positive(xp, -state["wide"])
-    cupid = 1 - (0.30 - 0.16 * rounded) * notch + 0.14 * peaks
+    cupid = 1 - (0.30 - 0.18 * rounded) * notch + (0.14 - 0.08 * rounded) * peaks
     thick = 3.4 + 4.2 * traits["fullness"] - 1.3 * unit(xp, opening / 15)
     grin = unit(xp, traits["smile"] + state["smile"] - 0.6)
-    thick = thick * (1 + 0.34 * rounded - 0.56 * state["press"] - 0.18 * grin)
+    thick = thick * (1 + 0.42 * rounded - 0.36 * state["press"] - 0.18 * grin)
     return thick * bow ** (0.8 - 0.15 * rounded) * cupid
 
 
@@ -91,7 +92,7 @@ def _lower(xp: Any, u2: Any, bow: Any, opening: Any, state: State, traits: Trait
     rounded = positive(xp, -state["wide"])
     thick = 5.0 + 5.4 * traits["fullness"]
     grin = unit(xp, traits["smile"] + state["smile"] - 0.6)
-    stretch = 1 + 0.22 * rounded - 0.50 * state["press"] - 0.42 * state["tuck"] - 0.16 * grin
+    stretch = 1 + 0.26 * rounded - 0.32 * state["press"] - 0.42 * state["tuck"] - 0.16 * grin
     thick = thick * (stretch - 0.10 * unit(xp, opening / 22))
     return thick * bow ** (0.72 - 0.1 * rounded) * (1 - 0.1 * u2)
 
@@ -103,6 +104,7 @@ def paint_mouth(
     at = lips(xp, x, state, traits)
     inside_x = unit(xp, (1 - xp.abs(at.u)) * at.half * k + 0.5)
     _shade(xp, picture, x, y, at, traits)
+    _folds(xp, picture, x, y, at, state, traits)
     _inside(xp, picture, x, y, at, inside_x, state, traits, k)
     _flesh(xp, picture, y, at, inside_x, traits, k)
     _seam(xp, picture, y, at, inside_x, traits, k)
@@ -115,6 +117,22 @@ def _shade(xp: Any, picture: Any, x: Any, y: Any, at: Lips, traits: Traits) -> N
     beyond = (xp.abs(x - CENTRE) - at.half - 1.2) / 2.9
     corner = xp.exp(-(beyond * beyond) - ((y - at.corner_y) / 2.7) ** 2) * 0.5
     over(picture, traits.colour("corner"), unit(xp, under * 0.7 + corner))
+
+
+def _folds(xp: Any, picture: Any, x: Any, y: Any, at: Lips, state: State, traits: Traits) -> None:
+    """The fold from nose to mouth that a smile draws, and the cheek that it lifts."""
+    smile = unit(xp, state["smile"])
+    top, low = traits["nose_y"] - 8, at.corner_y + 4
+    t = (y - top) / (low - top)
+    reach = at.half + 7.5
+    wing = traits["mouth_width"] * 0.5 + 4
+    fold = wing + (reach - wing) * (0.25 * t + 0.75 * t * t)
+    off = xp.abs(x - CENTRE) - fold
+    window = unit(xp, t * 3) * unit(xp, (1.12 - t) * 3)
+    line = xp.exp(-((off / 2.2) ** 2)) * window * smile
+    over(picture, traits.colour("corner"), line * (0.26 + 0.16 * traits["age"]))
+    cheek = xp.exp(-(((off - 7.5) / 6.0) ** 2)) * window * smile
+    over(picture, traits.colour("glow"), cheek * 0.26)
 
 
 def _inside(
@@ -137,22 +155,24 @@ def _inside(
     inner = blend(throat, traits.colour("tongue"), tongue)
     groove = xp.exp(-(((x - CENTRE) / 2.2) ** 2)) * tongue * 0.16
     inner = blend(inner, traits.colour("throat"), groove)
+    grin = unit(xp, traits["smile"] + state["smile"] - 0.35)
     edge = (
-        traits["mouth_y"] + 3.4 + 1.5 * unit(xp, traits["smile"] + state["smile"])
-        - 3.2 * u2 * (1 + 0.5 * unit(xp, state["smile"]))
-        - 2.2 * positive(xp, -state["wide"]) - 1.6 * jaw
+        traits["mouth_y"] + 3.6 + 3.2 * grin + 0.9 * unit(xp, at.opening / 10)
+        - (4.4 + 3.4 * grin) * u2 - 8.5 * positive(xp, -state["wide"]) - 1.2 * jaw
     )  # fmt: skip
-    upper = unit(xp, (edge - y) * 0.9 * k + 0.5) * (1 - 0.62 * u2 * u2)
-    lower_edge = at.inner_low - 1.6 - 3.2 * state["teeth"] * at.bow
-    lower = unit(xp, (y - lower_edge) * 0.7 * k + 0.5) * unit(xp, 1.3 - at.opening / 13)
-    lower = lower * state["teeth"] * (1 - u2) * 0.72
-    tooth = xp.abs(((x - CENTRE) / 5.6) % 1.0 - 0.5)
-    lines = 1 - 0.10 * unit(xp, 1 - (0.5 - tooth) * 9)
-    white = traits.colour("teeth") * ((0.99 - 0.34 * u2) * lines)[:, None]
-    inner = blend(inner, white * 0.9, lower)
+    upper = unit(xp, (edge - y) * 0.9 * k + 0.5)
+    lower_edge = at.inner_low - 1.8 - 3.0 * state["teeth"] * at.bow
+    lower = unit(xp, (y - lower_edge) * 0.7 * k + 0.5) * unit(xp, 1.5 - at.opening / 12)
+    lower = lower * state["teeth"] * (1 - u2) * 0.8
+    tooth = xp.abs(((x - CENTRE) / 5.9 + 0.5) % 1.0 - 0.5)
+    gaps = unit(xp, 1 - (0.5 - tooth) * 8) * unit(xp, (at.opening - 3) / 8)
+    teeth = traits.colour("teeth")
+    white = blend(teeth, traits.colour("tongue"), 0.30 * u2 + 0.10 * gaps + 0.0 * y)
+    inner = blend(inner, white * 0.92, lower)
     inner = blend(inner, white, upper)
-    inner = inner * (1 - 0.42 * unit(xp, 1 - (y - at.inner_top) / 3.4))[:, None]
-    inner = inner * (1 - 0.34 * unit(xp, (xp.abs(at.u) - 0.62) / 0.38))[:, None]
+    shade = unit(xp, 1 - (y - at.inner_top) / 3.0) * unit(xp, at.opening / 9)
+    deep = 0.34 * shade + 0.5 * unit(xp, (xp.abs(at.u) - 0.70) / 0.34) ** 2
+    inner = blend(inner, traits.colour("throat"), unit(xp, deep))
     over(picture, inner, hole)
 
 

@@ -95,7 +95,7 @@ def jaw_shift(xp: Any, x: Any, y: Any, state: State, traits: Traits) -> Any:
     chin_drop = jaw * CHIN_DROP
     lip_drop = positive(xp, gap(xp, state, traits) - traits["parted"] * 15) * 0.74
     mouth, chin = traits["mouth_y"], traits["chin"]
-    across = positive(xp, 1 - ((x - CENTRE) / (traits["width"] * 1.06)) ** 2) ** 0.6
+    across = positive(xp, 1 - ((x - CENTRE) / (traits["width"] * 1.04)) ** 2) ** 1.3
     near = xp.exp(-(((x - CENTRE) / (traits["mouth_width"] * 0.95)) ** 2))
     below = step(xp, y, mouth - 4, mouth + 18 + 0.3 * lip_drop)
     fall = 1 - step(xp, y, mouth + 8 + lip_drop, chin + chin_drop + 4)
@@ -111,6 +111,7 @@ def cheek_shift(xp: Any, x: Any, y: Any, state: State, traits: Traits) -> tuple[
     near = xp.exp(-(((away - traits["mouth_width"] * 1.25) / 17.0) ** 2))
     high = (y - traits["mouth_y"] + 5) / 26.0
     near = near * positive(xp, 1 - high * high) ** 1.5
+    near = near * positive(xp, 1 - (away / (traits["jaw"] * 0.94)) ** 2)
     smile = state["smile"]
     out = (2.6 * smile + 3.2 * state["wide"]) * near
     return -side * out, 3.4 * smile * near

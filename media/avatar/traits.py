@@ -23,7 +23,7 @@ def numbers(face: Face) -> dict[str, float]:
     eyes, rest = look.eyes, look.expression
     above, below = LIDS[eyes.shape]
     rise, strength = CREASES[eyes.shape]
-    grow = 0.86 + 0.26 * eyes.size
+    grow = 0.93 + 0.28 * eyes.size
     mono = eyes.shape == "monolid"
     return {
         "crown": face.crown, "chin": face.chin, "width": face.width, "height": face.height,
@@ -34,7 +34,7 @@ def numbers(face: Face) -> dict[str, float]:
         "lid_below": below * grow * (1 - 0.34 * rest.warmth),
         "lid_lean": 0.12 if mono else -0.16, "lid_tilt": (eyes.tilt - 0.42) * 6.5,
         "lashes": eyes.lashes, "crease_rise": rise, "crease": strength,
-        "iris": 8.3 + 1.1 * eyes.size, "gaze": (rest.gaze - 0.5) * 7,
+        "iris": 8.7 + 1.2 * eyes.size, "gaze": (rest.gaze - 0.5) * 7,
         "brow_thick": 3.0 + 4.6 * look.brows.thickness, "brow_arch": 1.5 + 5.5 * look.brows.arch,
         "brow_start": face.eye_x - face.eye_width * (1.02 - 0.2 * (look.brows.gap - 0.5)),
         "brow_end": face.eye_x + face.eye_width * 1.38,
