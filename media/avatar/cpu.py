@@ -20,17 +20,34 @@ from media.avatar.appearance import Appearance
 from media.avatar.fields import State
 from media.avatar.layers import Layer, Pixels, Rig, RigShelf, rig_digest
 from media.avatar.paint_eyes import BROW_REACH, EYE_REACH, paint_brows, paint_eye
-from media.avatar.paint_mouth import REACH as MOUTH_REACH
-from media.avatar.paint_mouth import paint_mouth
+from media.avatar.paint_mouth import (
+    FOLDS_REACH,
+    INSIDE_REACH,
+    LIPS_REACH,
+    paint_folds,
+    paint_inside,
+    paint_lips,
+)
 from media.avatar.painter import Caps, Frames, Layout, frame_shape
 from media.avatar.sketch import VIEW, VIEW_X, VIEW_Y
-from media.avatar.state import Rows, within
+from media.avatar.state import NAMES, Rows, within
 from media.avatar.traits import NUMBERS, Traits
 
 CELL: Final = 16  # frame pixels between two places that the pose is worked out for
 HELD_BYTES: Final = 192 * 2**20
+UPPER_KEPT: Final = 6
 Floats = npt.NDArray[np.float32]
 Paint = Callable[..., Any]
+
+
+def _upper_steps() -> Floats:
+    """Steps per unit of what moves eyes and brows; 0 for what does not."""
+    of = dict.fromkeys(("blink_left", "blink_right", "gaze_x", "gaze_y", "brow"), 50)
+    of |= dict.fromkeys(("inner_brow", "anger", "squint"), 40) | {"smile": 25}
+    return np.array([of.get(name, 0) for name in NAMES], np.float32)
+
+
+UPPER_STEPS: Final = _upper_steps()
 
 
 class CpuPainter:
@@ -96,12 +113,13 @@ class CpuAsset:
         head = next(layer for layer in rig.layers if layer.name == "head")
         self._head = head
         n = dict(zip(NUMBERS, rig.numbers.tolist(), strict=True))
-        self._paints = self._painted_regions(n)
+        self._upper, self._lower = self._upper_regions(n), self._lower_regions(n)
+        self._kept: OrderedDict[bytes, list[Pixels]] = OrderedDict()
         wide, above, below = pose.REACH_JAW
         wide *= n["width"]
         self._jaw = self._region(256 - wide, n["mouth_y"] - above, 256 + wide, n["chin"] + below)
 
-    def _painted_regions(self, n: Mapping[str, float]) -> "list[tuple[_Region, Paint]]":
+    def _upper_regions(self, n: Mapping[str, float]) -> "list[tuple[_Region, Paint]]":
         found: list[tuple[_Region, Paint]] = []
         for side in (-1.0, 1.0):
             wide, above, below = EYE_REACH
@@ -111,16 +129,22 @@ class CpuAsset:
         beyond, above, below = BROW_REACH
         end = n["brow_end"] + beyond
         at = self._region(256 - end, n["brow_y"] - above, 256 + end, n["brow_y"] + below)
-        found.append((at, paint_brows))
-        side, above, below = MOUTH_REACH
-        at = self._region(256 - side, n["mouth_y"] - above, 256 + side, n["mouth_y"] + below)
-        found.append((at, paint_mouth))
+        return [*found, (at, paint_brows)]
+
+    def _lower_regions(self, n: Mapping[str, float]) -> "list[tuple[_Region, Paint]]":
+        found: list[tuple[_Region, Paint]] = []
+        for reach, paint in (
+            (FOLDS_REACH, paint_folds), (INSIDE_REACH, paint_inside), (LIPS_REACH, paint_lips),
+        ):  # fmt: skip
+            side, above, below = reach
+            at = self._region(256 - side, n["mouth_y"] - above, 256 + side, n["mouth_y"] + below)
+            found.append((at, paint))
         return found
 
     def frame(self, rows: Rows) -> Pixels:
         """RGB of one state."""
         state = State(rows)
-        head = self._painted_head(state)
+        head = self._painted_head(rows, state)
         frame = self._background.copy()
         for box in self._boxes:
             layer = head if box.layer.name == "head" else box.layer.pixels
@@ -137,18 +161,42 @@ class CpuAsset:
         y1 = min(high, int((low - VIEW_Y) * k) - head.top)
         return _Region(x0, y0, x1, y1, head, k)
 
-    def _painted_head(self, state: State) -> Pixels:
+    def _painted_head(self, rows: Rows, state: State) -> Pixels:
         head = self._head.pixels.copy()
         self._carry_skin(head, state)
-        for region, paint in self._paints:
-            part = head[region.rows, region.columns]
-            field = np.moveaxis(part[..., :3], 2, 0).astype(np.float32) / 255.0
-            field = np.ascontiguousarray(field)[None]
-            paint(np, field, region.x, region.y, state, self._traits, self._k)
-            np.multiply(field, 255.0, out=field)
-            field += 0.5
-            part[..., :3] = np.moveaxis(np.clip(field[0], 0, 255).astype(np.uint8), 0, 2)
+        self._upper_face(head, rows)
+        for region, paint in self._lower:
+            if paint is not paint_folds or float(state["smile"][0, 0, 0]) > 0.0:
+                self._paint(head, region, paint, state)
         return head
+
+    def _upper_face(self, head: Pixels, rows: Rows) -> None:
+        """Eyes and brows: in steps too small to see, so that what was painted can be kept."""
+        steps = np.rint(rows * UPPER_STEPS).astype(np.int32)
+        key = steps.tobytes()
+        kept = self._kept.get(key)
+        if kept is None:
+            state = State((steps / np.maximum(UPPER_STEPS, 1e-9)).astype(np.float32))
+            for region, paint in self._upper:
+                self._paint(head, region, paint, state)
+            if len(self._kept) >= UPPER_KEPT:
+                self._kept.popitem(last=False)
+            self._kept[key] = [head[at.rows, at.columns].copy() for at, _ in self._upper]
+            return
+        for (at, _), part in zip(self._upper, kept, strict=True):
+            head[at.rows, at.columns] = part
+
+    def _paint(self, head: Pixels, region: "_Region", paint: Paint, state: State) -> None:
+        part = head[region.rows, region.columns]
+        planes = cv2.split(part)
+        field = np.empty((1, 3, *part.shape[:2]), np.float32)
+        for place in range(3):
+            np.multiply(planes[place], np.float32(1 / 255), out=field[0, place])
+        paint(np, field, region.x, region.y, state, self._traits, self._k)
+        field *= 255.0
+        field += 0.5
+        painted = np.clip(field[0], 0, 255, out=field[0]).astype(np.uint8)
+        part[:] = cv2.merge((painted[0], painted[1], painted[2], planes[3]))
 
     def _carry_skin(self, head: Pixels, state: State) -> None:
         """Move the lower face with the jaw and the cheeks, in place."""
@@ -169,8 +217,11 @@ class CpuAsset:
         places = np.empty((coarse.y.shape[1], coarse.x.shape[2], 2), np.float32)
         places[..., 0] = (sx[0] - VIEW_X) * self._k - box.layer.left - 0.5
         places[..., 1] = (sy[0] - VIEW_Y) * self._k - box.layer.top - 0.5
-        warped = _warped(pixels, coarse.spread(places))
-        view = frame[box.rows, box.columns]
+        rows, columns = _shown(places, pixels)
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return
+        warped = _warped(pixels, coarse.spread(places)[rows, columns])
+        view = frame[box.rows, box.columns][rows, columns]
         alpha = cv2.extractChannel(warped, 3)
         rest = cv2.bitwise_not(alpha)
         under = cv2.multiply(view, cv2.merge((rest, rest, rest)), scale=1 / 255)
@@ -230,6 +281,20 @@ class _Region:
 
 def _paint_eye(side: float, xp: Any, picture: Any, x: Any, y: Any, *more: Any) -> None:
     paint_eye(xp, picture, x, y, side, *more)
+
+
+def _shown(places: Floats, pixels: Pixels) -> tuple[slice, slice]:
+    """The part of a box where the layer is, whole cells of it."""
+    high, wide = pixels.shape[:2]
+    x, y = places[..., 0], places[..., 1]
+    inside = (x > -CELL) & (x < wide + CELL) & (y > -CELL) & (y < high + CELL)
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return (
+        slice(max(0, int(rows[0]) - 1) * CELL, int(rows[-1]) * CELL),
+        slice(max(0, int(columns[0]) - 1) * CELL, int(columns[-1]) * CELL),
+    )
 
 
 def _warped(pixels: Pixels, places: Floats) -> Pixels:

@@ -146,7 +146,7 @@ def _wings(group: Group, face: Face, deep: str) -> None:
                 (CENTRE + side * w * 0.94, y - 0.6),
                     (CENTRE + side * w * 0.62, y + 1.2)]  # fmt: skip
         group.path(
-            smooth(wing), stroke=deep, width=1.6, opacity=0.36 if side < 0 else 0.48, blur=0.7
+            smooth(wing), stroke=deep, width=1.6, opacity=0.44 if side < 0 else 0.56, blur=0.6
         )
         dark = mix(deep, "#1c0d0c", 0.5)
         hole = (CENTRE + side * w * 0.43, y + 0.6)

@@ -12,8 +12,10 @@ from media.avatar.fields import State, band, blend, over, positive, unit
 from media.avatar.traits import Traits
 
 CENTRE = 256.0
-# Around the middle of the mouth, in canvas pixels: left and right, above, below.
-REACH = (60.0, 36.0, 46.0)
+# Around the middle of the mouth, in canvas pixels: beside it, above, below; for each painting.
+FOLDS_REACH = (60.0, 36.0, 12.0)
+INSIDE_REACH = (48.0, 9.0, 34.0)
+LIPS_REACH = (54.0, 19.0, 45.0)
 DROP = 25.0  # how far the lips part at a wholly open jaw
 CHIN_DROP = 13.5  # and how far the chin follows
 
@@ -97,18 +99,19 @@ def _lower(xp: Any, u2: Any, bow: Any, opening: Any, state: State, traits: Trait
     return thick * bow ** (0.72 - 0.1 * rounded) * (1 - 0.1 * u2)
 
 
-def paint_mouth(
+def _inside_x(xp: Any, at: Lips, k: float) -> Any:
+    return unit(xp, (1 - xp.abs(at.u)) * at.half * k + 0.5)
+
+
+def paint_lips(
     xp: Any, picture: Any, x: Any, y: Any, state: State, traits: Traits, k: float
-) -> Lips:
-    """Paint on the head's skin. `x` (N, 1, w) and `y` (N, h, 1) in canvas pixels."""
+) -> None:
+    """The lips over what shows between them. `x` (N, 1, w), `y` (N, h, 1) in canvas pixels."""
     at = lips(xp, x, state, traits)
-    inside_x = unit(xp, (1 - xp.abs(at.u)) * at.half * k + 0.5)
+    inside_x = _inside_x(xp, at, k)
     _shade(xp, picture, x, y, at, traits)
-    _folds(xp, picture, x, y, at, state, traits)
-    _inside(xp, picture, x, y, at, inside_x, state, traits, k)
     _flesh(xp, picture, y, at, inside_x, traits, k)
     _seam(xp, picture, y, at, inside_x, traits, k)
-    return at
 
 
 def _shade(xp: Any, picture: Any, x: Any, y: Any, at: Lips, traits: Traits) -> None:
@@ -119,8 +122,11 @@ def _shade(xp: Any, picture: Any, x: Any, y: Any, at: Lips, traits: Traits) -> N
     over(picture, traits.colour("corner"), unit(xp, under * 0.7 + corner))
 
 
-def _folds(xp: Any, picture: Any, x: Any, y: Any, at: Lips, state: State, traits: Traits) -> None:
+def paint_folds(
+    xp: Any, picture: Any, x: Any, y: Any, state: State, traits: Traits, _k: float
+) -> None:
     """The fold from nose to mouth that a smile draws, and the cheek that it lifts."""
+    at = lips(xp, x, state, traits)
     smile = unit(xp, state["smile"])
     top, low = traits["nose_y"] - 8, at.corner_y + 4
     t = (y - top) / (low - top)
@@ -135,11 +141,12 @@ def _folds(xp: Any, picture: Any, x: Any, y: Any, at: Lips, state: State, traits
     over(picture, traits.colour("glow"), cheek * 0.26)
 
 
-def _inside(
-    xp: Any, picture: Any, x: Any, y: Any, at: Lips, inside_x: Any, state: State, traits: Traits,
-    k: float,
-) -> None:  # fmt: skip
-    """Throat, tongue and teeth, painted together and laid in once."""
+def paint_inside(
+    xp: Any, picture: Any, x: Any, y: Any, state: State, traits: Traits, k: float
+) -> None:
+    """Throat, tongue and teeth, painted together and laid in once, before the lips."""
+    at = lips(xp, x, state, traits)
+    inside_x = _inside_x(xp, at, k)
     u2 = 1 - at.bow
     hole = band(xp, y, at.inner_top, at.inner_low, k) * inside_x * unit(xp, at.opening / 2.2)
     jaw = jaw_open(state)
