@@ -27,7 +27,7 @@ from media.voice.orders import (
 )
 from media.voice.patience import patience_ms
 from media.voice.speech import Piece, Speech
-from media.voice.verdict import judge
+from media.voice.verdict import judge, without_echo
 
 Other = Literal["silent", "open", "firm"]
 
@@ -92,7 +92,7 @@ class Floor:
             if active:
                 self._begin(samples)
         elif active:
-            yield from self._go_on(speech, samples)
+            yield from self._go_on(speech, window, samples)
         else:
             yield from self._fall_silent(speech, samples)
         yield from self._pause_if_loud()
@@ -113,8 +113,11 @@ class Floor:
     def transcribed(self, fact: Transcribed) -> Iterator[Order]:
         """The recogniser's answer."""
         piece = self._speech.piece(fact.piece) if self._speech is not None else None
-        if piece is not None:
+        if self._speech is not None and piece is not None:
             piece.transcript, piece.heard_at = fact.transcript, self.now
+            if self._verdict(self._speech, fact.transcript) == "echo":
+                piece.echo, self._clean = True, 0
+                self._echo_db = max(piece.level_db, self._echo_db or QUIETEST_DB)
             yield from self._decide()
 
     def tick(self, fact: Tick) -> Iterator[Order]:
@@ -155,7 +158,8 @@ class Floor:
             self._clean += samples if self.sounding else 0
             return
         self._quiet_since = self.now
-        self._loudest_db = max(self._loudest_db, window.level_db)
+        if self._speech is None:
+            self._loudest_db = max(self._loudest_db, window.level_db)
         echo_db = self._echo_db
         loud = echo_db is None or window.level_db >= echo_db + self._settings.echo_db
         self._loud = self._loud + samples if loud else 0
@@ -168,8 +172,8 @@ class Floor:
                 begin, self.now, self._onset, self._loudest_db, over_other=self.other != "silent"
             )
 
-    def _go_on(self, speech: Speech, samples: int) -> Iterator[Order]:
-        speech.level_db = max(speech.level_db, self._loudest_db)
+    def _go_on(self, speech: Speech, window: Voiced, samples: int) -> Iterator[Order]:
+        speech.level_db = max(speech.level_db, window.level_db)
         if speech.asked is not None:
             speech.again += samples
             if speech.again < AGAIN_MS * PER_MS:
@@ -201,7 +205,9 @@ class Floor:
 
     def _piece(self, speech: Speech) -> Piece:
         self._pieces += 1
-        return Piece(self._pieces, speech.begin, self.now)
+        piece = Piece(self._pieces, speech.begin, self.now, level_db=speech.level_db)
+        speech.level_db = QUIETEST_DB
+        return piece
 
     def _reopen(self, speech: Speech) -> Iterator[Order]:
         """It was a pause in mid-speech: a long piece stands, a short one is heard anew in whole."""
@@ -250,12 +256,11 @@ class Floor:
             yield from self._interrupt_early(speech)
             return
         heard = speech.transcript
+        if speech.echoed:
+            yield from self._give_up(speech)
+            return
         match self._verdict(speech, heard):
-            case "noise":
-                yield from self._give_up(speech)
-            case "echo":
-                self._clean = 0
-                self._echo_db = max(speech.level_db, self._echo_db or QUIETEST_DB)
+            case "noise" | "echo":
                 yield from self._give_up(speech)
             case "nod" if self.other != "silent":
                 yield from self._give_up(speech)
@@ -292,8 +297,9 @@ class Floor:
         if judged and speech.silent >= wait_ms * PER_MS:
             self._speech = None
             self._loudest_db = QUIETEST_DB
+            own = without_echo(heard.text, self.playing) if self._echo_db else heard.text
             yield Commit(
-                heard.text,
+                own,
                 heard.language,
                 voiced_until=speech.voiced_until,
                 paused_at=speech.paused_at,

@@ -35,9 +35,9 @@ class HeardMap:
             half = at_sample + word.at_sample + (word.samples + 1) // 2
             self._push(Mark(half, end))
 
-    def close(self, end: int, at_sample: int) -> None:
-        """A clause has sounded wholly at `at_sample`: it is heard up to code point `end`."""
-        self._push(Mark(at_sample, end))
+    def close(self, text: str, start: int, at_sample: int) -> None:
+        """A clause has sounded wholly at `at_sample`: it is heard, but for the blank behind it."""
+        self._push(Mark(at_sample, start + len(text.rstrip())))
 
     def heard(self, samples: int) -> int:
         """Code points heard when `samples` have left."""

@@ -5,13 +5,14 @@ never follow into a new one; clauses are made one after another, the first of th
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from config.voice import VoiceSettings
 from media.calls.leg import Played
 from media.sound.formats import PLAYOUT_FRAME_SAMPLES, PLAYOUT_RATE, SAMPLE_BYTES
+from media.speech.clauses import Clause, ClauseSplitter
 from media.voice.heard import HeardMap
 from media.voice.orders import (
     Begin,
@@ -27,29 +28,16 @@ from media.voice.orders import (
 )
 
 PER_MS: Final = PLAYOUT_RATE // 1000
-PLAYING_BEFORE_MS: Final = 4_000  # words heard so long ago may still come back as an echo
+PLAYING_BEFORE_MS: Final = 8_000  # words heard so long ago may still come back as an echo
 PLAYING_AFTER_CHARACTERS: Final = 40
 
 
-class Splitter(Protocol):
-    """Cuts words into clauses as they come. The clauses joined are the words, unchanged."""
-
-    def push(self, text: str) -> list[str]:
-        """More words; the clauses that are complete now."""
-        ...
-
-    def close(self) -> list[str]:
-        """No more words: what is left."""
-        ...
-
-
-@dataclass(slots=True)
-class Clause:
-    """A clause: its number, and where its text begins in the utterance."""
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A clause of an utterance, under a number of its own."""
 
     number: int
-    start: int
-    text: str
+    clause: Clause
 
 
 @dataclass(slots=True)
@@ -57,15 +45,13 @@ class Utterance:
     """One thing to be said. Samples count from its epoch."""
 
     name: str
-    turn: bool
     interruptible: bool
-    splitter: Splitter
+    splitter: ClauseSplitter = field(default_factory=ClauseSplitter)
     epoch: int = 0
     text: str = ""
-    cut: int = 0  # code points that are in clauses
     complete: bool = False
-    waiting: deque[Clause] = field(default_factory=deque)
-    making: Clause | None = None
+    waiting: deque[Numbered] = field(default_factory=deque)
+    making: Numbered | None = None
     making_from: int = 0
     made: int = 0
     queue: deque[bytes] = field(default_factory=deque)
@@ -84,9 +70,8 @@ class Utterance:
 class Playout:
     """The companion's side of a call."""
 
-    def __init__(self, settings: VoiceSettings, splitter: Callable[[], Splitter]) -> None:
+    def __init__(self, settings: VoiceSettings) -> None:
         self._ahead = settings.ahead_ms * PER_MS
-        self._splitter = splitter
         self._line: deque[Utterance] = deque()
         self._leaving: list[Utterance] = []
         self._epoch = 0
@@ -116,9 +101,7 @@ class Playout:
 
     def begin(self, fact: Begin) -> Iterator[Order]:
         """A new utterance takes its place in line."""
-        self._line.append(
-            Utterance(fact.utterance, fact.turn, fact.interruptible, self._splitter())
-        )
+        self._line.append(Utterance(fact.utterance, fact.interruptible))
         if len(self._line) == 1:
             yield from self._enter()
 
@@ -132,7 +115,7 @@ class Playout:
     def words_end(self, name: str) -> Iterator[Order]:
         """All the words of an utterance are there."""
         if (said := self._named(name)) is not None:
-            self._cut(said, said.splitter.close())
+            self._cut(said, said.splitter.finish())
             said.complete = True
             yield from self._advance()
 
@@ -141,9 +124,9 @@ class Playout:
         now = self.current
         if now is None or now.making is None or now.making.number != fact.clause:
             return
-        clause = now.making
+        clause = now.making.clause
         if fact.piece is None:
-            now.heard.close(clause.start + len(clause.text), now.made)
+            now.heard.close(clause.text, clause.start, now.made)
             now.making = None
         else:
             now.heard.add(clause.text, clause.start, now.making_from, fact.piece.words)
@@ -215,11 +198,10 @@ class Playout:
             now.epoch = self._epoch
             yield from self._advance()
 
-    def _cut(self, said: Utterance, texts: list[str]) -> None:
-        for text in texts:
+    def _cut(self, said: Utterance, clauses: list[Clause]) -> None:
+        for clause in clauses:
             self._clauses += 1
-            said.waiting.append(Clause(self._clauses, said.cut, text))
-            said.cut += len(text)
+            said.waiting.append(Numbered(self._clauses, clause))
 
     def _advance(self) -> Iterator[Order]:
         """Make what may be made, give the leg what it may have, go on where all was said."""
@@ -250,7 +232,7 @@ class Playout:
         if now.making is not None or not now.waiting or not self.roomy:
             return
         now.making, now.making_from = now.waiting.popleft(), now.made
-        yield Synthesise(now.making.number, now.name, now.making.text)
+        yield Synthesise(now.making.number, now.name, now.making.clause.text)
 
     def _tell(self, said: Utterance) -> Iterator[Order]:
         heard = said.heard.heard(said.played)

@@ -20,6 +20,8 @@ class Piece:
     probability: float | None = None
     judged: bool = False
     heard_at: int = 0
+    level_db: float = -120.0
+    echo: bool = False  # it was the companion's own voice
 
 
 @dataclass(slots=True)
@@ -57,9 +59,14 @@ class Speech:
         return self.asked is not None and all(one.transcript for one in self.pieces())
 
     @property
+    def echoed(self) -> bool:
+        """Nothing is there but the companion's own voice."""
+        return any(one.echo for one in self.pieces()) and not self.transcript.text
+
+    @property
     def transcript(self) -> Transcript:
         """The words that are there, joined; as sure as the surest piece that it is speech."""
-        there = [one.transcript for one in self.pieces() if one.transcript is not None]
+        there = [one.transcript for one in self.pieces() if one.transcript and not one.echo]
         text = " ".join(one.text.strip() for one in there if one.text.strip())
         language = next((one.language for one in reversed(there) if one.language), "")
         sure = max((one.speech_probability for one in there), default=0.0)

@@ -4,7 +4,7 @@ Here the two sides meet: who has the floor (media/voice/floor.py) and what the c
 (media/voice/playout.py). A shell carries the orders out; tests call it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from config.voice import VoiceSettings
@@ -30,7 +30,7 @@ from media.voice.orders import (
     Words,
     WordsEnd,
 )
-from media.voice.playout import Playout, Splitter
+from media.voice.playout import Playout
 
 LAST_WORD_MS: Final = 300  # how long a leg may take to say how much of a flushed epoch had left
 
@@ -38,8 +38,8 @@ LAST_WORD_MS: Final = 300  # how long a leg may take to say how much of a flushe
 class Talk:
     """One leg's talk, from its first sound to its last."""
 
-    def __init__(self, settings: VoiceSettings, splitter: Callable[[], Splitter]) -> None:
-        self.playout = Playout(settings, splitter)
+    def __init__(self, settings: VoiceSettings) -> None:
+        self.playout = Playout(settings)
         self.floor = Floor(settings)
         self._pending = 0  # turns committed that have not begun to be answered
         self._void = 0  # of those, how many the person has already spoken over

@@ -75,8 +75,27 @@ def judge(
 
 
 def echo_share(said: Sequence[str], playing: Sequence[str]) -> float:
-    """How much of what was said is, in its order, what was being played."""
+    """How much of what was said is, in its order, what was being played.
+
+    Words that merely occur in both count for nothing: three words of which two follow each other.
+    """
     if not said or not playing:
         return 0.0
-    blocks = SequenceMatcher(None, said, playing, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks) / len(said)
+    least = 2 if len(said) > 2 else 1
+    return sum(size for _, size in _blocks(said, playing, least)) / len(said)
+
+
+def without_echo(text: str, playing: str) -> str:
+    """The words without runs of three and more that were being played."""
+    said = text.split()
+    bare = [" ".join(words_of(word)) for word in said]
+    echoed: set[int] = set()
+    for at, size in _blocks(bare, words_of(playing), 3):
+        echoed.update(range(at, at + size))
+    own = [word for n, word in enumerate(said) if n not in echoed]
+    return " ".join(own) or text
+
+
+def _blocks(said: Sequence[str], playing: Sequence[str], least: int) -> list[tuple[int, int]]:
+    found = SequenceMatcher(None, said, playing, autojunk=False).get_matching_blocks()
+    return [(block.a, block.size) for block in found if block.size >= least]
