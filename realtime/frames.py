@@ -4,7 +4,7 @@ What rooms tell lies in rooms/events.py, what clients ask in rooms/commands.py; 
 are the whole protocol, from which the reference is generated.
 """
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from rooms.events import Notice
 from rooms.shapes import Person, Wallet
@@ -75,8 +75,8 @@ class Ack(Frame, frozen=True, kw_only=True, tag="ack"):
     id: str
     message: str | None = None
     reply: str | None = None
-    call: str | None = None
-    stream: int | None = None
+    call: str | UnsetType = UNSET
+    stream: int | UnsetType = UNSET
 
 
 class ErrorFrame(Frame, frozen=True, kw_only=True, tag="error"):

@@ -21,6 +21,8 @@ class Legs:
 
     def __init__(self) -> None:
         self.elsewhere: Dial = nobody_there
+        self.address = ""  # where holders elsewhere find this process
+        self.blocked_seconds = 3.0
         self._here: dict[str, Leg] = {}
 
     def wait(self, leg: Leg) -> None:

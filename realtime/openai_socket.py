@@ -166,7 +166,7 @@ class OpenAISocket:
         """A text frame."""
         self._obey(self.session.receive(data, self._node.now()))
 
-    def received_binary(self) -> None:
+    def received_binary(self, data: bytes) -> None:  # noqa: ARG002 - never legal here
         """A binary frame."""
         self._obey(self.session.receive_binary(self._node.now()))
 

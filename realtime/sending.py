@@ -6,7 +6,7 @@ waits behind it stays in the outbox, bounded, and may be merged there.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import structlog
 
@@ -36,6 +36,14 @@ class Peer(Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """Close; what was sent before may still arrive."""
+
+
+@runtime_checkable
+class SoundPeer(Protocol):
+    """A peer that takes binary frames beside its text."""
+
+    def write_binary(self, payload: bytes) -> None:
+        """Hand one to the transport, whether it is paused or not."""
 
 
 class Identity:

@@ -217,6 +217,37 @@ class Realtime:
             ),
         )
 
+    def beginning(
+        self,
+        who: Principal,
+        wallet: Wallet,
+        command_id: str,
+        session: str,
+        epoch: str,
+        resync: str | None,
+    ) -> frames.Ready | frames.Resync:
+        """The first frame of a new session; `resync` says why an old one could not go on."""
+        if resync is not None:
+            return frames.Resync(
+                id=command_id,
+                session=session,
+                epoch=epoch,
+                seq=0,
+                reason=resync,
+                user=who.person,
+                wallet=wallet,
+            )
+        return frames.Ready(
+            id=command_id,
+            session=session,
+            epoch=epoch,
+            seq=0,
+            user=who.person,
+            wallet=wallet,
+            demo_model=self.demo_model,
+            notices=self.notices_of(who),
+        )
+
     async def logs_of(self, who: Principal) -> dict[str, Place | None]:
         """The logs a person's sessions follow, their own and their rooms', and from where on."""
         rooms = await self._rooms_of(who.person.id)

@@ -30,6 +30,8 @@ from rooms.events import AuthExpiring
 
 MALFORMED_MAX: Final = 3
 HEARTBEATS_MISSED: Final = 2.5
+SOUND_PER_SECOND: Final = 110.0  # frames of 10 ms, and a little more
+SOUND_BURST: Final = 220
 EXPIRING_MS: Final = 60_000
 NEVER: Final = float("inf")
 
@@ -99,6 +101,7 @@ class Session:
         "_malformed",
         "_opened_at",
         "_rules",
+        "_sound",
         "_warned",
         "epoch",
         "session",
@@ -115,6 +118,7 @@ class Session:
         self._opened_at = now
         self._heard_at = now
         self._malformed = 0
+        self._sound: Bucket | None = None
         self._expires_at_ms: int | None = None
         self._warned = False
 
@@ -143,16 +147,34 @@ class Session:
             return [refusal(command.id, slow)]
         return self._ask(command)
 
+    def call_begins(self, now: float) -> None:
+        """From now on binary frames are sound."""
+        self._sound = Bucket(SOUND_PER_SECOND, SOUND_BURST, now)
+
+    def call_ends(self) -> None:
+        """Binary frames are mistakes again."""
+        self._sound = None
+
     def receive_binary(self, now: float) -> list[Order]:
-        """A binary frame on a text connection: audio, legal only in a call on this socket."""
+        """A binary frame on a text connection: sound, legal only in a call on this socket.
+
+        No order: it is sound, and the call's.
+        """
         if self.state == "closed":
             return []
         self._heard_at = now
+        if self._sound is not None:
+            self._sound.take(now)
+            return self._close(frames.CLOSE_FLOODING) if self._sound.flooding() else []
         self._bucket.take(now)
         if self._bucket.flooding():
             return self._close(frames.CLOSE_FLOODING)
         error = Forbidden("Binary frames are audio; start a call first.", code="not_in_call")
         return self._misread(error, None)
+
+    def misheard(self, error: ProductError) -> list[Order]:
+        """A binary frame in a call that is no sound of it."""
+        return self._misread(error, None) if self.state != "closed" else []
 
     def _misread(self, error: ProductError, command_id: str | None) -> list[Order]:
         said: list[Order] = [refusal(command_id, error)]

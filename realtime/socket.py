@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
+import msgspec
 import structlog
 from structlog.contextvars import bind_contextvars
 
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 TODO_MAX: Final = 128
+STREAM: Final = 1  # of the one call a socket may carry
 Transport = Literal["websocket", "sse", "socketio"]
 
 
@@ -109,7 +111,7 @@ class Socket:
         self._node.tally.frames_in += 1
         self._obey(self.session.receive(data, self._node.now()))
 
-    def received_binary(self) -> None:
+    def received_binary(self, data: bytes) -> None:  # noqa: ARG002 - only calls have sound
         """A binary frame on a text connection."""
         self._obey(self.session.receive_binary(self._node.now()))
 
@@ -250,12 +252,16 @@ class Socket:
             case WatchStart() | WatchStop():
                 await self._node.watching.carry(self, who, command)
             case CallStart():
-                raise Forbidden("Calls are not offered here.", code="calls_not_offered")
+                return await self._call(who, command)
             case _:
                 if not {"chat", "*"} & who.scopes:
                     raise Forbidden("This API key lacks the scope 'chat'.", code="missing_scope")
                 return await self._ask(who, command)
         return Answer()
+
+    async def _call(self, who: Principal, command: CallStart) -> Answer:  # noqa: ARG002
+        """A call over this very connection; realtime/socket_call.py can."""
+        raise Forbidden("This connection cannot carry sound.", code="no_sound_here")
 
     async def _ask(self, who: Principal, command: RoomCommand) -> Answer:
         """To the room; a turn's trace begins here, and ends when its last byte has left."""
@@ -266,7 +272,10 @@ class Socket:
 
     def _ack(self, command_id: str | None, answer: Answer) -> None:
         if command_id is not None and self.session.state != "closed":
-            self.out.say(frames.Ack(id=command_id, message=answer.message, reply=answer.reply))
+            ack = frames.Ack(id=command_id, message=answer.message, reply=answer.reply)
+            if answer.call is not None:
+                ack = msgspec.structs.replace(ack, call=answer.call, stream=STREAM)
+            self.out.say(ack)
 
     # --- signing in
 
@@ -315,28 +324,7 @@ class Socket:
         owner = secrets.token_hex(8)
         identity = Identity(who.person.id, who.sign_in, session, epoch, owner)
         await self.out.begin(identity, actor.places())
-        frame: frames.Ready | frames.Resync
-        if resync is None:
-            frame = frames.Ready(
-                id=command_id,
-                session=session,
-                epoch=epoch,
-                seq=0,
-                user=who.person,
-                wallet=wallet,
-                demo_model=self._node.demo_model,
-                notices=self._node.notices_of(who),
-            )
-        else:
-            frame = frames.Resync(
-                id=command_id,
-                session=session,
-                epoch=epoch,
-                seq=0,
-                reason=resync,
-                user=who.person,
-                wallet=wallet,
-            )
+        frame = self._node.beginning(who, wallet, command_id, session, epoch, resync)
         self._go(session, epoch, who, frame)
 
     async def _take_up(

@@ -110,6 +110,7 @@ class Wiring:
             realtime.holder.replying,
         )
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
+        self.legs.blocked_seconds = settings.calls.blocked_seconds
         realtime.legs = self.legs
         realtime.admit = lobby.seat
         realtime.leave = company.leave

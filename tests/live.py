@@ -118,6 +118,7 @@ class Client:
         self.refresh_token = signed.get("refresh_token", "")
         self.headers = {"authorization": f"Bearer {self.token}"}
         self.ws: Any = None
+        self.sound: list[bytes] = []  # binary frames, in a call
         self.hello: dict[str, Any] = {}
         self.ready: dict[str, Any] = {}
         self.session = ""
@@ -170,19 +171,37 @@ class Client:
         assert self.hello["type"] == "hello"
 
     async def _raw(self) -> dict[str, Any]:
-        return orjson.loads(await asyncio.wait_for(self.ws.recv(), 20))
+        while isinstance(came := await asyncio.wait_for(self.ws.recv(), 20), bytes):
+            self.sound.append(came)
+        return orjson.loads(came)
 
     async def send(self, command: dict[str, Any]) -> None:
         await self.ws.send(orjson.dumps(command).decode())
 
     async def next(self) -> dict[str, Any]:
         """The next frame; numbered ones must come without gap or repeat."""
-        frame = await self._raw()
+        return self._seen(await self._raw())
+
+    def _seen(self, frame: dict[str, Any]) -> dict[str, Any]:
         if "seq" in frame and frame["type"] not in {"ready", "resumed", "resync"}:
             assert frame["seq"] == self.seq + 1, (frame, self.seq)
             self.seq = frame["seq"]
         self.frames.append(frame)
         return frame
+
+    def frames_of(self, kind: str) -> list[dict[str, Any]]:
+        """Those of a type that were read."""
+        return [frame for frame in self.frames if frame["type"] == kind]
+
+    async def sound_until(self, frames: int) -> list[bytes]:
+        """Read until so many binary frames came in all; text between them is kept as ever."""
+        while len(self.sound) < frames:
+            came = await asyncio.wait_for(self.ws.recv(), 20)
+            if isinstance(came, bytes):
+                self.sound.append(came)
+            else:
+                self._seen(orjson.loads(came))
+        return self.sound
 
     async def until(self, wanted: Callable[[dict[str, Any]], bool] | str) -> dict[str, Any]:
         """Read frames up to the one that is wanted, by type or by a test of it."""

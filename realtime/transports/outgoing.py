@@ -41,6 +41,10 @@ class Outgoing:
             parts += (_header(self._opcode, len(payload)), payload)
         self._put(b"".join(parts))
 
+    def binary(self, payload: bytes) -> None:
+        """A payload as a binary frame."""
+        self._put(_header(BINARY, len(payload)) + payload)
+
     def entry(self, seq: int, told: Told) -> None:
         """One entry of a log as a JSON frame, made and written in one go."""
         head, tail = b'{"seq":%d' % seq, told.tail or told.make_tail()

@@ -266,5 +266,5 @@ class Guest:
         """An event with binary in it: refused once, and its attachments are thrown away."""
         self.attachments = attachments
         self._asking = number
-        self.socket.received_binary()
+        self.socket.received_binary(b"")
         self._asking = None

@@ -38,7 +38,7 @@ class Listener(Protocol):
     """Who is told of what comes: realtime/socket.py."""
 
     def received(self, data: bytes) -> None: ...
-    def received_binary(self) -> None: ...
+    def received_binary(self, data: bytes) -> None: ...
     def stuck(self) -> None: ...
     def writable(self) -> None: ...
     def close(self, code: int, reason: str = "") -> None: ...
@@ -124,6 +124,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Frames to the kernel in one write."""
         if not self.close_sent and self.outgoing is not None:
             self.outgoing.frames(payloads)
+
+    def write_binary(self, payload: bytes) -> None:
+        """A binary frame on a connection of text: sound."""
+        if not self.close_sent and self.outgoing is not None:
+            self.outgoing.binary(payload)
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye, and do not wait long for the answer: a stuck peer never gives one."""
@@ -259,7 +264,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         elif message.text is self._text:
             listener.received(message.data)
         elif self._text:
-            listener.received_binary()
+            listener.received_binary(message.data)
         else:
             listener.close(1003, "this connection speaks binary frames")
 

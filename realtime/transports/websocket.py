@@ -18,6 +18,7 @@ from realtime.doorstep import counted_as, crowded
 from realtime.seat import Seat
 from realtime.sending import Peer
 from realtime.socket import Socket
+from realtime.socket_call import CallingSocket
 from realtime.transports.pump import Pump
 from realtime.transports.sse import problem_response
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
@@ -61,7 +62,7 @@ class SocketDoor:
 
     def _seat(self, peer: Peer, form: Format, address: str) -> Seat:
         """Who hears what this peer sends."""
-        socket = Socket(self._node, peer, form)
+        socket = CallingSocket(self._node, peer, form)
         self._node.sockets.add(socket)
         self._node.strangers.came(socket, address)
         return socket
@@ -118,7 +119,7 @@ def _hand_over(socket: Seat, message: Any, form: Format) -> None:
             return
         socket.received(raw)
     elif form == "json":
-        socket.received_binary()
+        socket.received_binary(data)
     else:
         socket.received(data)
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from media.calls.leg import Connected, GoneReason, LegAddress, LegEvent
+from media.calls.leg import Connected, GoneReason, Heard, LegAddress, LegEvent
 from media.calls.leg import Gone as GoneEvent
 from rooms.calls.around import Around
 from rooms.ports import Principal
@@ -72,9 +72,14 @@ class PaperTalk:
         self.said: list[tuple[str, bool]] = []
         self.hushed = 0
         self.saying_seconds = 0.0
+        self.heard: list[Heard] = []
+        self.leg: Any = None
 
     async def run(self, leg: Any) -> GoneReason:
+        self.leg = leg
         async for event in leg.events():
+            if isinstance(event, Heard):
+                self.heard.append(event)
             if isinstance(event, GoneEvent):
                 return event.reason
             self.around.happened(event)

@@ -1,0 +1,295 @@
+"""A leg that lives on a person's own socket: sound as binary frames, paced here.
+
+The holder's side is media/calls/leg.py `Leg`; the socket's side is `heard`, `stuck` and `writable`.
+A socket that takes nothing loses the oldest sound at 500 ms; after a while nothing is paced any
+more, and nobody pays.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Final, Literal
+
+from media.calls.beat import Beat
+from media.calls.binary import OPUS, PCM16, Arrivals, BadFrame, SoundFrame, pack, unpack
+from media.calls.leg import (
+    Blocked,
+    Connected,
+    Gone,
+    GoneReason,
+    Heard,
+    LegAddress,
+    LegEvent,
+    LegQuality,
+    Played,
+    Transport,
+)
+from media.calls.opus import BadPacket, Decoder, Encoder, NoOpus
+from media.calls.playout import Playout
+from media.sound.formats import FRAME_MS, HEARING_RATE, PLAYOUT_RATE, SAMPLE_BYTES
+from media.sound.resampling import Resampler
+from rooms.errors import Invalid
+
+NoCodec = NoOpus
+Codec = Literal["pcm16", "opus"]
+LATE_FRAMES: Final = 25  # 500 ms wait for a socket that is stuck; the oldest are dropped
+HEARD_SAMPLES: Final = HEARING_RATE // 2
+TOLD_EVERY: Final = 5  # frames: 100 ms
+QUALITY_SECONDS: Final = 5.0
+EVENTS_WAITING: Final = 256
+
+
+class SocketLeg:
+    """See media/calls/leg.py `Leg`."""
+
+    def __init__(
+        self,
+        address: LegAddress,
+        write: Callable[[bytes], None],
+        *,
+        codec: Codec,
+        sample_rate: int,
+        stream: int,
+        blocked_seconds: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`write` hands a frame to the socket. Raises NoCodec."""
+        self.address = address
+        self.stream = stream
+        self.dropped = 0  # frames the socket did not take in time
+        self._write = write
+        self._kind = OPUS if codec == "opus" else PCM16
+        self._out = Playout()
+        self._arrivals = Arrivals()
+        self._in: Resampler | Decoder
+        self._to: Resampler | Encoder
+        if codec == "opus":
+            self._in, self._to = Decoder(), Encoder()
+        else:
+            self._in = Resampler(sample_rate, HEARING_RATE)
+            self._to = Resampler(PLAYOUT_RATE, sample_rate)
+        self._events: deque[LegEvent] = deque()
+        self._heard_samples = 0
+        self._more = asyncio.Event()
+        self._gone: GoneReason | None = None
+        self._now = now
+        self._stuck_at: float | None = None
+        self._blocked = False
+        self._blocked_seconds = blocked_seconds
+        self._late: deque[bytes] = deque(maxlen=LATE_FRAMES)
+        self._seq = 0
+        self._sent_us = 0
+        self._ended = asyncio.Event()
+        self._lateness: list[float] = []
+        self._told_dry = True
+
+    # --- the socket's side
+
+    def begin(self) -> None:
+        """Sound flows from now on."""
+        self._happens(Connected(remote="socket"))
+
+    def heard(self, data: bytes) -> None:
+        """A binary frame came. Raises Invalid."""
+        try:
+            frame = unpack(data, kind=self._kind, stream=self.stream)
+            if isinstance(self._in, Decoder):
+                pcm = self._in.decode(frame.sound)
+            else:
+                pcm = self._in.push(frame.sound)
+        except BadFrame as error:
+            raise Invalid(str(error), code=error.code) from error
+        except BadPacket as error:
+            raise Invalid("This is no Opus packet.", code="bad_frame") from error
+        at = self._arrivals.place(frame, len(pcm) // SAMPLE_BYTES)
+        if pcm:
+            self._happens(Heard(pcm=pcm, at_sample=at))
+
+    def stuck(self) -> None:
+        """The socket takes no more."""
+        if self._stuck_at is None:
+            self._stuck_at = self._now()
+
+    def writable(self) -> None:
+        """The socket takes more: what is not too old goes first."""
+        self._stuck_at = None
+        while self._late and self._stuck_at is None:
+            self._write(self._late.popleft())
+        if self._blocked:
+            self._blocked = False
+            self._happens(Blocked(on=False))
+
+    def lost(self, reason: GoneReason) -> None:
+        """The socket is gone, or the person hung up."""
+        if self._gone is None:
+            self._gone = reason
+            self._happens(Gone(reason=reason))
+            self._ended.set()
+
+    @property
+    def over(self) -> bool:
+        """Nothing more comes or goes."""
+        return self._gone is not None
+
+    # --- the holder's side
+
+    async def events(self) -> AsyncIterator[LegEvent]:
+        """See `Leg`."""
+        while True:
+            while self._events:
+                event = self._events.popleft()
+                self._heard_samples -= _samples(event)
+                yield event
+                if isinstance(event, Gone):
+                    return
+            self._more.clear()
+            await self._more.wait()
+
+    def play(self, epoch: int, pcm: bytes) -> None:
+        """See `Leg`."""
+        self._out.play(epoch, pcm)
+        self._told_dry = False
+
+    def flush(self, epoch: int) -> None:
+        """See `Leg`."""
+        self._tell_played()
+        if self._out.flush(epoch):
+            self._late.clear()
+
+    def pause(self) -> None:
+        """See `Leg`."""
+        if self._out.pause():
+            self._tell_played()
+
+    def resume(self) -> None:
+        """See `Leg`."""
+        self._out.resume()
+
+    def tell(self, data: bytes) -> None:
+        """The socket has its events already."""
+
+    async def aclose(self, reason: str) -> None:
+        """See `Leg`."""
+        self.lost("replaced" if reason == "replaced" else "hung_up")
+
+    # --- pacing
+
+    async def run(self) -> None:
+        """Send 20 ms every 20 ms, until it is over. Owned by the socket's node."""
+        loop = asyncio.get_running_loop()
+        beat, told_at = Beat(_us(loop.time())), loop.time()
+        while not self.over:
+            now_us = _us(loop.time())
+            await self._sleep((beat.wake_us(now_us) - now_us) / 1_000_000)
+            now_us = _us(loop.time())
+            self._look_whether_blocked()
+            for _ in range(beat.due(now_us)):
+                self._lateness.append((now_us - beat.due_us) / 1000)
+                beat.left()
+                if not self._blocked:
+                    self._send_next()
+            if loop.time() - told_at >= QUALITY_SECONDS:
+                told_at = loop.time()
+                self._tell_quality()
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+
+    def _look_whether_blocked(self) -> None:
+        stuck = self._stuck_at
+        if stuck is not None and not self._blocked and self._now() - stuck >= self._blocked_seconds:
+            self._blocked = True
+            self._late.clear()
+            self._happens(Blocked(on=True))
+
+    def _send_next(self) -> None:
+        pcm = self._out.frame()
+        if pcm is None:
+            if not self._told_dry and not self._out.paused:
+                self._told_dry = True
+                self._tell_played(dry=True)
+            return
+        frame = self._framed(self._coded(pcm))
+        if self._stuck_at is not None:
+            self.dropped += len(self._late) == LATE_FRAMES
+            self._late.append(frame)
+        else:
+            self._write(frame)
+        if self._seq % TOLD_EVERY == 0:
+            self._tell_played()
+
+    def _coded(self, pcm: bytes) -> bytes:
+        if isinstance(self._to, Encoder):
+            return self._to.encode(pcm)
+        return self._to.push(pcm)
+
+    def _framed(self, sound: bytes) -> bytes:
+        self._seq += 1
+        frame = SoundFrame(self._kind, 0, self.stream, self._seq - 1, self._sent_us, sound)
+        self._sent_us += FRAME_MS * 1000
+        return pack(frame)
+
+    # --- telling
+
+    def _tell_played(self, *, dry: bool = False) -> None:
+        out = self._out
+        self._happens(
+            Played(
+                epoch=out.epoch, samples=out.played, clock_us=time.monotonic_ns() // 1000, dry=dry
+            )
+        )
+
+    def _tell_quality(self) -> None:
+        late = sorted(self._lateness)
+        self._lateness = []
+        arrivals, self._arrivals.received = self._arrivals.received, 0
+        lost, self._arrivals.lost = self._arrivals.lost, 0
+        self._happens(
+            LegQuality(
+                received=arrivals,
+                lost=lost,
+                concealed_ms=0,
+                jitter_ms=0.0,
+                round_trip_ms=None,
+                late_ms_p99=round(late[len(late) * 99 // 100], 1) if late else 0.0,
+            )
+        )
+
+    def _happens(self, event: LegEvent) -> None:
+        """The oldest sound is dropped where nobody reads; what is said about it is kept."""
+        if isinstance(event, Heard):
+            self._heard_samples += _samples(event)
+            while self._heard_samples > HEARD_SAMPLES and self._drop_oldest_sound():
+                pass
+        elif len(self._events) >= EVENTS_WAITING and not isinstance(event, Gone | Connected):
+            return
+        self._events.append(event)
+        self._more.set()
+
+    def _drop_oldest_sound(self) -> bool:
+        for number, event in enumerate(self._events):
+            if isinstance(event, Heard):
+                del self._events[number]
+                self._heard_samples -= _samples(event)
+                return True
+        return False
+
+
+def _us(seconds: float) -> int:
+    return int(seconds * 1_000_000)
+
+
+def _samples(event: LegEvent) -> int:
+    return len(event.pcm) // SAMPLE_BYTES if isinstance(event, Heard) else 0
+
+
+def new_address(server: str, transport: Transport) -> LegAddress:
+    """A leg's name and secret, at this process's address for holders elsewhere."""
+    return LegAddress(
+        leg=secrets.token_hex(8), address=server, key=secrets.token_hex(16), transport=transport
+    )

@@ -1,0 +1,141 @@
+"""A call over a person's own socket: binary frames in and out, and what is refused.
+
+Listening and speaking are on paper; the socket, the leg, the holder and the money are real.
+"""
+
+import struct
+from typing import Any
+
+import pytest
+
+from media.calls.binary import HEADER, OPUS, PCM16, SoundFrame, pack
+from media.calls.opus import Encoder
+from tests.live import Live
+from tests.walking.caller import Caller, caller, until
+
+pytestmark = [pytest.mark.stores]
+
+
+def tone(samples: int, level: int = 8_000) -> bytes:
+    return struct.pack(f"<{samples}h", *(level if n // 20 % 2 else -level for n in range(samples)))
+
+
+def frame(sound: bytes, seq: int = 0, at_us: int = 0, kind: int = PCM16, stream: int = 1) -> bytes:
+    return pack(SoundFrame(kind, 0, stream, seq, at_us, sound))
+
+
+async def start(one: Caller, **more: Any) -> dict[str, Any]:
+    return await one.person.ask({"type": "call.start", "room": one.room, **more})
+
+
+async def test_sound_goes_in_and_comes_out_paced_and_numbered(live: Live) -> None:
+    one = await caller(live)
+    ack = await start(one, sample_rate=24_000)
+    assert (ack["type"], ack["stream"]) == ("ack", 1), ack
+    await one.person.until("call.started")
+    for seq in range(10):
+        await one.person.ws.send(frame(tone(480), seq, seq * 20_000))
+    await until(lambda: sum(len(h.pcm) for h in one.talk.heard) > 2 * 16 * 180)
+    ends = [h.at_sample + len(h.pcm) // 2 for h in one.talk.heard]
+    assert [h.at_sample for h in one.talk.heard] == [0, *ends[:-1]]
+    one.talk.leg.play(0, tone(480 * 10))
+    got = await one.person.sound_until(10)
+    heads = [HEADER.unpack_from(sound) for sound in got]
+    assert [(kind, stream, seq, at) for kind, _, stream, seq, at in heads] == [
+        (PCM16, 1, seq, seq * 20_000) for seq in range(10)
+    ]
+    assert b"".join(sound[16:] for sound in got) == tone(480 * 10)
+    end = await one.person.ask({"type": "call.end", "room": one.room, "call": ack["call"]})
+    assert end["type"] == "ack"
+    ended = await one.ended()
+    assert ended["reason"] == "hung_up"
+    record = (await one.person.rest("GET", f"/api/v1/calls/{ack['call']}")).json()
+    assert (record["transport"], record["quality"]["remote"]) == ("socket", "socket")
+
+
+async def test_opus_is_decoded_and_encoded(live: Live) -> None:
+    one = await caller(live)
+    ack = await start(one, codec="opus", sample_rate=48_000)
+    assert ack["type"] == "ack", ack
+    await one.person.until("call.started")
+    coder = Encoder()
+    for seq in range(5):
+        packet = coder.encode(tone(480))
+        await one.person.ws.send(frame(packet, seq, seq * 20_000, OPUS))
+    await until(lambda: len(one.talk.heard) == 5)
+    assert all(len(h.pcm) == 640 for h in one.talk.heard)
+    one.talk.leg.play(0, tone(480 * 3))
+    got = await one.person.sound_until(3)
+    assert {sound[0] for sound in got} == {OPUS}
+    assert len(got[1]) < 200
+    refused = await start(one, codec="opus", sample_rate=16_000)
+    assert refused["path"] == "$.sample_rate"
+
+
+async def test_sound_outside_a_call_is_a_typed_mistake_and_the_session_lives_on(live: Live) -> None:
+    one = await caller(live)
+    await one.person.ws.send(frame(tone(480)))
+    error = await one.person.until("error")
+    assert (error["code"], error["id"]) == ("not_in_call", None)
+    ack = await start(one)
+    await one.person.until("call.started")
+    wrong = {
+        b"\x01": "bad_frame",
+        frame(tone(480), kind=9): "unknown_kind",
+        frame(tone(480), kind=OPUS): "other_codec",
+        frame(tone(480), stream=7): "unknown_stream",
+        frame(b"\0\0\0"): "bad_frame",
+    }
+    for data, code in wrong.items():
+        await one.person.ws.send(data)
+        assert (await one.person.until("error"))["code"] == code
+        await one.person.send({"type": "ping", "seq": one.person.seq})
+        await one.person.until("pong")
+    await one.person.ask({"type": "call.end", "room": one.room, "call": ack["call"]})
+    await one.ended()
+    await until(lambda: one.talk.leg.over)
+    await one.person.ws.send(frame(tone(480)))
+    assert (await one.person.until("error"))["code"] == "not_in_call"
+    assert (await one.person.say(one.room, "Still here"))["type"] == "ack"
+
+
+async def test_what_a_socket_cannot_carry_is_said(live: Live) -> None:
+    one = await caller(live)
+    for more, code in (
+        ({"transport": "webrtc"}, "use_an_offer"),
+        ({"kind": "video"}, "no_pictures_here"),
+        ({"codec": "speex"}, "invalid"),
+        ({"sample_rate": 11_025}, "invalid"),
+        ({"room": "r_nowhere"}, "room_not_found"),
+        ({"call": "call_long_gone"}, "call_not_found"),
+    ):
+        refused = await start(one, **{"room": one.room, **more})
+        assert refused["code"] == code, (more, refused)
+    assert (await start(one))["type"] == "ack"
+    await one.hang_up()
+
+
+async def test_a_client_cannot_name_a_leg_itself(live: Live) -> None:
+    one = await caller(live)
+    leg = {"leg": "x", "address": "tcp:10.0.0.1:1", "key": "k", "transport": "webrtc"}
+    refused = await one.person.ask(
+        {"type": "call.join", "room": one.room, "kind": "voice", "leg": leg}
+    )
+    assert refused["code"] == "unknown_type"
+    assert (await start(one, leg=leg))["code"] == "invalid"
+
+
+async def test_a_lost_socket_comes_back_to_the_same_call(live: Live) -> None:
+    one = await caller(live)
+    ack = await start(one)
+    await one.person.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
+    await one.pass_time(5)
+    await one.person.drop()
+    await until(lambda: one.call.life.state == "reconnecting")
+    assert (await one.person.resume())["type"] == "resumed"
+    again = await start(one, call=ack["call"])
+    assert again["call"] == ack["call"]
+    await until(lambda: one.call.life.state == "live")
+    await one.pass_time(5)
+    await one.hang_up()
+    assert (await one.ended())["seconds"] == 10
