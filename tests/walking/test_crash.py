@@ -36,7 +36,13 @@ class Doomed(Live):
 
 @asynccontextmanager
 async def doomed(
-    database_url: str, bus_url: str, data: Path, repository: Path, before: str = "never"
+    database_url: str,
+    bus_url: str,
+    data: Path,
+    repository: Path,
+    before: str = "never",
+    module: str = "tests.walking.doomed",
+    **environment: str,
 ) -> AsyncIterator[Doomed]:
     """The gateway as the supervisor starts it; it dies just before logging `before`."""
     async with Script(tokens=200, gap_seconds=0.02).serving() as script:
@@ -48,6 +54,7 @@ async def doomed(
                 "KINDRED_MODELS__PROVIDERS__SCRIPT__BASE_URL": f"http://127.0.0.1:{script.port}/v1",
                 "KINDRED_MODELS__PROVIDERS__SCRIPT__MODEL": "script",
                 "KINDRED_ACCOUNTS__ARGON2_MEMORY_KIB": "8192",
+                **environment,
             },
         )
         listening = socket.create_server(("127.0.0.1", 0))
@@ -64,7 +71,7 @@ async def doomed(
         )
         live = Doomed(None, listening.getsockname()[1], settings, script)
         live.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.walking.doomed", before, cwd=repository,
+            sys.executable, "-m", module, before, cwd=repository,
             env={**os.environ, **orders.to_environment()}, pass_fds=(listening.fileno(), tell),
         )  # fmt: skip
         os.close(tell)

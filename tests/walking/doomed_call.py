@@ -1,0 +1,17 @@
+"""A real gateway, as tests/walking/doomed.py, whose calls listen and speak on paper.
+
+`python -m tests.walking.doomed_call EVENT` dies just before an event of that class is logged.
+"""
+
+import sys
+
+import server.wiring
+from realtime.logs import RoomPen
+from server import gateway
+from tests.rooms.calls.doubles import PaperVoices
+from tests.walking.doomed import _append_or_die
+
+if __name__ == "__main__":
+    server.wiring.HouseVoices = lambda *_: PaperVoices()  # type: ignore[assignment,misc]
+    RoomPen.append = _append_or_die  # type: ignore[method-assign]
+    sys.exit(gateway.main())
