@@ -266,7 +266,7 @@ class CallLife:
             if now >= care:
                 self._care_until = None
         counted = meter.count(went)
-        if counted < went:
+        if counted < went or (went and not meter.left_ms):
             return self._end(self._leaving or "out_of_credits")
         if meter.metered_ms >= self._rules.limit_ms:
             return self._end("time_used_up")

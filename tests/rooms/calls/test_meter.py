@@ -1,0 +1,62 @@
+"""What connected time costs: exact, within the hold, rounded up once."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.plans import Plan, PriceBook
+from rooms.calls.meter import CallMeter, CallPrice, call_price
+
+BOOK = PriceBook(voice_microcredits_per_second=15_000, video_microcredits_per_second=40_000)
+
+
+def test_a_plan_takes_its_discount_off_and_an_unmetered_one_pays_nothing() -> None:
+    assert call_price(BOOK, Plan(discount_percent=30), "voice").of(60_000) == 630_000
+    assert call_price(BOOK, Plan(), "video").microcredits_per_minute == 2_400_000
+    assert call_price(BOOK, Plan(unmetered=True), "voice").free
+    assert call_price(BOOK, Plan(discount_percent=100), "voice").of(10**9) == 0
+    assert not call_price(BOOK, Plan(), "voice").free
+
+
+def test_a_part_of_a_microcredit_is_rounded_up_once() -> None:
+    price = CallPrice(1, 33)
+    assert price.of(0) == 0
+    assert price.of(1) == 1
+    assert price.of(3_000) == 3  # 2.01
+    assert sum(price.of(1) for _ in range(3_000)) == 3_000 > price.of(3_000)
+
+
+def test_a_receipt_names_the_seconds_begun() -> None:
+    (line,) = CallPrice(15_000).lines(61_001)
+    assert (line.quantity, line.unit_microcredits_per_1k, line.microcredits) == (
+        62, 15_000_000, 915_015,
+    )  # fmt: skip
+
+
+PRICES = st.builds(CallPrice, st.integers(1, 10**6), st.integers(0, 99))
+
+
+@given(PRICES, st.integers(0, 10**10), st.lists(st.tuples(st.integers(0, 10**7), st.booleans())))
+def test_no_call_costs_more_than_is_held_nor_less_than_its_time(
+    price: CallPrice, held: int, spans: list[tuple[int, bool]]
+) -> None:
+    meter, charged = CallMeter(price, held), 0
+    for span, pays in spans:
+        before = meter.left_ms
+        counted = meter.count(span, charged=pays)
+        charged += counted if pays else 0
+        assert counted == (min(span, before) if pays else span)
+        assert meter.left_ms == before - (counted if pays else 0)
+        assert meter.spent_microcredits == price.of(charged) <= held
+    assert meter.metered_ms - meter.free_ms == charged
+
+
+@given(PRICES, st.integers(0, 10**10), st.integers(0, 10**8), st.integers(1, 10**6))
+def test_what_is_wanted_lasts_as_long_as_it_was_wanted_for(
+    price: CallPrice, held: int, went: int, ahead: int
+) -> None:
+    meter = CallMeter(price, held)
+    meter.count(went)
+    meter.held_microcredits += meter.wanted(ahead)
+    assert meter.left_ms >= ahead
+    if meter.held_microcredits > held:
+        assert price.milliseconds_for(meter.held_microcredits - 1) < meter.metered_ms + ahead
