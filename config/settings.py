@@ -11,6 +11,7 @@ from config.api import ApiSettings
 from config.calls import CallSettings
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
+from config.faces import FaceSettings
 from config.models import ModelSettings
 from config.observability import MetricsSettings, TracingSettings
 from config.oversight import OversightSettings
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: which language models answer.
     hearing: what turns speech into words.
     inference: where models of speech run.
+    faces: where the moving face is painted.
     accounts: who may sign up, and how long sign-ins last.
     mail: how mail leaves the house.
     sockets: limits of the real-time side.
@@ -60,6 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: ModelSettings = ModelSettings()
     hearing: HearingSettings = HearingSettings()
     inference: InferenceSettings = InferenceSettings()
+    faces: FaceSettings = FaceSettings()
     accounts: AccountSettings = AccountSettings()
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()

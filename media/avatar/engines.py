@@ -3,29 +3,47 @@
 A line here is all that a new engine needs to be reachable from the settings.
 """
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
+
+from msgspec import Struct
 
 from media.avatar.engine import Engine
-from media.avatar.painter import AvatarError
+from media.avatar.painter import AvatarError, Painter
+
+Open = Callable[[str, Path, Path | None], Engine]
 
 
-def _rig(device: str, folder: Path) -> Engine:
+class KnownEngine(Struct, frozen=True):
+    """How to open an engine, and the libraries it needs, which may be loaded ahead."""
+
+    open: Open
+    loads: tuple[str, ...]
+
+
+def _rig(device: str, folder: Path, _weights: Path | None) -> Engine:
     """The drawn face, by numpy and OpenCV on the CPU."""
     from media.avatar.cpu import CpuPainter
     from media.avatar.rig_engine import RigEngine
 
     if device != "cpu":
-        raise AvatarError("The rig paints on the CPU here.", reason="no_device")
-    return RigEngine(CpuPainter(folder))
+        raise AvatarError("The drawn face is painted on the CPU.", reason="no_device")
+    return RigEngine(cast(Painter, CpuPainter(folder)))
 
 
-ENGINES: Final[dict[str, Callable[[str, Path], Engine]]] = {"rig": _rig}
+ENGINES: Final[dict[str, KnownEngine]] = {"rig": KnownEngine(_rig, ("media.avatar.cpu",))}
 
 
-def open_engine(name: str, device: str, folder: Path) -> Engine:
+def load_engine(name: str) -> None:
+    """Import what the engine needs, without touching a device."""
+    for module in ENGINES[name].loads:
+        importlib.import_module(module)
+
+
+def open_engine(name: str, device: str, folder: Path, weights: Path | None = None) -> Engine:
     """An engine on a device; `folder` keeps what it prepares. Raises AvatarError if it cannot."""
     if name not in ENGINES:
         raise AvatarError(f"No engine is called {name!r}.", reason="unknown_engine")
-    return ENGINES[name](device, folder)
+    return ENGINES[name].open(device, folder, weights)
