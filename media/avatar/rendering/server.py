@@ -18,6 +18,7 @@ import msgspec
 from media.avatar.appearance import Appearance
 from media.avatar.engine import Engine, Source
 from media.avatar.painter import Asset, AvatarError
+from media.avatar.rendering.attach import Attachment
 from media.avatar.rendering.device import Begin, Device, Resized
 from media.avatar.rendering.session import Happening
 from media.avatar.rendering.wire import (
@@ -41,6 +42,7 @@ MOST_UNSENT_BYTES: Final = 1_000_000
 HELLO_SECONDS: Final = 5.0
 LOAD_SECONDS: Final = 1.0
 MOST_WAITING: Final = 256
+LEG_SECONDS: Final = 10.0
 _appearance = msgspec.json.Decoder(Appearance)
 
 
@@ -78,6 +80,7 @@ class FaceServer:
         self._prepare = ThreadPoolExecutor(1, "prepare")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._resizing: set[str] = set()
+        self._attached: dict[str, tuple[Attachment, asyncio.Task[None]]] = {}
         self._waiting: dict[str, deque[Happening]] = {}  # said to faces still being prepared
 
     async def serve(self, address: str, ready: asyncio.Event | None = None) -> None:
@@ -163,20 +166,15 @@ class FaceServer:
             case _:
                 if self._links.get(message.face) is not link:
                     return
-                waiting = self._waiting.get(message.face)
-                if waiting is None:
-                    self.device.post(message)
-                else:
-                    waiting.append(message)
+                self._happened(message)
 
     def _admit(self, link: Link, asked: OpenFace) -> bool:
         """Whether there is room; from here on the face is this link's."""
         if len(self._links) >= self.most and asked.face not in self._links:
             link.tell(Refused(face=asked.face, reason="at_capacity", message="No face is free."))
             return False
-        before = self._links.get(asked.face)
-        if before is not None:
-            before.faces.discard(asked.face)
+        if asked.face in self._links:
+            self._end(asked.face)
         self._links[asked.face] = link
         self._waiting[asked.face] = deque(maxlen=MOST_WAITING)
         link.faces.add(asked.face)
@@ -185,17 +183,54 @@ class FaceServer:
     async def _begin(self, link: Link, asked: OpenFace) -> None:
         """Prepare a face and show it, or say why not."""
         try:
+            asked = await self._attach(asked)
             size = min(asked.size, self.device.ladder.rung.size)
             asset = await self._prepared(asked, size)
         except AvatarError as error:
-            self._end(asked.face)
-            link.tell(Refused(face=asked.face, reason=error.reason, message=str(error)))
+            if self._links.get(asked.face) is link:
+                self._end(asked.face)
+                link.tell(Refused(face=asked.face, reason=error.reason, message=str(error)))
             return
         if self._links.get(asked.face) is link:  # else it was closed meanwhile
             self.device.post(Begin(asked, asset))
             for message in self._waiting.pop(asked.face, ()):
                 self.device.post(message)
             link.tell(Opened(face=asked.face, size=size, fps=asked.fps, codec=asked.codec))
+
+    async def _attach(self, asked: OpenFace) -> OpenFace:
+        """Go to the leg, where there is one, and take the codec it wants. Raises AvatarError."""
+        if asked.leg is None:
+            return asked
+        attachment = Attachment(asked.face, asked.leg)
+        task = asyncio.create_task(attachment.run(self._happened), name="a face's leg")
+        self._attached[asked.face] = attachment, task
+        task.add_done_callback(lambda _: self._leg_gone(asked.face, attachment))
+        try:
+            async with asyncio.timeout(LEG_SECONDS):
+                await attachment.wanted.wait()
+        except TimeoutError as error:
+            raise AvatarError("The leg did not answer.", reason="leg_lost") from error
+        if attachment.codec is None:
+            raise AvatarError("The leg shows no pictures.", reason="no_pictures")
+        return msgspec.structs.replace(asked, codec=attachment.codec)
+
+    def _happened(self, what: Happening) -> None:
+        """A leg told something of its face."""
+        waiting = self._waiting.get(what.face)
+        if waiting is None:
+            self.device.post(what)
+        else:
+            waiting.append(what)
+
+    def _leg_gone(self, face: str, attachment: Attachment) -> None:
+        """A leg that has gone takes its face along."""
+        now = self._attached.get(face)
+        if now is None or now[0] is not attachment:
+            return
+        link = self._links.get(face)
+        self._end(face)
+        if link is not None:
+            link.tell(Refused(face=face, reason="leg_lost", message="The leg is gone."))
 
     async def _prepared(self, asked: OpenFace, size: int) -> Asset:
         """The face's asset, made off the loop. Raises AvatarError."""
@@ -248,14 +283,22 @@ class FaceServer:
             link.tell(message)
         elif message.face in link.starved and not message.key:
             return
-        elif link.tell(message):
+        elif self._show(link, message):
             link.starved.discard(message.face)
         else:
             # What follows builds on what was lost: nothing more until a picture stands alone.
             link.starved.add(message.face)
             self.device.post(Tune(face=message.face, key=True))
 
+    def _show(self, link: Link, picture: Picture) -> bool:
+        """Hand a picture on; False when nobody takes it now."""
+        attached = self._attached.get(picture.face)
+        return attached[0].send(picture) if attached else link.tell(picture)
+
     def _end(self, face: str) -> None:
+        attached = self._attached.pop(face, None)
+        if attached is not None:
+            attached[1].cancel()
         self._waiting.pop(face, None)
         link = self._links.pop(face, None)
         if link is not None:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from media.avatar.motion.attitudes import Attitude
+from media.calls.leg import LegAddress
 from media.speech.ports import Viseme
 
 MOST_BYTES: Final = 16_000_000  # a portrait that a face is made from
@@ -32,7 +33,8 @@ class OpenFace(Struct, frozen=True, kw_only=True, tag="open"):
     """A face begins. appearance: its document as JSON; picture: a portrait instead.
 
     seed: of its blinks and glances, so that a companion moves like itself. attitude: how it
-    begins; a face that only moved to another worker does not greet again.
+    begins; a face that only moved to another worker does not greet again. leg: where its pictures
+    go, and who says what codec; without one they come back on this link.
     """
 
     face: str
@@ -44,6 +46,7 @@ class OpenFace(Struct, frozen=True, kw_only=True, tag="open"):
     fps: int = 25
     codec: Codec = "vp8"
     kbps: int = 600
+    leg: LegAddress | None = None
 
 
 class Speak(Struct, frozen=True, kw_only=True, tag="speak"):
