@@ -17,6 +17,7 @@ from config.models import ModelSettings
 from config.problems import SettingsError
 from config.settings import Settings
 from server.supervisor.display import Display, print_failure
+from server.supervisor.faces import FACES_POLICY, face_workers, with_faces
 from server.supervisor.folder import CannotStart, DataFolder, State, kindred_version
 from server.supervisor.gateways import Gateways
 from server.supervisor.keeper import ChildFailed, Keeper
@@ -71,6 +72,7 @@ class Launch:
         )
         wanted = "model" in roles
         self.model = embedded_model(settings.models, folder.path, display.say) if wanted else None
+        self.faces = face_workers(settings.faces, folder.path) if "faces" in roles else []
         count = settings.server.gateways if "gateway" in roles else 0
         self.sockets = open_sockets(settings.server.host, settings.port, count)
         port = self.sockets[0].getsockname()[1] if self.sockets else settings.port
@@ -118,6 +120,14 @@ class Launch:
             )
             supervisor.start(tasks, [keeper])
 
+    async def start_faces(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
+        """The render workers. Nobody waits for them."""
+        keepers = [
+            Keeper(one, self.display.say, policy=FACES_POLICY, stop_seconds=5.0, needed=False)
+            for one in self.faces
+        ]
+        supervisor.start(tasks, keepers)
+
     async def start_gateways(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """The gateways, then the line everybody waits for."""
         if "gateway" not in self.roles:
@@ -152,7 +162,7 @@ class Launch:
     def orders(self, listen_fd: int, ready_fd: int, node: str) -> GatewayOrders:
         """What a gateway is told."""
         return GatewayOrders(
-            settings=self.settings,
+            settings=with_faces(self.settings, self.faces),
             database_url=self.addresses.database,
             bus_url=self.addresses.bus,
             node=node,
@@ -196,7 +206,7 @@ class Launch:
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-ROLES = ("stores", "model", "gateway")
+ROLES = ("stores", "model", "faces", "gateway")
 
 
 def require_urls(settings: Settings) -> None:
@@ -341,7 +351,10 @@ async def _run(launch: Launch) -> int:
     supervisor.listen_to_signals()
     if "gateway" in launch.roles:
         supervisor.renew_by(launch.renew)
-    steps = [launch.start_stores, launch.migrate, launch.start_model, launch.start_gateways]
+    steps = [
+        launch.start_stores, launch.migrate, launch.start_model,
+        launch.start_gateways, launch.start_faces,
+    ]  # fmt: skip
     status = await supervisor.run(steps)
     if supervisor.failure:
         print_failure(supervisor.failure)

@@ -7,16 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import structlog
 
 from config.settings import Settings
 from config.sockets import for_gateways, within_descriptors
 from media.avatar.portraits import Portraits
+from media.avatar.rendering.links import FaceLinks
 from realtime.legs import Legs
 from realtime.openai_socket import Companions
 from realtime.service import Realtime
 from realtime.transports import openai_realtime
 from rooms.calls.callers import caller_of
+from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
 from rooms.calls.voices import HouseVoices
 from rooms.companions.catalogue import Catalogue
@@ -77,6 +80,8 @@ class Wiring:
         self.bus = ValkeyBus(bus_url, log_entries=bus.log_entries, log_seconds=bus.log_seconds)
         self.lag = LoopLag()
         self.legs = Legs()
+        faces = settings.faces
+        self.faces = FaceLinks(faces.addresses, faces.key) if faces.addresses else None
         self._recall = MessageRecall(db, build_embeddings(settings.models.embeddings))
         self._passwords = Passwords(
             settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency
@@ -98,7 +103,7 @@ class Wiring:
             now_ms=now_ms,
         )
         calls = CallCredits(self.db, credits, settings.rooms.hold_seconds)
-        parts = self._room_parts(router, credits, catalogue, self._call_parts(calls))
+        parts = self._room_parts(router, credits, catalogue, self._call_parts(calls, catalogue))
         realtime = self._realtime(parts, credits, calls, version, router.is_demo)
         accounts = await self._accounts(realtime)
         lobby = Lobby(
@@ -173,13 +178,13 @@ class Wiring:
             calls=calls,
         )
 
-    def _call_parts(self, credits: CallCredits) -> CallParts:
+    def _call_parts(self, credits: CallCredits, catalogue: Catalogue) -> CallParts:
         """What calls run on: legs here and elsewhere, and whoever listens and speaks."""
         return CallParts(
             settings=self.settings.calls,
             disclosure_seconds=self.settings.rooms.disclosure_seconds,
             dial=self.legs.dial,
-            voices=HouseVoices(None, None, self.settings.voice),
+            voices=HouseVoices(None, None, self.settings.voice, self._faces(catalogue)),
             credits=credits,
             caller=partial(caller_of, self.db),
             node=self.node,
@@ -259,6 +264,17 @@ class Wiring:
         except LimitUnknown:
             return Allowed(True, count, 0)
 
+    def _faces(self, catalogue: Catalogue) -> Faces | None:
+        """Who is seen in video calls, where anything paints."""
+        if self.faces is None:
+            return None
+
+        async def look(companion: str) -> bytes:
+            found: bytes = msgspec.json.encode((await catalogue.find(companion)).appearance)
+            return found
+
+        return Faces(self.faces, look, self.settings.faces)
+
     def background(self, tasks: asyncio.TaskGroup, house: House) -> list[asyncio.Task[None]]:
         """What runs beside the requests, in the app's TaskGroup."""
         ahead = self.settings.server.portraits_ahead
@@ -269,6 +285,7 @@ class Wiring:
             tasks.create_task(self._mailer.run(), name="mail"),
             tasks.create_task(self.lag.run(), name="loop lag"),
             tasks.create_task(house.router.warm_up(), name="warming the model's client"),
+            *([tasks.create_task(self.faces.run(), name="faces")] if self.faces else []),
         ]
 
     async def close(self) -> None:

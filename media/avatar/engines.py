@@ -30,7 +30,7 @@ def _rig(device: str, folder: Path, _weights: Path | None) -> Engine:
 
     if device != "cpu":
         raise AvatarError("The drawn face is painted on the CPU.", reason="no_device")
-    return RigEngine(cast(Painter, CpuPainter(folder)))
+    return RigEngine(cast("Painter", CpuPainter(folder)))
 
 
 ENGINES: Final[dict[str, KnownEngine]] = {"rig": KnownEngine(_rig, ("media.avatar.cpu",))}

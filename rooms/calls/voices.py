@@ -8,6 +8,7 @@ from media.hearing.ports import Ear, HearingError
 from media.speech.ports import Speaker, SpeechError, VoiceChoice
 from rooms.calls.around import Around
 from rooms.calls.conversation import Conversation
+from rooms.calls.face import CallFace, Faces, ShownTalk
 from rooms.calls.parts import Talk
 from rooms.errors import Unavailable
 from rooms.ports import Principal
@@ -24,8 +25,14 @@ class HouseVoices:
     """See rooms/calls/parts.py `Voices`. Without ears or voices calls are refused."""
 
     def __init__(
-        self, listens: Listens | None, speaks: Speaks | None, settings: VoiceSettings
+        self,
+        listens: Listens | None,
+        speaks: Speaks | None,
+        settings: VoiceSettings,
+        faces: Faces | None = None,
     ) -> None:
+        """`faces` show the companion in video calls; without them those have sound alone."""
+        self._faces = faces
         self._listens = listens
         self._speaks = speaks
         self._settings = settings
@@ -40,11 +47,22 @@ class HouseVoices:
         room: ChatRoom,
         who: Principal,
         companion: str,
-        kind: CallKind,  # noqa: ARG002 - one conversation for both; pictures follow the sound
+        kind: CallKind,
         around: Around,
     ) -> AbstractAsyncContextManager[Talk]:
         """See the port."""
+        if kind == "video" and self._faces is not None:
+            return self._shown(self._faces, room, who, companion, around)
         return self._talk(room, who, companion, around)
+
+    @asynccontextmanager
+    async def _shown(
+        self, faces: Faces, room: ChatRoom, who: Principal, companion: str, around: Around
+    ) -> AsyncIterator[Talk]:
+        """One conversation for both kinds of call; the picture follows its sound."""
+        face = CallFace(around, faces, companion, await faces.looks(companion))
+        async with self._talk(room, who, companion, face) as talk:
+            yield ShownTalk(talk, face)
 
     @asynccontextmanager
     async def _talk(

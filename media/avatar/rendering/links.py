@@ -65,7 +65,7 @@ class Face:
 
     def tell(self, message: Speak | Flush | Sounding | Behave | Feel | Tune) -> None:
         """What happens in the call. Dropped while no worker shows the face, but remembered."""
-        self._remember(message)
+        self.note(message)
         if self.worker is not None:
             self.worker.tell(message)
 
@@ -83,7 +83,8 @@ class Face:
             told.append(self._sounding)
         return [*told, self._tuned]
 
-    def _remember(self, message: Speak | Flush | Sounding | Behave | Feel | Tune) -> None:
+    def note(self, message: Speak | Flush | Sounding | Behave | Feel | Tune) -> None:
+        """Remember it for another worker, without telling the one that knows from its leg."""
         match message:
             case Speak(epoch=epoch) if epoch >= self._epoch:
                 self._begin(epoch)

@@ -34,6 +34,7 @@ from media.avatar.rendering.wire import (
     WorkerLoad,
     pack,
     read_frame,
+    split_address,
     to_worker,
 )
 
@@ -108,8 +109,7 @@ class FaceServer:
             server = await asyncio.start_unix_server(self._connected, where)
             path.chmod(0o600)
             return server
-        host, _, port = where.rpartition(":")
-        return await asyncio.start_server(self._connected, host, int(port))
+        return await asyncio.start_server(self._connected, *split_address(where))
 
     async def _run_device(self) -> None:
         try:

@@ -171,10 +171,17 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes:
         raise EOFError from error
 
 
+def split_address(where: str) -> tuple[str, int]:
+    """`host:port`, `[::1]:port` too. Raises OSError on anything else."""
+    host, _, port = where.rpartition(":")
+    if not host or not port.isdecimal():
+        raise OSError(f"no address of a render worker: {where!r}")
+    return host.strip("[]"), int(port)
+
+
 async def dial(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to `unix:/path` or `tcp:host:port`. Raises OSError."""
     kind, _, where = address.partition(":")
     if kind == "unix":
         return await asyncio.open_unix_connection(where)
-    host, _, port = where.rpartition(":")
-    return await asyncio.open_connection(host, int(port))
+    return await asyncio.open_connection(*split_address(where))
