@@ -9,9 +9,9 @@ from msgspec import Struct, field
 from config.accounts import AccountSettings, Features, MailSettings
 from config.api import ApiSettings
 from config.calls import CallSettings
+from config.faces import FaceSettings
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
-from config.faces import FaceSettings
 from config.models import ModelSettings
 from config.observability import MetricsSettings, TracingSettings
 from config.oversight import OversightSettings

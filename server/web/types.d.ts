@@ -208,8 +208,8 @@ export interface Ack {
   id: string;
   message: string | null;
   reply: string | null;
-  call: string | null;
-  stream: number | null;
+  call?: string;
+  stream?: number;
 }
 
 /** A command was refused, or (id null) a frame was not understood. */

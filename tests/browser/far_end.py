@@ -1,4 +1,4 @@
-"""The far end of a call, as a double: answers offers with aiortc, sounds, listens, and tells events.
+"""The far end of a call, as a double: answers offers, sounds, listens, tells events.
 
 It stands where the server's own calls would, so that refusals, losses and odd orders can be had at
 will. What it hears and sends is real WebRTC through the real browser.

@@ -52,7 +52,10 @@ class Caller:
         self.dial(kind)
         self.page.wait_for_selector('main.call[data-phase="live"]')
         person = self.page.evaluate("JSON.parse(localStorage['kindred.person']).id")
-        self.far.tell("call.started", **{**STARTED, "person": person, "kind": "video" if kind == "Video" else "voice"})
+        self.far.tell(
+            "call.started",
+            **{**STARTED, "person": person, "kind": "video" if kind == "Video" else "voice"},
+        )
         self.far.tell("call.updated", state="live", seconds=1, cost_microcredits=50_000)
         self.page.wait_for_selector("[data-call-cost]")
         self.person = person
@@ -90,7 +93,8 @@ def test_both_sides_hear_each_other_and_hanging_up_is_told(caller: Caller) -> No
     caller.talk()
     page = caller.page
     page.wait_for_function(
-        "Number(getComputedStyle(document.querySelector('main.call')).getPropertyValue('--level')) > .2"
+        "Number(getComputedStyle(document.querySelector('main.call'))"
+        ".getPropertyValue('--level')) > .2"
     )
     page.wait_for_selector('.stage[data-doing="speaking"]')
     page.wait_for_selector('[data-quality="good"]')

@@ -37,7 +37,8 @@ class Microphone(MediaStreamTrack):
     async def recv(self) -> Any:
         loop = asyncio.get_running_loop()
         self._began = self._began or loop.time()
-        await asyncio.sleep(max(0.0, self._began + self._at / 48_000 - loop.time()))
+        while loop.time() < self._began + self._at / 48_000:  # noqa: ASYNC110
+            await asyncio.sleep(0.004)
         if self.readyState != "live":
             raise MediaStreamError
         piece = self._sound[self._at : self._at + 960]
