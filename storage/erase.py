@@ -60,6 +60,9 @@ EMPTY_MESSAGES = sql(
 FORGET_PAYING_FOR = sql(
     "forget_paying_for", "UPDATE rooms SET payer = 'sender' WHERE payer = $1 AND home <> $1"
 )
+FORGET_CALLS_PAID = sql(  # the call follows its hold, which forget_payer gave the stand-in
+    "forget_calls_paid", "UPDATE calls SET payer = $2 WHERE payer = $1"
+)
 FORGET_REACTIONS = sql(
     "forget_reactions",
     "UPDATE messages m SET reactions = m.reactions - $1 FROM members b WHERE b.member = $1 "
@@ -150,6 +153,7 @@ async def erase(db: asyncpg.Pool, person: str) -> bool:
         await connection.execute(EMPTY_MESSAGES, person, stand_in)
         await connection.execute(FORGET_REACTIONS, person)
         await connection.execute(FORGET_PAYING_FOR, person)
+        await connection.execute(FORGET_CALLS_PAID, person, stand_in)
         await connection.execute(DROP_COMPANIONS, person)
         await connection.execute(ORPHAN_COMPANIONS, person)
         for table in await tables_of_people(connection):
