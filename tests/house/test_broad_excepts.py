@@ -17,6 +17,7 @@ ALLOWED = {
     "media/avatar/rendering/device.py:_make": "an engine fails on one face: logged, that face ends",
     "media/avatar/rendering/server.py:_make_asset": "what people upload ends no worker; logged",
     "media/hearing/onnx.py:open_model": "onnxruntime has a class of its own for each failure",
+    "media/inference/service.py:_answered": "whoever asked must be answered; logged, told",
     "server/doctor/parts.py:_state": "the doctor reports whatever a driver raises",
 }
 

@@ -1,0 +1,236 @@
+"""A call's ear in the gateway: cuts and gates its sound, has a worker judge it, asks its questions.
+
+Silence never leaves the gateway. What was sent of late is kept here, so that a worker that dies
+costs an answer, not the words: the next one is given the same sound.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from media.hearing.ports import HearingError, Transcript, Voiced
+from media.inference.frames import (
+    AskTurn,
+    AskWords,
+    CloseEar,
+    OpenEar,
+    Sound,
+    TurnTold,
+    WordsTold,
+)
+from media.inference.kept import KeptSound
+from media.inference.peer import Answer, Peer
+from media.inference.windows import Window, Windows
+from media.sound.formats import SAMPLE_BYTES
+
+_KEPT_SECONDS: Final = 20
+_UNREAD_MOST: Final = 1024  # judgements nobody fetches: half a minute
+_UNJUDGED_MOST: Final = 640  # windows a worker owes us: 20 s
+_ATTACH_SECONDS: Final = 3.0
+_TURN_SECONDS: Final = 5.0
+_WORDS_SECONDS: Final = 60.0
+
+
+class FindPeer(Protocol):
+    """Names a worker, none of `but`."""
+
+    def __call__(self, but: frozenset[str] = ...) -> Peer | None:
+        """None where no worker is there."""
+        ...
+
+
+class _Slot:
+    """A judgement in its place; `probability` comes later."""
+
+    __slots__ = ("level_db", "probability", "until_sample")
+
+    def __init__(self, window: Window) -> None:
+        self.until_sample = window.until_sample
+        self.level_db = window.level_db
+        self.probability: float | None = None if window.passes else 0.0
+
+
+class RemoteEar:
+    """See media/hearing/ports.py `Ear`."""
+
+    def __init__(self, find: FindPeer, number: int, language: str, open_db: float) -> None:
+        self.number = number
+        self._find = find
+        self._language = language
+        self._windows = Windows(open_db)
+        self._sent = KeptSound(_KEPT_SECONDS)
+        self._peer: Peer | None = None
+        self._turned_away: frozenset[str] = frozenset()
+        self._slots: deque[_Slot] = deque()
+        self._owed: deque[_Slot] = deque()
+        self._trouble = ""
+        self._alone = False  # and it has been said
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def push(self, pcm: bytes, at_sample: int) -> None:
+        """See the port."""
+        if self._closed:
+            return
+        for window in self._windows.push(pcm, at_sample):
+            slot = _Slot(window)
+            if window.passes and not self._send(window, slot):
+                continue  # nobody can judge it: a gap, which `voiced` has told
+            self._slots.append(slot)
+            if len(self._slots) > _UNREAD_MOST:
+                self._slots.popleft()
+        self._news.set()
+
+    async def voiced(self) -> Voiced:
+        """See the port. A lost worker is told once; judgements go on when another is there."""
+        while True:
+            if self._trouble:
+                trouble, self._trouble = self._trouble, ""
+                raise HearingError(trouble)
+            if self._slots and self._slots[0].probability is not None:
+                slot = self._slots.popleft()
+                return Voiced(
+                    until_sample=slot.until_sample,
+                    probability=slot.probability or 0.0,
+                    level_db=slot.level_db,
+                )
+            self._news.clear()
+            await self._news.wait()
+
+    async def turn_ended(self, from_sample: int, until_sample: int) -> float:
+        """See the port. Not retryable where no worker has a network for it."""
+        peer = await self._attached()
+        if peer.welcome is not None and not peer.welcome.judges_turns:
+            raise HearingError("there is no end-of-turn model", retryable=False)
+        self._send_rest(peer, until_sample)
+        answer = await self._answer(
+            peer,
+            lambda number: AskTurn(number, self.number, from_sample, until_sample),
+            _TURN_SECONDS,
+        )
+        if not isinstance(answer, TurnTold):
+            raise HearingError("the worker answered something else")
+        return answer.probability
+
+    async def transcribe(self, from_sample: int, until_sample: int) -> Transcript:
+        """See the port. A worker that is lost meanwhile is replaced, once."""
+        first = await self._attached()
+        try:
+            return await self._words(from_sample, until_sample)
+        except HearingError:
+            if self._peer is first:
+                raise
+            return await self._words(from_sample, until_sample)
+
+    async def aclose(self) -> None:
+        """See the port."""
+        self._closed = True
+        if self._peer is not None:
+            self._peer.send(CloseEar(self.number))
+            self._peer.forget(self)
+            self._peer = None
+        self._slots.clear()
+        self._owed.clear()
+        self._sent = KeptSound(0)
+
+    # --- what the worker's connection tells
+
+    def judged(self, until_sample: int, probability: float) -> None:
+        """A window's answer; one that was left out was judged like this one."""
+        while self._owed and self._owed[0].until_sample <= until_sample:
+            self._owed.popleft().probability = probability
+        self._windows.gate.judged(probability)
+        self._news.set()
+
+    def detached(self, why: str, *, refused: bool) -> None:
+        """The worker listens no more; what it owes will never come."""
+        if refused and self._peer is not None:
+            self._turned_away |= {self._peer.address}
+        self._peer = None
+        self._owed.clear()
+        self._slots = deque(slot for slot in self._slots if slot.probability is not None)
+        if not self._closed:
+            self._trouble, self._alone = why, True
+        self._news.set()
+
+    # --- sending
+
+    def _send(self, window: Window, slot: _Slot) -> bool:
+        """To the worker, with what was held back before it. Whether it will be judged."""
+        peer = self._peer or self._attach()
+        if peer is None or peer.backed_up:
+            return False
+        if window.before:
+            at = window.at_sample - len(window.before) // SAMPLE_BYTES
+            self._sent.keep(at, window.before)
+            peer.send(Sound(self.number, at, window.before, judged=False))
+        self._sent.keep(window.at_sample, window.pcm)
+        peer.send(Sound(self.number, window.at_sample, window.pcm))
+        self._owed.append(slot)
+        if len(self._owed) > _UNJUDGED_MOST:
+            peer.send(CloseEar(self.number))
+            peer.forget(self)
+            self.detached("the inference worker does not keep up", refused=False)
+            return False
+        return True
+
+    def _send_rest(self, peer: Peer, until_sample: int) -> None:
+        """What of a question's span is still in the open window."""
+        at, pcm = self._windows.unfinished()
+        if pcm and until_sample > at:
+            peer.send(Sound(self.number, at, pcm, judged=False, kept_only=True))
+
+    def _attach(self) -> Peer | None:
+        """Find a worker and give it what it needs of the past."""
+        peer = self._find(self._turned_away)
+        if peer is None:
+            # Everybody may be asked again, but this sound has nobody.
+            self._turned_away = frozenset()
+            if not self._alone:
+                self._alone, self._trouble = True, "no inference worker is there"
+            return None
+        self._peer, self._alone = peer, False
+        peer.listen(self)
+        peer.send(OpenEar(self.number, self._language))
+        for at, pcm in self._sent.pieces():
+            peer.send(Sound(self.number, at, pcm, judged=False, kept_only=True))
+        return peer
+
+    async def _attached(self) -> Peer:
+        """A worker, waited for a little. Raises HearingError."""
+        if self._closed:
+            raise HearingError("the call is over", retryable=False)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _ATTACH_SECONDS
+        while True:
+            peer = self._peer or self._attach()
+            if peer is not None:
+                return peer
+            if loop.time() > deadline:
+                raise HearingError("no inference worker is there")
+            await asyncio.sleep(0.05)
+
+    # --- asking
+
+    async def _words(self, from_sample: int, until_sample: int) -> Transcript:
+        peer = await self._attached()
+        self._send_rest(peer, until_sample)
+        answer = await self._answer(
+            peer,
+            lambda number: AskWords(number, self.number, from_sample, until_sample),
+            _WORDS_SECONDS,
+        )
+        if not isinstance(answer, WordsTold):
+            raise HearingError("the worker answered something else")
+        return answer.transcript
+
+    async def _answer(
+        self, peer: Peer, frame: Callable[[int], AskTurn | AskWords], seconds: float
+    ) -> Answer:
+        with peer.question(frame) as question:
+            try:
+                async with asyncio.timeout(seconds):
+                    return await question.answer()
+            except TimeoutError as error:
+                raise HearingError("the worker does not answer") from error

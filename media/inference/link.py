@@ -1,0 +1,82 @@
+"""One connection between a gateway and a worker: frames out and in, nothing that waits.
+
+Both sides use it. A side that reads too slowly is noticed by `backed_up`, and whoever writes then
+leaves out what can be left out.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, cast
+
+from media.inference.frames import BadFrame, Frame, FrameCutter, encode
+
+_MUCH_BYTES: Final = 512_000
+BACKED_UP_BYTES: Final = 4_000_000  # two minutes of sound
+BROKEN_BYTES: Final = 16_000_000  # nobody reads any more
+
+
+class Link(asyncio.Protocol):
+    """`received` takes the bytes of each frame, and may raise BadFrame; `lost` is called once."""
+
+    def __init__(
+        self, received: Callable[[bytes], None], lost: Callable[[str], None], most_bytes: int
+    ) -> None:
+        self._received = received
+        self._lost = lost
+        self._cutter = FrameCutter(most_bytes)
+        self._transport: asyncio.Transport | None = None
+        self._why = "the connection ended"
+        self._drained = asyncio.Event()
+        self._drained.set()
+
+    def trust(self, most_bytes: int) -> None:
+        """The other side has shown that it may send long frames."""
+        self._cutter.most_bytes = most_bytes
+
+    def send(self, frame: Frame) -> None:
+        """Never waits; dropped when the connection is gone. Raises BadFrame."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(encode(frame))
+        if transport.get_write_buffer_size() > BROKEN_BYTES:
+            self.close("the other side does not read")
+
+    @property
+    def backed_up(self) -> bool:
+        """Whether much is still to be sent."""
+        transport = self._transport
+        return transport is not None and transport.get_write_buffer_size() > BACKED_UP_BYTES
+
+    async def drained(self) -> None:
+        """Wait until there is room again; for those who make much."""
+        await self._drained.wait()
+
+    def close(self, why: str) -> None:
+        """End it at once."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._why = why
+            self._transport.abort()
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_MUCH_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for frame in self._cutter.feed(data):
+                self._received(frame)
+        except BadFrame as error:
+            self.close(str(error))
+
+    def pause_writing(self) -> None:
+        self._drained.clear()
+
+    def resume_writing(self) -> None:
+        self._drained.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drained.set()
+        self._lost(f"{self._why}: {exc}" if exc else self._why)

@@ -1,0 +1,76 @@
+"""Workers as processes: killed in mid-call, started anew, and small again after a long rest."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from media.hearing.ports import HearingError
+from media.inference.client import Inference
+from tests.media.inference.conftest import KEY, Process, until
+from tests.media.inference.test_inference import SENTENCE, hear, judgements, plain
+from tests.media.joe import say
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.kill]
+Make = Callable[..., Process]
+
+
+def memory_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+async def until_up(client: Inference, count: int) -> None:
+    await until(lambda: sum(peer.is_up for peer in client.peers) == count)
+
+
+async def test_a_killed_worker_is_told_and_its_words_are_not_lost(processes: Make) -> None:
+    worker = processes()
+    async with Inference([worker.address], KEY) as client:
+        await until_up(client, 1)
+        ear = client.ear("en")
+        end = hear(ear, say(SENTENCE))
+        await judgements(ear, end)
+        worker.kill()
+        with pytest.raises(HearingError, match="lost"):
+            async with asyncio.timeout(5):
+                await ear.voiced()
+        worker.start()
+        await until_up(client, 1)
+        async with asyncio.timeout(40):
+            assert plain((await ear.transcribe(0, end)).text) == plain(SENTENCE)
+        later = hear(ear, say("Good night."), end)
+        assert max(one.probability for one in await judgements(ear, later)) > 0.5
+
+
+async def test_questions_of_a_killed_worker_fail_at_once_or_are_answered_by_another(
+    processes: Make,
+) -> None:
+    first, second = processes(), processes()
+    async with Inference([first.address, second.address], KEY) as client:
+        await until_up(client, 2)
+        pcm = say(SENTENCE)
+        work = [asyncio.create_task(client.transcriber.transcribe(pcm)) for _ in range(6)]
+        await asyncio.sleep(0.05)
+        first.kill()
+        async with asyncio.timeout(45):
+            answers = await asyncio.gather(*work)
+        assert {plain(answer.text) for answer in answers} == {plain(SENTENCE)}
+        second.kill()
+        with pytest.raises(HearingError):
+            async with asyncio.timeout(15):
+                await client.transcriber.transcribe(pcm)
+
+
+async def test_an_unused_worker_is_small_and_a_rested_one_small_again(processes: Make) -> None:
+    worker = processes(sleep_seconds=1.0)
+    small = memory_mb(worker.child.pid)
+    assert small < 70
+    async with Inference([worker.address], KEY) as client:
+        await until_up(client, 1)
+        await client.transcriber.transcribe(say("Good night."))
+        assert memory_mb(worker.child.pid) > small + 60
+        await until(lambda: memory_mb(worker.child.pid) < small + 20)
+        assert worker.child.poll() is None
+        assert (await client.transcriber.transcribe(say("Good night."))).text
