@@ -52,7 +52,7 @@ async def test_questions_of_a_killed_worker_fail_at_once_or_are_answered_by_anot
         await until_up(client, 2)
         pcm = say(SENTENCE)
         work = [asyncio.create_task(client.transcriber.transcribe(pcm)) for _ in range(6)]
-        await asyncio.sleep(0.05)
+        await until(lambda: sum(peer.questions_there for peer in client.peers) >= 6)
         first.kill()
         async with asyncio.timeout(45):
             answers = await asyncio.gather(*work)
