@@ -97,6 +97,7 @@ def create_app(
         app.state.house = house
         door.open(house)
         outlook.open(house, wiring)
+        app.state.traces = house.realtime.traces
         await house.realtime.start()
         async with asyncio.TaskGroup() as tasks:
             beside = wiring.background(tasks, house)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rooms.errors import ProductError, Unauthorized
-from rooms.spans import beginning
+from rooms.spans import Traces, beginning
 from server.rest.call import Call, request_id_of
 from server.rest.problems import guarded
 from server.rest.reading import body_of, path_of, query_of
@@ -69,7 +69,8 @@ def _traced(call: Call) -> contextlib.AbstractContextManager[object]:
 
     Only whoever was admitted gets here: a stranger cannot have traces written.
     """
-    traces, request = call.house.realtime.traces, call.request
+    request = call.request
+    traces: Traces | None = getattr(request.app.state, "traces", None)
     if traces is None or request.method in READING:
         return contextlib.nullcontext()
     parent = request.headers.get("traceparent", "")[:TRACEPARENT_MAX]

@@ -177,7 +177,7 @@ async def test_a_request_goes_on_with_its_callers_trace(
         ann = await live.person()
         room = (await ann.room())["id"]
         traces = OpenTelemetryTraces(TracingSettings(), "gw-a", seen)
-        live.house.realtime.traces = traces
+        live.house.realtime.traces = live.app.state.traces = traces
         told = {"traceparent": parent}
         for headers in (told, {**told, "authorization": "Bearer nobody"}):
             await ann.rest(
