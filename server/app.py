@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from config.settings import Settings
+from media.inference.client import Inference
 from rooms.dialogue.router import build_router
 from server.api import (
     admin,
@@ -76,6 +77,8 @@ def create_app(
     model_url: str | None,
     model_key: str | None,
     metrics_fd: int | None = None,
+    inference_addresses: Sequence[str] = (),
+    inference_key: str = "",
 ) -> Starlette:
     """The ASGI application of one gateway."""
     set_up_logging()
@@ -91,7 +94,9 @@ def create_app(
             statement_timeout_seconds=settings.database.statement_timeout_seconds,
             name=node,
         )
-        wiring = Wiring(settings, db, bus_url, node, await client_of(bus_url))
+        open_db = settings.hearing.open_db
+        inference = Inference(inference_addresses, inference_key, open_db=open_db)
+        wiring = Wiring(settings, db, bus_url, node, await client_of(bus_url), inference)
         router = build_router(settings.models, model_url, model_key)
         house = await wiring.build(router, model_url, version)
         app.state.house = house
@@ -99,6 +104,7 @@ def create_app(
         outlook.open(house, wiring)
         app.state.traces = house.realtime.traces
         await house.realtime.start()
+        inference.start()
         async with asyncio.TaskGroup() as tasks:
             beside = wiring.background(tasks, house)
             beside.append(tasks.create_task(keep_house(house, HOUSEKEEPING_SECONDS)))
@@ -111,6 +117,7 @@ def create_app(
                 for task in beside:
                     task.cancel()
         await outlook.close()
+        await inference.aclose()
         await router.aclose()
         await wiring.close()
         await db.close()

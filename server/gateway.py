@@ -109,6 +109,8 @@ def main() -> int:
         model_url=orders.model_url,
         model_key=orders.model_key,
         metrics_fd=orders.metrics_fd,
+        inference_addresses=orders.inference_addresses,
+        inference_key=orders.inference_key,
     )
     server = GatewayServer(configure(app, orders), app, orders.ready_fd)
     listening = socket.socket(fileno=orders.listen_fd)

@@ -6,6 +6,7 @@ import asyncpg
 
 from config.settings import Settings
 from media.avatar.portraits import Portraits
+from media.inference.client import Inference
 from realtime.service import Realtime
 from rooms.companions.catalogue import Catalogue
 from rooms.company import Company
@@ -40,5 +41,6 @@ class House:
     router: Router
     room_parts: RoomParts
     realtime: Realtime
+    inference: Inference
     model_url: str | None
     draining: bool = False

@@ -25,6 +25,7 @@ from server.supervisor.listening import open_metrics, open_sockets, shown_url
 from server.supervisor.orders import GatewayOrders
 from server.supervisor.parts import ModelServer
 from server.supervisor.restarts import RestartPolicy
+from server.supervisor.speech import Speech
 from server.supervisor.supervisor import Supervisor
 from storage.database import DatabaseUnreachable, connect, ensure_database
 from storage.embedded.child import StoreFailed, tidy_sockets
@@ -73,6 +74,7 @@ class Launch:
         wanted = "model" in roles
         self.model = embedded_model(settings.models, folder.path, display.say) if wanted else None
         self.faces = face_workers(settings.faces, folder.path) if "faces" in roles else []
+        self.speech = Speech(settings, folder.path, here="speech" in roles)
         count = settings.server.gateways if "gateway" in roles else 0
         self.sockets = open_sockets(settings.server.host, settings.port, count)
         port = self.sockets[0].getsockname()[1] if self.sockets else settings.port
@@ -128,6 +130,10 @@ class Launch:
         ]
         supervisor.start(tasks, keepers)
 
+    async def start_speech(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
+        """The inference workers, if speech is heard and made here. Nobody waits for them."""
+        supervisor.start(tasks, self.speech.keepers(self.display.say))
+
     async def start_gateways(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """The gateways, then the line everybody waits for."""
         if "gateway" not in self.roles:
@@ -168,6 +174,8 @@ class Launch:
             node=node,
             model_url=self.model.url if self.model else None,
             model_key=self.model.key if self.model else None,
+            inference_addresses=self.speech.addresses,
+            inference_key=self.speech.key,
             listen_fd=listen_fd,
             ready_fd=ready_fd,
         )
@@ -181,6 +189,8 @@ class Launch:
             web_url=self.url,
             model_url=self.model.url if self.model else "",
             model_key=self.model.key if self.model else "",
+            inference_addresses=self.speech.addresses,
+            inference_key=self.speech.key,
             renewals=self._renewals,
         )
 
@@ -199,6 +209,7 @@ class Launch:
         """Give the port and the folder back."""
         for listening in (*self.sockets, *self.metrics):
             listening.close()
+        self.speech.close()
         tidy_sockets(self.folder.path)
         self.folder.release()
 
@@ -206,7 +217,7 @@ class Launch:
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-ROLES = ("stores", "model", "faces", "gateway")
+ROLES = ("stores", "model", "speech", "faces", "gateway")
 
 
 def require_urls(settings: Settings) -> None:
@@ -352,7 +363,7 @@ async def _run(launch: Launch) -> int:
     if "gateway" in launch.roles:
         supervisor.renew_by(launch.renew)
     steps = [
-        launch.start_stores, launch.migrate, launch.start_model,
+        launch.start_stores, launch.migrate, launch.start_model, launch.start_speech,
         launch.start_gateways, launch.start_faces,
     ]  # fmt: skip
     status = await supervisor.run(steps)

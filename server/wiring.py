@@ -14,6 +14,7 @@ from config.settings import Settings
 from config.sockets import for_gateways, within_descriptors
 from media.avatar.portraits import Portraits
 from media.avatar.rendering.links import FaceLinks
+from media.inference.client import Inference
 from realtime.legs import Legs
 from realtime.openai_socket import Companions
 from realtime.service import Realtime
@@ -21,7 +22,7 @@ from realtime.transports import openai_realtime
 from rooms.calls.callers import caller_of
 from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
-from rooms.calls.voices import HouseVoices
+from rooms.calls.voices import HouseVoices, Listens
 from rooms.companions.catalogue import Catalogue
 from rooms.company import Company
 from rooms.completion import complete
@@ -71,11 +72,18 @@ class Wiring:
     """Builds the house, runs its background tasks, takes it down again."""
 
     def __init__(
-        self, settings: Settings, db: asyncpg.Pool, bus_url: str, node: str, client: Client
+        self,
+        settings: Settings,
+        db: asyncpg.Pool,
+        bus_url: str,
+        node: str,
+        client: Client,
+        inference: Inference,
     ) -> None:
         self.settings = settings
         self.db = db
         self.node = node
+        self.inference = inference
         bus = settings.bus
         self.bus = ValkeyBus(bus_url, log_entries=bus.log_entries, log_seconds=bus.log_seconds)
         self.lag = LoopLag()
@@ -143,6 +151,7 @@ class Wiring:
             portraits=Portraits(Path(settings.data) / "portraits"),
             credits=credits,
             call_credits=calls,
+            inference=self.inference,
             limits=RequestLimits(self._rates, settings.api),
             lobby=lobby,
             staff=staff,
@@ -184,11 +193,17 @@ class Wiring:
             settings=self.settings.calls,
             disclosure_seconds=self.settings.rooms.disclosure_seconds,
             dial=self.legs.dial,
-            voices=HouseVoices(None, None, self.settings.voice, self._faces(catalogue)),
+            voices=HouseVoices(
+                self._listens(), None, self.settings.voice, self._faces(catalogue)
+            ),
             credits=credits,
             caller=partial(caller_of, self.db),
             node=self.node,
         )
+
+    def _listens(self) -> Listens | None:
+        """Ears for calls, where there are inference workers at all."""
+        return self.inference.listen if self.inference.peers else None
 
     def _realtime(
         self,

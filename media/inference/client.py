@@ -5,6 +5,7 @@ it is told, connections come back by themselves, and ears go on at another worke
 """
 
 import asyncio
+import importlib
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -13,7 +14,6 @@ from typing import Final
 import structlog
 
 from media.hearing.ports import Ear, HearingError, Transcript
-from media.inference.ear import RemoteEar
 from media.inference.frames import (
     AskSpeech,
     AskTranscript,
@@ -63,8 +63,24 @@ class Inference:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    async def listen(self, language: str = "") -> Ear:
+        """An ear for somebody who speaks this language. Raises HearingError where nobody hears it.
+
+        Waits a moment for a worker, and, once, while what an ear needs is imported off the loop.
+        """
+        await asyncio.to_thread(importlib.import_module, "media.inference.ear")
+        peer = await self.peer_for_question()
+        if peer is None or peer.welcome is None:
+            raise HearingError("no inference worker is there")
+        heard = peer.welcome.heard_languages
+        if language and heard and language.partition("-")[0].lower() not in heard:
+            raise HearingError(f"no recogniser understands {language!r}", retryable=False)
+        return self.ear(language)
+
     def ear(self, language: str = "") -> Ear:
         """A new ear for one call; it finds its worker by itself. Never waits."""
+        from media.inference.ear import RemoteEar  # numpy with it, which gateways start without
+
         return RemoteEar(self.peer_for_ear, next(self._numbers), language, self._open_db)
 
     def warm(self) -> None:

@@ -15,38 +15,19 @@ from typing import Final
 
 import msgspec
 import structlog
-from msgspec import Struct
 
-from config.hearing import HearingSettings
-from config.inference import InferenceSettings
 from media.hearing.providers.table import UnknownProvider
 from media.inference.engines import Engines
+from media.inference.orders import WorkerOrders
 from media.inference.service import Service
 
-VARIABLE: Final = "KINDRED_WORKER_ORDERS"
 _LOOK_SECONDS: Final = 1.0
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-class WorkerOrders(Struct, frozen=True, kw_only=True):
-    """What the supervisor tells it. `ready_fd` takes one byte when it serves; -1 is nobody."""
-
-    hearing: HearingSettings
-    inference: InferenceSettings
-    key: str
-    listen_fd: int
-    ready_fd: int = -1
-
-    def to_environment(self) -> dict[str, str]:
-        """The variables to start a worker with."""
-        threads = dict.fromkeys(_ONE_THREAD, "1")
-        return {**threads, VARIABLE: msgspec.json.encode(self).decode()}
 
 
 def main() -> int:
     """Serve until told to stop. Returns the exit status."""
     _log_lines()
-    orders = msgspec.json.decode(os.environ.pop(VARIABLE).encode(), type=WorkerOrders)
+    orders = WorkerOrders.from_environment()
     try:
         sleepy = _run(orders)
     except UnknownProvider as error:

@@ -34,6 +34,8 @@ class State(Struct, frozen=True, kw_only=True):
     web_url: str = ""
     model_url: str = ""
     model_key: str = ""
+    inference_addresses: list[str] = []
+    inference_key: str = ""
     renewals: int = 0
     refused: str = ""
 

@@ -26,6 +26,8 @@ class GatewayOrders(Struct, frozen=True, kw_only=True):
     node: str
     model_url: str | None
     model_key: str | None
+    inference_addresses: list[str] = []
+    inference_key: str = ""
     listen_fd: int
     ready_fd: int
     metrics_fd: int | None = None

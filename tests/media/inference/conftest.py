@@ -14,8 +14,8 @@ import pytest
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
 from media.inference.engines import Engines
+from media.inference.orders import WorkerOrders
 from media.inference.service import Service
-from media.inference.worker import WorkerOrders
 from media.speech.ports import Speaker
 
 KEY = "a-key"
