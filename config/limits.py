@@ -161,6 +161,15 @@ def _models(settings: Settings) -> Iterator[Complaint]:
             yield ("models", "providers", name, "model"), "is missing: the model's name there"
 
 
+def _hearing(settings: Settings) -> Iterator[Complaint]:
+    if not settings.hearing.use:
+        yield ("hearing", "use"), "is empty: name at least one recogniser"
+    for name in settings.hearing.use:
+        if name != "embedded" and name not in settings.hearing.providers:
+            known = ", ".join(sorted({*settings.hearing.providers, "embedded"}))
+            yield ("hearing", "use"), f'names "{name}", which is no recogniser; known: {known}'
+
+
 def _plans(settings: Settings) -> Iterator[Complaint]:
     if settings.plans and settings.default_plan not in settings.plans:
         known = ", ".join(settings.plans)
@@ -187,6 +196,7 @@ def _sockets(settings: Settings) -> Iterator[Complaint]:
 _CHECKS: tuple[Callable[[Settings], Iterator[Complaint]], ...] = (
     _tls,
     _models,
+    _hearing,
     _plans,
     _sign_in,
     _sockets,

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from config.settings import Settings
+from server.doctor.hearing import look_at_hearing
 from server.doctor.parts import (
     look_at_bus,
     look_at_database,
@@ -29,6 +30,7 @@ async def examine(settings: Settings) -> Report:
         look_at_embeddings(),
         look_at_mail(settings),
     )
+    parts += await look_at_hearing(settings, running)
     return Report(
         kindred=kindred_version(),
         running=running is not None,

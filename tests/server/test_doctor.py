@@ -8,11 +8,14 @@ import msgspec
 import pytest
 
 from config.accounts import MailSettings
+from config.hearing import HearingSettings, TranscriptionProvider
 from config.models import ModelProvider, ModelSettings
 from config.server import ServerSettings
 from config.settings import Settings
 from config.stores import DatabaseSettings
+from config.turn_model import installed_path
 from server.doctor import doctor, examine
+from server.doctor.hearing import look_at_recogniser, look_at_turns
 from server.supervisor.folder import DataFolder, State
 
 
@@ -24,7 +27,8 @@ def settings(tmp_path: Path) -> Settings:
 def test_every_part_has_version_licence_origin_and_replacement(settings: Settings) -> None:
     report = asyncio.run(examine(settings))
     names = [part.name for part in report.parts]
-    assert names == ["database", "bus", "model embedded", "embeddings", "mail"]
+    assert names[:5] == ["database", "bus", "model embedded", "embeddings", "mail"]
+    assert {"hearing embedded", "voice activity", "end of turn", "inference"} <= set(names)
     for part in report.parts:
         assert part.version, part.name
         assert part.licence, part.name
@@ -94,3 +98,24 @@ def test_running_stores_tell_their_own_versions(
     assert (parts["database"].version, parts["database"].state) == ("18.6", "running")
     assert (parts["bus"].version, parts["bus"].state) == ("9.1.2", "running")
     assert report.running
+
+
+def test_a_missing_end_of_turn_model_is_said_and_harms_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    part = look_at_turns(settings, tmp_path)
+    assert part.condition == "waiting"
+    assert "punctuation and silence decide" in part.state
+    installed_path(tmp_path).parent.mkdir(parents=True)
+    installed_path(tmp_path).write_bytes(b"half of it")
+    assert look_at_turns(settings, tmp_path).state.startswith("damaged")
+
+
+def test_recognisers_are_told_apart(settings: Settings) -> None:
+    hearing = HearingSettings(
+        use=["mine", "nobody"], providers={"mine": TranscriptionProvider(kind="deepgram")}
+    )
+    changed = msgspec.structs.replace(settings, hearing=hearing)
+    mine, nobody = (look_at_recogniser(name, changed) for name in hearing.use)
+    assert (mine.state, mine.condition) == ("no api_key", "wrong")
+    assert "hearing.providers has not" in nobody.state
