@@ -193,9 +193,7 @@ class Wiring:
             settings=self.settings.calls,
             disclosure_seconds=self.settings.rooms.disclosure_seconds,
             dial=self.legs.dial,
-            voices=HouseVoices(
-                self._listens(), None, self.settings.voice, self._faces(catalogue)
-            ),
+            voices=HouseVoices(self._listens(), None, self.settings.voice, self._faces(catalogue)),
             credits=credits,
             caller=partial(caller_of, self.db),
             node=self.node,
