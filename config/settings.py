@@ -18,6 +18,7 @@ from config.oversight import OversightSettings
 from config.plans import Business, Plan, PriceBook
 from config.server import ServerSettings
 from config.sockets import RoomSettings, SocketSettings
+from config.speech import SpeechSettings
 from config.stores import BusSettings, DatabaseSettings
 from config.voice import VoiceSettings
 
@@ -36,6 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hearing: what turns speech into words.
     inference: where models of speech run.
     faces: where the moving face is painted.
+    speech: what turns words into speech.
     accounts: who may sign up, and how long sign-ins last.
     mail: how mail leaves the house.
     sockets: limits of the real-time side.
@@ -63,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hearing: HearingSettings = HearingSettings()
     inference: InferenceSettings = InferenceSettings()
     faces: FaceSettings = FaceSettings()
+    speech: SpeechSettings = SpeechSettings()
     accounts: AccountSettings = AccountSettings()
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()

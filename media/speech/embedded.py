@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
 
-from media.speech.joe import NAME, JoeVoice
-from media.speech.ports import Spoken, VoiceChoice
+import msgspec
+
+from config.speech import SpeechProvider
+from media.speech.joe import CHARACTERS_MAX, NAME, JoeVoice
+from media.speech.ports import SpeechError, Spoken, VoiceChoice
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -18,10 +21,11 @@ Ts = TypeVarTuple("Ts")
 class JoeSpeaker:
     """`Speaker` over the joe voice; the model is loaded at the first clause, or by `warm`."""
 
-    name = NAME
     languages = frozenset({"en"})
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = NAME, settings: SpeechProvider | None = None) -> None:
+        self.name = name
+        self._usual = settings.voice if settings else ""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="joe")
         self._voice: JoeVoice | None = None
 
@@ -31,6 +35,10 @@ class JoeSpeaker:
 
     async def speak(self, text: str, choice: VoiceChoice) -> AsyncIterator[Spoken]:
         """The sound of one clause; every piece comes with its marks already told."""
+        if len(text) > CHARACTERS_MAX:
+            raise SpeechError("a clause is too long", retryable=False)
+        if not choice.voice:
+            choice = msgspec.structs.replace(choice, voice=self._usual)
         pieces = await self._here(self._begin, text, choice)
         while True:
             piece = await self._here(_next, pieces)

@@ -66,7 +66,7 @@ def _starred(match: re.Match[str]) -> str:
     inner = match[1] or match[2]
     words = inner.split()
     before = match.string[: match.start()].rstrip()
-    runs_on = bool(before) and (before[-1].isalnum() or before[-1] in ",'’")
+    runs_on = bool(before) and before[-1].isalnum()
     action = words[0].lower().endswith(("s", "ing")) and words[0].lower() not in _NO_ACTIONS
     return inner if runs_on and len(words) <= 3 and not action else " "
 

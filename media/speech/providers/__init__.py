@@ -1,0 +1,1 @@
+"""Who speaks: the voice that ships, an installed program, remote services. See table.py."""
