@@ -41,11 +41,11 @@ def _pack(asked: dict[str, Any]) -> None:
     import av
 
     container, codec, bits = _PACKED[asked["format"]]
-    out = av.open(_Out(sys.stdout.buffer), "w", format=container)
+    out: Any = av.open(_Out(sys.stdout.buffer), "w", format=container)
     out.metadata["comment"] = asked["remark"]
     out.metadata["encoder"] = asked["maker"]
     out.metadata["encoded_by"] = asked["maker"]
-    stream = out.add_stream(codec, rate=asked["rate"])
+    stream: Any = out.add_stream(codec, rate=asked["rate"])
     stream.layout = "mono"
     if bits is not None:
         stream.bit_rate = bits
@@ -64,11 +64,11 @@ def _pack(asked: dict[str, Any]) -> None:
 def _unpack(asked: dict[str, Any]) -> None:
     import av
 
-    sound = av.open(io.BytesIO(sys.stdin.buffer.read()), "r")
+    sound: Any = av.open(io.BytesIO(sys.stdin.buffer.read()), "r")
     if not sound.streams.audio:
         raise ValueError("there is no sound in it")
     left = most = int(asked["seconds_max"] * asked["rate"]) + 1
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=asked["rate"])
+    resampler: Any = av.AudioResampler(format="s16", layout="mono", rate=asked["rate"])
     for frame in (*_frames(sound), None):
         for part in resampler.resample(frame):
             left -= part.samples
