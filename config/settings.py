@@ -12,6 +12,7 @@ from config.calls import CallSettings
 from config.faces import FaceSettings
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
+from config.media import MediaSettings
 from config.models import ModelSettings
 from config.observability import MetricsSettings, TracingSettings
 from config.oversight import OversightSettings
@@ -38,6 +39,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inference: where models of speech run.
     faces: where the moving face is painted.
     speech: what turns words into speech.
+    media: where the media of calls flows.
     accounts: who may sign up, and how long sign-ins last.
     mail: how mail leaves the house.
     sockets: limits of the real-time side.
@@ -66,6 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inference: InferenceSettings = InferenceSettings()
     faces: FaceSettings = FaceSettings()
     speech: SpeechSettings = SpeechSettings()
+    media: MediaSettings = MediaSettings()
     accounts: AccountSettings = AccountSettings()
     mail: MailSettings = MailSettings()
     sockets: SocketSettings = SocketSettings()

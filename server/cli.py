@@ -100,7 +100,7 @@ def main() -> None:
     "--role",
     "roles",
     multiple=True,
-    type=click.Choice(["stores", "model", "speech", "faces", "gateway"]),
+    type=click.Choice(["stores", "model", "speech", "calls", "faces", "gateway"]),
     help="Run only this part here (may be repeated) [all].",
 )
 def up(

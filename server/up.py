@@ -23,7 +23,7 @@ from server.supervisor.gateways import Gateways
 from server.supervisor.keeper import ChildFailed, Keeper
 from server.supervisor.listening import open_metrics, open_sockets, shown_url
 from server.supervisor.orders import GatewayOrders
-from server.supervisor.parts import ModelServer
+from server.supervisor.parts import MediaWorker, ModelServer
 from server.supervisor.restarts import RestartPolicy
 from server.supervisor.speech import Speech
 from server.supervisor.supervisor import Supervisor
@@ -75,6 +75,11 @@ class Launch:
         self.model = embedded_model(settings.models, folder.path, display.say) if wanted else None
         self.faces = face_workers(settings.faces, folder.path) if "faces" in roles else []
         self.speech = Speech(settings, folder.path, here="speech" in roles)
+        workers = settings.media.workers if "calls" in roles else 0
+        self.workers = [
+            MediaWorker(number, settings.media, self.addresses.bus, folder.path)
+            for number in range(1, workers + 1)
+        ]
         count = settings.server.gateways if "gateway" in roles else 0
         self.sockets = open_sockets(settings.server.host, settings.port, count)
         port = self.sockets[0].getsockname()[1] if self.sockets else settings.port
@@ -133,6 +138,16 @@ class Launch:
     async def start_speech(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """The inference workers, if speech is heard and made here. Nobody waits for them."""
         supervisor.start(tasks, self.speech.keepers(self.display.say))
+
+    async def start_workers(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
+        """The media workers, if calls are carried here. Nobody waits for them."""
+        supervisor.start(
+            tasks,
+            [
+                Keeper(worker, self.display.say, policy=_MODEL_POLICY, needed=False)
+                for worker in self.workers
+            ],
+        )
 
     async def start_gateways(self, supervisor: Supervisor, tasks: asyncio.TaskGroup) -> None:
         """The gateways, then the line everybody waits for."""
@@ -210,6 +225,8 @@ class Launch:
         for listening in (*self.sockets, *self.metrics):
             listening.close()
         self.speech.close()
+        for worker in self.workers:
+            worker.close()
         tidy_sockets(self.folder.path)
         self.folder.release()
 
@@ -217,7 +234,7 @@ class Launch:
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-ROLES = ("stores", "model", "speech", "faces", "gateway")
+ROLES = ("stores", "model", "speech", "calls", "faces", "gateway")
 
 
 def require_urls(settings: Settings) -> None:
@@ -364,6 +381,7 @@ async def _run(launch: Launch) -> int:
         supervisor.renew_by(launch.renew)
     steps = [
         launch.start_stores, launch.migrate, launch.start_model, launch.start_speech,
+        launch.start_workers,
         launch.start_gateways, launch.start_faces,
     ]  # fmt: skip
     status = await supervisor.run(steps)

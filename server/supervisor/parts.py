@@ -1,4 +1,4 @@
-"""The children that are Python: gateways, which share one port, and the model server.
+"""The children that are Python: gateways, which share one port, the model server, media workers.
 
 The stores are children too; storage/embedded says how those start.
 """
@@ -13,9 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from config.media import MediaSettings
+from media.calls.orders import WorkerOrders
 from server.supervisor.orders import GatewayOrders
 from server.supervisor.progress import ModelProgress
-from storage.embedded.child import Command
+from storage.embedded.child import Command, check_socket, socket_folder
 
 ROOT = Path(__file__).parent.parent.parent
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -101,6 +103,74 @@ class Gateway:
         if self._pipe is not None:
             for fd in self._pipe:
                 os.close(fd)
+
+
+class MediaWorker:
+    """One media worker; calls are spread over all that are up, on any host."""
+
+    start_seconds = 30.0
+    check_seconds = 0.02
+
+    def __init__(self, number: int, media: MediaSettings, bus_url: str, data: Path) -> None:
+        self.name = f"media worker {number}"
+        self._number = number
+        self._media = media
+        self._bus_url = bus_url
+        self._data = data
+        self._lives = 0
+        self._pipe: tuple[int, int] | None = None
+
+    @property
+    def _socket(self) -> str:
+        """Where it listens for this host alone; empty when other hosts' gateways come too."""
+        if self._media.listen:
+            return ""
+        return str(check_socket(socket_folder(self._data) / f"calls-{self._number}.sock"))
+
+    def prepare(self) -> None:
+        """A pipe on which it says that it serves; each life has a name of its own."""
+        self.close()
+        self._pipe = os.pipe()
+        os.set_blocking(self._pipe[0], False)
+        self._lives += 1
+
+    def command(self) -> Command:
+        """Start `python -m media.calls.worker` with its orders."""
+        assert self._pipe is not None
+        orders = WorkerOrders(
+            name=f"{socket.gethostname()}-{os.getpid()}-{self._number}-{self._lives}",
+            media=self._media,
+            bus_url=self._bus_url,
+            socket=self._socket,
+            ready_fd=self._pipe[1],
+        )
+        return Command(
+            name=f"Media worker {self._number}",
+            argv=[sys.executable, "-m", "media.calls.worker"],
+            env=environment(**orders.to_environment()),
+            folder=ROOT,
+            log=self._data / "logs" / f"calls-{self._number}.log",
+            fds=(self._pipe[1],),
+            death=signal.SIGKILL,
+            stop=signal.SIGTERM,
+        )
+
+    def ready(self) -> bool:
+        """Whether the byte has come."""
+        assert self._pipe is not None
+        try:
+            return os.read(self._pipe[0], 1) != b""
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        """Give the pipe and the socket back."""
+        if self._pipe is not None:
+            for fd in self._pipe:
+                os.close(fd)
+            self._pipe = None
+        if self._socket:
+            Path(self._socket).unlink(missing_ok=True)
 
 
 class ModelServer:
