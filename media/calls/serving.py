@@ -107,7 +107,7 @@ class Worker:
             return wire.Refused(id=ask.id, code="sdp_invalid", message="No answer to this offer.")
         self._keys[leg] = key = secrets.token_urlsafe(24)
         self.opened += 1
-        asyncio.get_running_loop().call_later(UNHELD_SECONDS, self._close_unheld, carried)
+        asyncio.get_running_loop().call_later(UNHELD_SECONDS, self._close_unheld, leg)
         return wire.Opened(id=ask.id, leg=leg, key=key, answer=answer)
 
     def _asked_for(
@@ -140,8 +140,9 @@ class Worker:
         if carried is not None:
             carried.close(reason)
 
-    def _close_unheld(self, carried: Carried) -> None:
-        if not carried.attached:
+    def _close_unheld(self, leg: str) -> None:
+        carried = self.legs.get(leg)
+        if carried is not None and not carried.attached:
             carried.close("failed")
 
     def _ended(self, carried: Carried) -> None:
