@@ -32,6 +32,7 @@ class MediaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     turn: TURN relays for callers (turn:host:port, turns:host:port?transport=tcp).
     turn_secret: the secret shared with coturn (use-auth-secret); credentials are made with it.
     turn_seconds: how long such credentials are good.
+    workers_behind_nat: whether the workers, too, need STUN and TURN to be reached.
     livekit: LiveKit.
     """
 
@@ -44,4 +45,5 @@ class MediaSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     turn: list[str] = field(default_factory=list)
     turn_secret: str = ""
     turn_seconds: int = 6 * 3_600
+    workers_behind_nat: bool = False
     livekit: LiveKitSettings = LiveKitSettings()

@@ -5,24 +5,30 @@ A leg waits here under a secret key until the holder dials it, from this process
 
 from collections.abc import Awaitable, Callable
 
+from media.calls.holding import NoLeg, dial_leg
 from media.calls.leg import Leg, LegAddress
 from rooms.calls.parts import LegLost
 
 Dial = Callable[[LegAddress], Awaitable[Leg]]
 
 
-async def nobody_there(address: LegAddress) -> Leg:
-    """Until the way to other processes is open."""
-    raise LegLost(address.leg)
+async def dial_elsewhere(address: LegAddress) -> Leg:
+    """A leg of a media worker. Raises LegLost."""
+    if not address.address:
+        raise LegLost(address.leg)
+    try:
+        return await dial_leg(address)
+    except NoLeg as error:
+        raise LegLost(address.leg) from error
 
 
 class Legs:
     """This process's legs, and the way to those of others."""
 
     def __init__(self) -> None:
-        self.elsewhere: Dial = nobody_there
         self.address = ""  # where holders elsewhere find this process
         self.blocked_seconds = 3.0
+        self.elsewhere: Dial = dial_elsewhere
         self._here: dict[str, Leg] = {}
 
     def wait(self, leg: Leg) -> None:

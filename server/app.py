@@ -22,6 +22,7 @@ from server.api import (
     api_keys,
     auth,
     call_records,
+    calls,
     companions,
     members,
     meta,
@@ -55,6 +56,7 @@ REST = [
     members.routes,
     wallet.routes,
     call_records.routes,
+    calls.routes,
     meta.routes,
     admin.routes,
 ]

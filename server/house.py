@@ -17,6 +17,7 @@ from rooms.lobby import Lobby
 from rooms.ports import Authenticate
 from rooms.room import RoomParts
 from server.accounts.service import Accounts
+from server.calls import CallDoor
 from server.oversight import Staff
 from server.rest.limits import RequestLimits
 
@@ -42,5 +43,6 @@ class House:
     room_parts: RoomParts
     realtime: Realtime
     inference: Inference
+    call_door: CallDoor
     model_url: str | None
     draining: bool = False

@@ -15,6 +15,7 @@ from config.sockets import for_gateways, within_descriptors
 from media.avatar.portraits import Portraits
 from media.avatar.rendering.links import FaceLinks
 from media.inference.client import Inference
+from media.calls.workers import Workers
 from realtime.legs import Legs
 from realtime.openai_socket import Companions
 from realtime.service import Realtime
@@ -44,12 +45,14 @@ from rooms.turn import TurnParts
 from server.accounts.passwords import Passwords
 from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
+from server.calls import CallDoor
 from server.house import House
 from server.mail import Mailer
 from server.observability.lag import LoopLag
 from server.oversight import Staff
 from server.rest.limits import RequestLimits
 from storage import sign_ins
+from storage.bus.board import ValkeyBoard
 from storage.bus.valkey import ValkeyBus
 from storage.clients import Client
 from storage.limits import Allowed, LimitUnknown, RateLimits
@@ -90,6 +93,7 @@ class Wiring:
         self.legs = Legs()
         faces = settings.faces
         self.faces = FaceLinks(faces.addresses, faces.key) if faces.addresses else None
+        self.workers = Workers(ValkeyBoard(bus_url))
         self._recall = MessageRecall(db, build_embeddings(settings.models.embeddings))
         self._passwords = Passwords(
             settings.accounts.argon2_memory_kib, settings.accounts.argon2_concurrency
@@ -159,6 +163,7 @@ class Wiring:
             router=router,
             room_parts=parts,
             realtime=realtime,
+            call_door=CallDoor(settings.media, self.workers, realtime),
             model_url=model_url,
         )
 
@@ -304,6 +309,7 @@ class Wiring:
     async def close(self) -> None:
         """Give back what was opened."""
         self._passwords.close()
+        await self.workers.aclose()
         await self._redis.aclose()
 
 

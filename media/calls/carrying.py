@@ -15,6 +15,7 @@ from media.calls import opus
 from media.calls.beat import Beat
 from media.calls.engine import MediaEngine, PeerState, Received
 from media.calls.leg import (
+    Blocked,
     Connected,
     Gone,
     GoneReason,
@@ -44,6 +45,7 @@ KEEP_ALIVE_FRAMES: Final = 20
 TICKS_PER_SAMPLE: Final = 3
 KEYFRAME_EVERY_US: Final = 250_000  # asked for no more often
 MESSAGES_PER_SECOND: Final = 50
+BLOCKED_AFTER_US: Final = 7_000_000  # a browser that only listens reports every 5 s
 
 Tell = Callable[[Struct], None]
 
@@ -86,6 +88,8 @@ class Carried:
         self._keyframe_asked_us = 0
         self._late_us: list[int] = []
         self._messages: tuple[int, int] = (0, 0)
+        self._alive_us = 0
+        self._blocked = False
 
     # --- the two links
 
@@ -175,6 +179,7 @@ class Carried:
         if self._timer is not None:
             self._timer.cancel()
         now = now_us()
+        self._look_whether_blocked(now)
         for _ in range(self._beat.due(now)):
             self._frame()
         self._release(now)
@@ -186,7 +191,7 @@ class Carried:
 
     def _frame(self) -> None:
         beat, playout = self._beat, self._playout
-        frame = playout.frame()
+        frame = None if self._blocked else playout.frame()
         if frame is not None:
             self._silent_frames = 0
             self.peer.send_sound(self._encoder.encode(frame), beat.sample, beat.due_us)
@@ -203,6 +208,12 @@ class Carried:
                 self._face(told)
         if beat.slot % QUALITY_EVERY == 0:
             self._report()
+
+    def _look_whether_blocked(self, now: int) -> None:
+        blocked = now - self._alive_us > BLOCKED_AFTER_US
+        if blocked != self._blocked:
+            self._blocked = blocked
+            self._tell(Blocked(on=blocked))
 
     def _release(self, now: int) -> None:
         playout = self._playout
@@ -249,7 +260,8 @@ class Carried:
         if state == "connected":
             if self._connected is None:
                 self._connected = Connected(remote=remote)
-                self._beat = Beat(now_us())
+                self._alive_us = now_us()
+                self._beat = Beat(self._alive_us)
                 self._tick()
                 self._tell(self._connected)
                 self._want_keyframe()
@@ -258,7 +270,8 @@ class Carried:
 
     def on_sound(self, packet: Received) -> None:
         """See media/calls/engine.py."""
-        self._heard(self._hearing.add(packet, now_us()))
+        self._alive_us = now_us()
+        self._heard(self._hearing.add(packet, self._alive_us))
 
     def _heard(self, heard: list[Heard]) -> None:
         for one in heard:
@@ -284,6 +297,7 @@ class Carried:
 
     def on_loss(self, percent: int) -> None:
         """See media/calls/engine.py."""
+        self._alive_us = now_us()
         self._encoder.expect_loss(percent)
 
     def on_sent_late(self, late_us: int) -> None:

@@ -5,7 +5,7 @@ One link per worker, made when it is first needed; questions are numbered, so th
 
 import asyncio
 import itertools
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -53,8 +53,7 @@ class Control(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self.up = transport, True
+        self._transport, self.up = cast("asyncio.Transport", transport), True
         self._send(wire.Hello(role="control", key=self._key))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002

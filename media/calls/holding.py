@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -42,8 +42,7 @@ class WorkerLeg(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The worker is there; whether the leg is, it says by not hanging up."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._send(wire.Hello(role="holder", key=self.address.key, leg=self.address.leg))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -160,10 +159,9 @@ class FaceLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The worker is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         hello = wire.Hello(role="face", key=self._address.key, leg=self._address.leg)
-        transport.write(wire.pack(hello))
+        self._transport.write(wire.pack(hello))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The leg is over."""

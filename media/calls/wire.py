@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from media.calls.leg import Connected, Gone, GoneReason, Heard, LegQuality, Played, Typed
+from media.calls.leg import Blocked, Connected, Gone, GoneReason, Heard, LegQuality, Played, Typed
 
 MOST_BYTES: Final = 1_000_000  # five seconds of sound, or a large keyframe
 LENGTH_BYTES: Final = 4
@@ -174,7 +174,7 @@ ToWorker = Hello | OpenLeg | OpenRoom | Trickle | CloseLeg | Picture
 # What is said thousands of times a second travels as arrays, and so by a decoder of its own.
 ToLeg = Play | Flush | Pause | Resume | Tell | HangUp
 ToControl = Opened | Done | Refused
-ToHolder = Heard | Played | Connected | Typed | LegQuality | Gone
+ToHolder = Heard | Played | Connected | Typed | Blocked | LegQuality | Gone
 ToFace = FaceWanted | KeyframeWanted | Bandwidth | Played | Gone
 
 _encoder = msgspec.msgpack.Encoder()

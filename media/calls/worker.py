@@ -67,6 +67,8 @@ async def serve(orders: WorkerOrders, parent: int) -> None:
         async with asyncio.timeout(1):
             await board.take_down(BOARD, orders.name)
     server.close()
+    if orders.socket:
+        Path(orders.socket).unlink(missing_ok=True)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             await worker.aclose()

@@ -71,6 +71,8 @@ class Workers:
         self._links: dict[str, Control] = {}
         self._distrusted: dict[str, float] = {}
         self._connecting: dict[str, asyncio.Lock] = {}
+        self._started = False
+        self._reading = asyncio.Lock()
 
     async def open_leg(
         self, offer: str, kind: wire.CallKind, ice: tuple[wire.IceServer, ...]
@@ -114,21 +116,29 @@ class Workers:
 
     async def known(self) -> dict[str, Notice]:
         """The workers that are up; as last read while the bus does not answer."""
+        async with self._reading:
+            if self._clock() - self._read_at >= FRESH_SECONDS:
+                await self._read()
         now = self._clock()
-        if now - self._read_at >= FRESH_SECONDS:
-            try:
-                read = await self._board.read(BOARD)
-                self._notices = {
-                    name: msgspec.msgpack.decode(note, type=Notice) for name, note in read.items()
-                }
-                self._read_at = now
-            except (BusDown, msgspec.DecodeError) as error:
-                logger.warning("media workers cannot be looked up", why=type(error).__name__)
         return {
             name: notice
             for name, notice in self._notices.items()
             if self._distrusted.get(name, 0.0) <= now
         }
+
+    async def _read(self) -> None:
+        """Connect when it is first needed; a gateway nobody calls at has none."""
+        try:
+            if not self._started:
+                await self._board.start()
+                self._started = True
+            read = await self._board.read(BOARD)
+            self._notices = {
+                name: msgspec.msgpack.decode(note, type=Notice) for name, note in read.items()
+            }
+            self._read_at = self._clock()
+        except (BusDown, msgspec.DecodeError) as error:
+            logger.warning("media workers cannot be looked up", why=type(error).__name__)
 
     async def _link(self, name: str, notice: Notice) -> Control:
         async with self._connecting.setdefault(name, asyncio.Lock()):
@@ -141,4 +151,5 @@ class Workers:
         """Cut the links."""
         for link in self._links.values():
             link.close()
-        await self._board.close()
+        if self._started:
+            await self._board.close()

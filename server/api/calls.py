@@ -1,0 +1,132 @@
+"""Calls over WebRTC, begun as WHIP has it (RFC 9725): an offer in, an answer out, one exchange.
+
+The browser is the only one who offers. A connection is never mended: a new offer with `?call=`
+goes on with the same call, on the same meter.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from rooms.errors import BadRequest, NotFound
+from rooms.ports import Principal
+from server.calls import links
+from server.rest import Call, Routes
+from server.rest.reading import UnsupportedMediaType, read_body
+from storage.calls import CallRow, find_call
+
+routes = Routes(tag="calls")
+OFFER_BYTES = 64_000
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class CallQuery(Struct, frozen=True, kw_only=True):
+    """`call`: a call whose connection was lost, which this one goes on with."""
+
+    room: Name
+    kind: Literal["voice", "video"] = "voice"
+    call: Name | None = None
+
+
+class IceServers(Struct, frozen=True, kw_only=True):
+    """As a browser's RTCPeerConnection takes them. `seconds`: how long the credentials are good."""
+
+    ice_servers: "list[IceServerView]"
+    seconds: int
+
+
+class IceServerView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    urls: list[str]
+    username: str = ""
+    credential: str = ""
+
+
+@routes.post("/v1/calls", status=201, scope="chat", body_bytes=OFFER_BYTES)
+async def begin_call(call: Call, query: CallQuery) -> Response:
+    """Call a room's companion: the body is an SDP offer, the answer's body is an SDP answer.
+
+    `Location` is the call, `ETag` this connection (for further candidates), `Link` names ICE
+    servers. Refused with 503 `at_capacity` while all media workers are full.
+    """
+    offer = await _text(call, "application/sdp")
+    who, door = call.principal, call.house.call_door
+    answered = await door.answer(
+        who,
+        offer,
+        room=query.room,
+        kind=query.kind,
+        call=query.call,
+        key=call.idempotency_key or call.request_id,
+    )
+    response = Response(
+        answered.answer,
+        201,
+        {
+            "location": f"/v1/calls/{answered.call}",
+            "etag": f'"{answered.leg}"',
+            "accept-patch": "application/trickle-ice-sdpfrag",
+        },
+        media_type="application/sdp",
+    )
+    for link in links(door.ice_servers(who.person.id)):
+        response.headers.append("link", link)
+    return response
+
+
+@routes.patch("/v1/calls/{call_id}", status=204, scope="chat", body_bytes=OFFER_BYTES)
+async def add_candidates(call: Call, call_id: str) -> None:
+    """Further ICE candidates of the connection named by `If-Match`.
+
+    An ICE restart is answered with 409 `ice_restart`: make a new offer with `?call=` instead.
+    """
+    fragment = await _text(call, "application/trickle-ice-sdpfrag")
+    await _own(call, call_id)
+    leg = call.request.headers.get("if-match", "").strip().strip('"')
+    if not leg or leg == "*":
+        raise BadRequest("Name the connection in If-Match: its ETag.", code="if_match_needed")
+    await call.house.call_door.trickle(leg, fragment)
+
+
+@routes.delete("/v1/calls/{call_id}", status=204, scope="chat")
+async def end_call(call: Call, call_id: str) -> None:
+    """Hang up."""
+    row = await _own(call, call_id)
+    await call.house.call_door.hang_up(call.principal, row.room, call_id, call.request_id)
+
+
+@routes.get("/api/v1/ice-servers", scope="chat")
+async def ice_servers(call: Call) -> IceServers:
+    """STUN and TURN servers with credentials of a few hours, for a connection's configuration."""
+    door = call.house.call_door
+    servers = door.ice_servers(call.principal.person.id)
+    return IceServers(
+        ice_servers=[
+            IceServerView(urls=one.urls, username=one.username, credential=one.credential)
+            for one in servers
+        ],
+        seconds=door.settings.turn_seconds,
+    )
+
+
+async def _own(call: Call, call_id: str) -> CallRow:
+    row = await find_call(call.house.db, call_id) if len(call_id) <= 64 else None
+    if row is None or not _of(row, call.principal):
+        raise NotFound("There is no such call.", code="call_not_found")
+    return row
+
+
+def _of(row: CallRow, who: Principal) -> bool:
+    return row.person == who.person.id
+
+
+async def _text(call: Call, kind: str) -> str:
+    """The body, of this type and in UTF-8."""
+    told = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if told != kind:
+        raise UnsupportedMediaType(f"Send {kind}, not {told[:60]!r}.")
+    data = await read_body(call.request, OFFER_BYTES)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("This is not UTF-8.", code="sdp_invalid") from error
