@@ -12,11 +12,13 @@ import msgspec
 from config.plans import Plan
 from rooms.asking import Asked
 from rooms.commands import MessageEdit, MessageSend, ReplyCreate
+from rooms.dialogue.ports import Prompt
 from rooms.dialogue.prompt import Compiled, Persona, Said
 from rooms.errors import Forbidden
 from rooms.events import Notice
 from rooms.members import Members
 from rooms.moderation.care import care_for
+from rooms.mouth import Voicing
 from rooms.overseer import Overseer
 from rooms.placing import Place, Placing
 from rooms.ports import Memory, Principal
@@ -50,6 +52,7 @@ class Asker:
         self._placing = placing
         self._overseer = overseer
         self.spoken: Callable[[str], bool] = lambda _person: False  # whether they are in a call
+        self.voicing: Voicing | None = None  # who speaks replies at the moment
         self._disclosed_at_ms: dict[str, int] = {}
 
     async def ask(
@@ -88,6 +91,19 @@ class Asker:
         return msgspec.structs.replace(
             asked, key=key, digest=digest, notices=notices, fixed_reply=fixed
         )
+
+    async def foresee(self, who: Principal, text: str) -> Prompt | None:
+        """What the model would be asked if the person said this now; nothing is counted for it,
+        told or kept. None where it would not be asked at all. Raises ProductError."""
+        self._members.check_speak(who.person.id)
+        plan = self._parts.plans[who.person.plan]
+        command = MessageSend(id="foresee", room=self._members.row.room, text=text)
+        place = await self._placing.place(who, command, self._members.since_n(who.person.id))
+        screen = self._parts.turn.screen
+        if screen.screen(place.words, minor=who.minor, from_person=True).action != "allow":
+            return None
+        companion = first_voice(place.words, await self._voices(), self._tree.last_companion)
+        return (await self._asked(who, place, companion, plan)).compiled.prompt
 
     def _in_a_call(self, plan: Plan) -> Plan:
         """What is said in a call is paid by the second, where the prices say so; not counted."""
@@ -173,6 +189,7 @@ class Asker:
         return compile_for(
             self._parts, person, persona, named, memories, plan, place.begun,
             several=several, direction=direction,
+            spoken_tokens=self.voicing.reply_tokens if self.voicing is not None else 0,
         )  # fmt: skip
 
     async def _as_heard_by(self, companion: str, said: list[Said]) -> list[Said]:

@@ -8,7 +8,7 @@ import hashlib
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from config.plans import Plan
 from rooms.commands import Answer, Command
@@ -88,7 +88,12 @@ class Asked(Struct, frozen=True, kw_only=True):
             room=self.room,
             n=settled.n,
             sender=Sender(kind="companion", id=self.companion, name=self.companion_name),
-            parts=[TextPart(text=outcome.text)],
+            parts=[
+                TextPart(
+                    text=outcome.text,
+                    heard_until=UNSET if outcome.heard_until is None else outcome.heard_until,
+                )
+            ],
             at=settled.at_ms,
             parent=self.parent,
             continues=self.continues,

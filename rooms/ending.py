@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from rooms.credits.meter import OutOfHold
 from rooms.dialogue.ports import Ended, ModelBusy, ModelError, ModelRefused, ModelTimeout
+from rooms.mouth import CutOff
 from rooms.ports import LogStale, LogStalled
 from rooms.shapes import ReplyStatus
 
@@ -38,7 +39,7 @@ def ending_of(error: BaseException | None, ended: Ended | None, *, delivered: bo
         case None:
             cut = ended is not None and ended.reason == "length"
             return Ending(status="completed", continuable=cut)
-        case asyncio.CancelledError():
+        case asyncio.CancelledError() | CutOff():
             return Ending(status="interrupted", continuable=True)
         case OutOfHold():
             return Ending(status="out_of_credits", continuable=True, code="out_of_credits")
@@ -76,7 +77,7 @@ def only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
             pending.extend(error.exceptions)
         else:
             flat.append(error)
-    for kind in (LogStale, Moderated, OutOfHold):
+    for kind in (LogStale, Moderated, CutOff, OutOfHold):
         for error in flat:
             if isinstance(error, kind):
                 return error

@@ -59,6 +59,11 @@ class Pen:
         """The words that are in the log."""
         return "".join(self._logged)
 
+    @property
+    def began(self) -> bool:
+        """Words were written, logged by now or not."""
+        return bool(self.logged_characters or self._waiting or self._flight)
+
     async def write(self, text: str, microcredits: int) -> None:
         """Add words; the whole reply so far costs `microcredits`. Waits while the log lags."""
         self._waiting.append(text)

@@ -27,10 +27,16 @@ def compile_for(
     *,
     several: bool,
     direction: str = "",
+    spoken_tokens: int = 0,
 ) -> Compiled:
-    """What the preferred model is shown, within what plan, settings and model allow."""
+    """What the preferred model is shown, within what plan, settings and model allow.
+
+    `spoken_tokens`: the longest reply, where it is spoken.
+    """
     router, settings = parts.turn.router, parts.settings
     reply_tokens = min(settings.reply_tokens, router.max_output_tokens)
+    if spoken_tokens:
+        reply_tokens = min(reply_tokens, spoken_tokens)
     most_tokens = router.context_tokens - reply_tokens - MARGIN_TOKENS
     local = datetime.fromtimestamp(parts.now_ms() / 1000, zone_of(person.timezone))
     scene = Scene(
@@ -44,6 +50,7 @@ def compile_for(
         small_model=router.is_demo,
         several_people=several,
         direction=direction,
+        spoken=bool(spoken_tokens),
     )
     budget = Budget(
         prompt_tokens=max(128, min(settings.prompt_tokens, most_tokens)),

@@ -29,9 +29,11 @@ from rooms.commands import (
     RoomCommand,
     TypingSet,
 )
+from rooms.dialogue.ahead import Ahead
 from rooms.errors import Conflict, NotFound, ProductError
 from rooms.events import MessageUpdated, Read, Typing
 from rooms.members import Members
+from rooms.mouth import Voicing
 from rooms.overseer import Overseer
 from rooms.oversight import Glance
 from rooms.parts import Entitled, Personas, RoomParts
@@ -91,6 +93,20 @@ class ChatRoom:
     def replying(self) -> str | None:
         """The reply under way, for lists and inspectors."""
         return self._turn.asked.reply if self._turn is not None else None
+
+    def speak_through(self, voicing: Voicing | None) -> None:
+        """From the next turn on replies are spoken by `voicing`; None: written."""
+        self._asker.voicing = voicing
+
+    async def foresee(self, who: Principal, text: str) -> Ahead | None:
+        """Ask the model early what it would answer to this; None where that cannot be known now.
+
+        Whoever asks closes it. Raises ProductError.
+        """
+        if self._task is not None or self._overseer.now.halted:
+            return None
+        prompt = await self._asker.foresee(who, text)
+        return Ahead(self._parts.turn.router, prompt) if prompt is not None else None
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """Carry out one command of a member; see rooms/commands.py for what each means."""
@@ -213,7 +229,7 @@ class ChatRoom:
         asked = await self._asker.ask(who, command, key, digest)
         if asked.fixed_reply:
             self.calls.care(who.person.id)
-        turn = Turn(asked, self._log, self._parts.turn)
+        turn = Turn(asked, self._log, self._parts.turn, self._asker.voicing)
         self._turn = turn
         self._task = asyncio.create_task(self._run(turn), name=f"turn {asked.reply}")
         answer = await asyncio.shield(turn.opened)
@@ -271,7 +287,7 @@ class ChatRoom:
         asked = await self._asker.follow(first, last, reply.id, said, spoken)
         if asked is None:
             return None
-        turn = Turn(asked, self._log, self._parts.turn)
+        turn = Turn(asked, self._log, self._parts.turn, self._asker.voicing)
         turn.opened.add_done_callback(_retrieved)  # nobody waits for its answer
         return turn
 

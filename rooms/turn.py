@@ -18,9 +18,9 @@ from structlog.contextvars import bind_contextvars
 
 from rooms.asking import Asked
 from rooms.commands import Answer
-from rooms.credits.meter import Meter
+from rooms.credits.meter import Meter, OutOfHold
 from rooms.credits.wallet import Credits, Opened, Outcome, Settled
-from rooms.dialogue.ports import Ended, Words
+from rooms.dialogue.ports import Ended, ModelError, Words
 from rooms.dialogue.router import Answering, Router
 from rooms.ending import Ending, Moderated, ending_of, only_error
 from rooms.errors import ProductError, Unavailable
@@ -31,6 +31,7 @@ from rooms.events import (
     WalletLow,
     WalletUpdated,
 )
+from rooms.mouth import Aloud, Voicing
 from rooms.pen import Pen
 from rooms.ports import LogStale, LogStalled, RoomLog, Screen, Telling
 from rooms.shapes import Message, Usage
@@ -66,7 +67,10 @@ class Delivered(Struct, frozen=True, kw_only=True):
 class Turn:
     """Runs once. `opened` tells the asker; `run` returns when the reply is settled."""
 
-    def __init__(self, asked: Asked, log: RoomLog, parts: TurnParts) -> None:
+    def __init__(
+        self, asked: Asked, log: RoomLog, parts: TurnParts, voicing: Voicing | None = None
+    ) -> None:
+        """`voicing`: who speaks the reply; without one it is written."""
         self.asked = asked
         self.opened: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.message: Message | None = None  # the person's own, once it is stored
@@ -86,10 +90,13 @@ class Turn:
             asked.reply,
             asked.payer,
             asked.hold,
-            gap_seconds=parts.gap_seconds,
+            gap_seconds=voicing.log_seconds if voicing is not None else parts.gap_seconds,
             inspect=self._inspect,
             tail=asked.begun,
         )
+        self._voicing = voicing
+        self._aloud = Aloud(asked, voicing, self._pen, self._inspect) if voicing else None
+        self._short: Exception | None = None  # why a spoken reply has no more words
 
     @property
     def speaking(self) -> bool:
@@ -130,10 +137,21 @@ class Turn:
             thinking = tasks.create_task(self._think(), name=f"think {self.asked.reply}")
             with step("open"):
                 await finish(self._open())
+            if self._aloud is not None:
+                self._aloud.begin()
             self._gate.set()
             writing = tasks.create_task(self._pen.run(), name=f"pen {self.asked.reply}")
-            await thinking
+            await (thinking if self._aloud is None else self._speak(self._aloud, thinking))
             writing.cancel()
+
+    async def _speak(self, aloud: Aloud, thinking: asyncio.Task[None]) -> None:
+        """Until all was heard. What was thought is said, even where the model failed after it."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(aloud.hear(), name=f"hear {self.asked.reply}")
+            await thinking
+            aloud.close()
+        if self._short is not None:
+            raise self._short
 
     async def _open(self) -> None:
         """Commit 1: the message, the command's answer and the hold; then log that it began."""
@@ -166,14 +184,23 @@ class Turn:
             self.opened.set_result(opened.answer)
 
     async def _think(self) -> None:
-        """Ask the model and carry its words through the meter to the pen."""
+        """Ask the model and carry its words through the meter to the pen, or to a mouth."""
         if self.asked.fixed_reply:
             await self._gate.wait()
-            await self._pen.write(self.asked.fixed_reply, 0)
+            await (self._aloud or self._pen).write(self.asked.fixed_reply, 0)
             return
+        try:
+            await self._ask()
+        except (OutOfHold, ModelError) as error:
+            if self._aloud is None or not self._aloud.begun:
+                raise
+            self._short = error
+
+    async def _ask(self) -> None:
         prompt = self.asked.compiled.prompt
         with step("model") as asking:
-            async with self._parts.router.stream(prompt) as answer:
+            early = self._voicing.ahead(prompt) if self._voicing is not None else None
+            async with early or self._parts.router.stream(prompt) as answer:
                 asking.mark("first token")
                 asking.tell(provider=answer.provider, model=answer.model)
                 await self._listen(answer)
@@ -200,7 +227,7 @@ class Turn:
         meter = self._meter
         assert meter is not None, "the gate opens after the hold"
         meter.charge(tokens)
-        await self._pen.write(text, meter.spent_microcredits)
+        await (self._aloud or self._pen).write(text, meter.spent_microcredits)
 
     def _inspect(self, words: str) -> None:
         """Screen what is about to be shown; raises Moderated."""
@@ -229,7 +256,14 @@ class Turn:
             return None
         ending = ending_of(error, self._ended, delivered=self._pen.logged_characters > 0)
         try:
-            await self._pen.close(drop=ending.status not in {"completed", "out_of_credits"})
+            if self._aloud is not None:
+                await self._aloud.stop()
+                ending = ending_of(error, self._ended, delivered=self._pen.began)
+            whole = {"completed", "out_of_credits"}  # of a spoken one nothing unheard waits
+            drop = ending.status not in whole and (
+                self._aloud is None or ending.status == "moderated"
+            )
+            await self._pen.close(drop=drop)
         except Moderated as refused:
             ending = ending_of(refused, self._ended, delivered=True)
         except LogStale:
@@ -265,6 +299,7 @@ class Turn:
             code=ending.code,
             continuable=ending.continuable and bool(text),
             text=text,
+            heard_until=len(text) if self._aloud is not None else None,
             logged_microcredits=self._pen.logged_microcredits if text else 0,
             usage=usage,
             provider=self._provider,

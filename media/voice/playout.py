@@ -83,6 +83,12 @@ class Playout:
         return self._line[0] if self._line else None
 
     @property
+    def ready(self) -> int:
+        """Samples made of what is being said: where its next clause begins."""
+        now = self.current
+        return now.made if now is not None else 0
+
+    @property
     def roomy(self) -> bool:
         """Whether more sound may be made: less than the limit lies ready."""
         now = self.current

@@ -38,9 +38,11 @@ LAST_WORD_MS: Final = 300  # how long a leg may take to say how much of a flushe
 class Talk:
     """One leg's talk, from its first sound to its last."""
 
-    def __init__(self, settings: VoiceSettings) -> None:
+    def __init__(self, settings: VoiceSettings, now: int = 0) -> None:
+        """`now`: where the ear's clock stands."""
         self.playout = Playout(settings)
         self.floor = Floor(settings)
+        self.floor.now = now
         self._pending = 0  # turns committed that have not begun to be answered
         self._void = 0  # of those, how many the person has already spoken over
         self._flushed_at = 0

@@ -50,7 +50,7 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What a turn delivered; all that commit 2 needs to know."""
+    """What a turn delivered; all that commit 2 needs to know. `heard_until`: it was spoken."""
 
     status: ReplyStatus
     code: str | None
@@ -62,6 +62,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     model: str
     first_token_ms: int | None
     total_ms: int
+    heard_until: int | None = None
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -380,7 +381,8 @@ def _stored_parts(outcome: Outcome) -> list[dict[str, Any]] | None:
     """A moderated reply is stored without its words, so that the tree shows that it was."""
     if not outcome.text and outcome.status != "moderated":
         return None
-    return [{"type": "text", "text": outcome.text}]
+    heard = {} if outcome.heard_until is None else {"heard_until": outcome.heard_until}
+    return [{"type": "text", "text": outcome.text, **heard}]
 
 
 def _receipt_doc(outcome: Outcome, receipt: str, **more: Any) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     small_model: bool = False
     several_people: bool = False
     direction: str = ""
+    spoken: bool = False
 
 
 class Budget(Struct, frozen=True, kw_only=True):
@@ -93,6 +94,14 @@ MANNER = (
     "Write as in a chat: one to three short paragraphs, no stage directions, no lists, "
     "no headings. Ask at most one question. Remember what was said and take it up."
 )
+
+SPOKEN = (
+    "You are on a voice call: your words are spoken aloud as you write them. Say one to three "
+    "short sentences, begin with a short one, and stop. Plain words only: no lists, no headings, "
+    "no emoji, no asterisks, no links, no stage directions; numbers as one says them. Their words "
+    "come through a recogniser and may be misheard: go by the sense. Ask at most one question."
+)
+SPOKEN_BRIEF = "You are on the phone: answer in one or two short spoken sentences."
 
 COMPANY = (
     "Several are here, and each line begins with its speaker's name. Write only your own words, "
@@ -138,7 +147,7 @@ def _full_head(scene: Scene) -> list[tuple[str, str]]:
     head = [
         ("persona", f"You are {persona.name}. {persona.sheet}"),
         ("bounds", BOUNDS),
-        ("manner", MANNER),
+        ("manner", SPOKEN if scene.spoken else MANNER),
     ]
     if persona.examples:
         spoken = "\n".join(f"Them: {a}\n{persona.name}: {b}" for a, b in persona.examples)
@@ -168,7 +177,8 @@ def _direction(scene: Scene) -> str:
 
 def _small_head(scene: Scene) -> list[tuple[str, str]]:
     """Two sentences: a model of this size forgets more than that, and reading costs seconds."""
-    return [("persona", scene.persona.brief)]
+    brief = f"{scene.persona.brief} {SPOKEN_BRIEF}" if scene.spoken else scene.persona.brief
+    return [("persona", brief)]
 
 
 def _newest_that_fit(window: Sequence[Said], room_tokens: int, count: CountTokens) -> list[Said]:
