@@ -17,6 +17,7 @@ from config.models import ModelSettings
 from config.observability import MetricsSettings, TracingSettings
 from config.oversight import OversightSettings
 from config.plans import Business, Plan, PriceBook
+from config.recordings import RecordingSettings
 from config.server import ServerSettings
 from config.sockets import RoomSettings, SocketSettings
 from config.speech import SpeechSettings
@@ -46,6 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rooms: limits of rooms and turns.
     calls: voice and video calls.
     voice: how a spoken conversation behaves.
+    recordings: voice notes, and other sound that is kept.
     oversight: what administrators may see and do in a room.
     api: how often the REST API may be called.
     metrics: what Prometheus may read, and where.
@@ -75,6 +77,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rooms: RoomSettings = RoomSettings()
     calls: CallSettings = CallSettings()
     voice: VoiceSettings = VoiceSettings()
+    recordings: RecordingSettings = RecordingSettings()
     oversight: OversightSettings = OversightSettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()

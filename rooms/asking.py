@@ -16,7 +16,7 @@ from rooms.credits.wallet import Outcome, Settled
 from rooms.dialogue.prompt import Compiled
 from rooms.events import Notice
 from rooms.ports import Memory, Metered, Principal
-from rooms.shapes import Alternatives, Message, Sender, TextPart
+from rooms.shapes import Alternatives, Message, Part, Sender, TextPart, VoicePart
 
 
 class NewMessage(Struct, frozen=True, kw_only=True):
@@ -26,6 +26,12 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     text: str
     parent: str | None
     siblings: tuple[str, ...] = ()
+    voice: VoicePart | None = None
+
+    @property
+    def parts(self) -> list[Part]:
+        """What it is made of: `text` as it was written, or spoken."""
+        return [TextPart(text=self.text)] if self.voice is None else [self.voice]
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -71,7 +77,7 @@ class Asked(Struct, frozen=True, kw_only=True):
             room=self.room,
             n=n,
             sender=Sender(kind="person", id=person.id, name=person.display_name),
-            parts=[TextPart(text=self.message.text)],
+            parts=self.message.parts,
             at=at_ms,
             parent=self.message.parent,
             alternatives=alternatives((*self.message.siblings, self.message.id), self.message.id),

@@ -65,13 +65,18 @@ class RoomLeave(Command, frozen=True, kw_only=True, tag="room.leave"):
 
 
 class MessageSend(Command, frozen=True, kw_only=True, tag="message.send"):
-    """Say something. During a reply it interrupts it, and the next reply answers both."""
+    """Say something. During a reply it interrupts it, and the next reply answers both.
+
+    `voice` sends a voice note of one's own instead of a text (media/recordings): its transcript
+    is what is answered.
+    """
 
     id: Id
     room: Id
-    text: Text
+    text: Annotated[str, Meta(max_length=16_000, pattern=NO_NUL)] = ""
     key: Key | None = None
     parent: Id | None = None
+    voice: Id | None = None
 
 
 class MessageEdit(Command, frozen=True, kw_only=True, tag="message.edit"):

@@ -14,6 +14,7 @@ from rooms.commands import MessageEdit, MessageSend, ReplyCreate
 from rooms.dialogue.prompt import Said
 from rooms.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from rooms.ports import Principal
+from rooms.recordings import claim
 from rooms.tree import Tree
 from storage.ids import new_id
 from storage.messages import MessageRow, find_message
@@ -55,8 +56,14 @@ class Placing:
         if since_n and named is not None and (await self.message(named)).n <= since_n:
             raise NotFound("There is no such message in this room.", code="message_not_found")
         match command:
-            case MessageSend(text=text, parent=parent):
+            case MessageSend(text=text, parent=parent, voice=None):
                 return await self._of_new_words(text, parent)
+            case MessageSend(parent=parent, voice=str(note), text=text):
+                if text:
+                    raise Invalid("A voice note has its own words.", path="$.text")
+                return await self._of_a_note(who, note, parent)
+            case MessageSend():
+                raise AssertionError("a note has a name")
             case MessageEdit(message=old, text=text):
                 return await self._of_an_edit(who, old, text)
             case ReplyCreate(message=target, mode="again"):
@@ -71,6 +78,16 @@ class Placing:
             await self.message(parent)
         message = NewMessage(id=new_id("m"), text=text, parent=at)
         return Place(branch=await self._branch(at), words=text, message=message)
+
+    async def _of_a_note(self, who: Principal, note: str, parent: str | None) -> Place:
+        at = parent or self._tree.head
+        if parent is not None:
+            await self.message(parent)
+        message = new_id("m")
+        part, words = await claim(self._db, who.person.id, note, self._room, message)
+        self._measure(words)
+        said = NewMessage(id=message, text=words, parent=at, voice=part)
+        return Place(branch=await self._branch(at), words=words, message=said)
 
     async def _of_an_edit(self, who: Principal, old_id: str, text: str) -> Place:
         self._measure(text)

@@ -56,13 +56,31 @@ class CallPart(Shape, frozen=True, kw_only=True, tag="call"):
     receipt: str | None = None
 
 
-# Images and voice notes join it as further tags.
-Part = TextPart | CallPart
+class VoicePart(Shape, frozen=True, kw_only=True, tag="voice"):
+    """A voice note: its sound at `/api/v1/media/recordings/{recording}/sound`, and its words.
+
+    Length, waveform (how loud each part is, 0..100) and transcript are the server's own.
+    """
+
+    recording: str
+    ms: int
+    waveform: list[int]
+    transcript: str
+    media_type: str
+
+
+# Images join it as further tags.
+Part = TextPart | CallPart | VoicePart
 
 
 def text_of(parts: "list[Part]") -> str:
-    """The words among a message's parts."""
-    return "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    """The words among a message's parts, written or spoken."""
+    said = [
+        part.text if isinstance(part, TextPart) else part.transcript
+        for part in parts
+        if isinstance(part, TextPart | VoicePart)
+    ]
+    return "\n".join(said)
 
 
 class Sender(Shape, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from rooms.credits.wallet import Credits
 from rooms.dialogue.router import Router
 from rooms.lobby import Lobby
 from rooms.ports import Authenticate
+from rooms.recordings import Recordings
 from rooms.room import RoomParts
 from server.accounts.service import Accounts
 from server.calls import CallDoor
@@ -35,6 +36,7 @@ class House:
     portraits: Portraits
     credits: Credits
     call_credits: CallCredits
+    recordings: Recordings
     limits: RequestLimits
     lobby: Lobby
     company: Company

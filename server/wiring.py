@@ -38,6 +38,7 @@ from rooms.memory.embeddings import build_embeddings
 from rooms.memory.recall import MessageRecall
 from rooms.moderation.rules import RuleScreen, shipped_rules
 from rooms.ports import LiveRoom, Principal, RoomLog
+from rooms.recordings import Recordings, recordings_key
 from rooms.room import ChatRoom, RoomParts
 from rooms.takeover import end_what_was_left
 from rooms.tree import KEPT, Tree
@@ -53,6 +54,7 @@ from server.oversight import Staff
 from server.rest.limits import RequestLimits
 from storage import sign_ins
 from storage.bus.board import ValkeyBoard
+from storage.blobs import FileBlobs
 from storage.bus.valkey import ValkeyBus
 from storage.clients import Client
 from storage.limits import Allowed, LimitUnknown, RateLimits
@@ -126,6 +128,8 @@ class Wiring:
             now_ms,
             realtime.holder.replying,
         )
+        recordings = await self._recordings(lobby)
+        accounts.files = recordings
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
         self.legs.blocked_seconds = settings.calls.blocked_seconds
         realtime.legs = self.legs
@@ -156,6 +160,7 @@ class Wiring:
             credits=credits,
             call_credits=calls,
             inference=self.inference,
+            recordings=recordings,
             limits=RequestLimits(self._rates, settings.api),
             lobby=lobby,
             staff=staff,
@@ -190,6 +195,14 @@ class Wiring:
             now_ms=now_ms,
             oversight=self.settings.oversight,
             calls=calls,
+        )
+
+    async def _recordings(self, lobby: Lobby) -> Recordings:
+        """Kept sound, sealed with a key that only the database has."""
+        folder = Path(self.settings.data) / "recordings"
+        blobs = FileBlobs(folder, await recordings_key(self.db))
+        return Recordings(
+            self.db, blobs, self.settings.recordings, transcriber=None, admit=lobby.admit
         )
 
     def _call_parts(self, credits: CallCredits, catalogue: Catalogue) -> CallParts:

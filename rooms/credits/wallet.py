@@ -125,7 +125,7 @@ class Credits:
             seconds=self._hold_seconds,
             message=message.id if message else None,
             parent=message.parent if message else asked.parent,
-            parts=[{"type": "text", "text": message.text}] if message else None,
+            parts=msgspec.to_builtins(message.parts) if message else None,
             words=message.text if message else "",
             edited=bool(message and message.siblings),
         )

@@ -13,6 +13,7 @@ from msgspec import structs, to_builtins
 from config.accounts import AccountSettings
 from rooms.errors import Conflict, NotFound
 from rooms.ports import AccountLog, Principal
+from rooms.recordings import Recordings
 from server.accounts import letters
 from server.accounts.forms import (
     Preferences,
@@ -70,6 +71,7 @@ class Accounts:
         self.authenticate = self.sign_ins.authenticate
         self.revoked = self.sign_ins.ended
         self.depart: Callable[[str], Awaitable[list[str]]] = _from_nowhere
+        self.files: Recordings | None = None  # what lies outside the database
         self.departed: Callable[[str, list[str]], Awaitable[None]] = _nobody_to_tell
 
     async def register(self, form: Registration, address: str, agent: str) -> Signed:
@@ -166,7 +168,10 @@ class Accounts:
     async def _erase(self, person: str) -> bool:
         """Erase; a reply that is still being paid for is let finish, and the next pass comes."""
         rooms = await self.depart(person)
+        kept = await self.files.addresses_of(person) if self.files else []
         gone = await erase(self._db, person)
+        if gone and self.files:
+            await self.files.forget(kept)
         if not gone:
             logger.info("an erasure waits for an open hold", person=person)
         await self.departed(person, rooms)

@@ -39,6 +39,9 @@ class Meta(Struct, frozen=True, kw_only=True):
     minimum_age_years: int
     message_characters: int
     reply_tokens: int
+    calls: bool
+    voice_notes: bool
+    voice_note_seconds: int
 
 
 @routes.get("/api/v1/meta", public=True)
@@ -74,5 +77,8 @@ async def meta(call: Call) -> Meta:
         privacy_version=settings.accounts.privacy_version,
         minimum_age_years=settings.accounts.minimum_age_years,
         message_characters=settings.rooms.message_characters,
+        calls=settings.calls.enabled,
+        voice_notes=house.recordings.notes_offered,
+        voice_note_seconds=settings.recordings.note_seconds,
         reply_tokens=min(settings.rooms.reply_tokens, house.router.max_output_tokens),
     )

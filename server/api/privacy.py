@@ -24,7 +24,9 @@ class Consents(Struct, frozen=True):
 
 
 class ConsentChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    purpose: Literal["terms", "privacy", "marketing", "data_sharing", "voice"]
+    purpose: Literal[
+        "terms", "privacy", "marketing", "data_sharing", "voice", "voice_notes", "recording"
+    ]
     granted: bool
 
 
@@ -50,7 +52,7 @@ async def change_consent(call: Call, body: ConsentChange) -> None:
 @routes.get("/api/v1/privacy/export", limited="export")
 async def export(call: Call) -> StreamingResponse:
     """Everything we keep about you: one JSON object, by table."""
-    archive = await archive_of(call.house.db, call.principal.person.id)
+    archive = await archive_of(call.house.db, call.principal.person.id, call.house.recordings)
     return StreamingResponse(
         pieces_of(archive),
         media_type="application/json",

@@ -67,8 +67,11 @@ class Found(Struct, frozen=True):
 
 
 class NewMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    text: Text
+    """Words, or (`voice`) a voice note of yours."""
+
+    text: Annotated[str, Meta(max_length=16_000)] = ""
     parent: str | None = None
+    voice: str | None = None
 
 
 class Edit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,7 +142,9 @@ async def list_messages(call: Call, room: str, query: HistoryQuery) -> Page:
 async def send_message(call: Call, room: str, body: NewMessage) -> Response:
     """Say something. With `Accept: text/event-stream` the reply streams back as SSE."""
     key = call.idempotency_key or call.request_id
-    command = MessageSend(id="rest", room=room, text=body.text, parent=body.parent)
+    command = MessageSend(
+        id="rest", room=room, text=body.text, parent=body.parent, voice=body.voice
+    )
     if "text/event-stream" in call.request.headers.get("accept", ""):
         return await reply_stream(call.house.realtime, call.principal, room, command, key)
     answer = await call.house.realtime.command(call.principal, command, key)

@@ -50,14 +50,15 @@ export interface PresenceSet {
   id?: string | null;
 }
 
-/** Say something. During a reply it interrupts it, and the next reply answers both. */
+/** Say something. During a reply it interrupts it, and the next reply answers both. `voice` sends a voice note of one's own instead of a text (media/recordings): its transcript is what is answered. */
 export interface MessageSend {
   type: "message.send";
   id: string;
   room: string;
-  text: string;
+  text?: string;
   key?: string | null;
   parent?: string | null;
+  voice?: string | null;
 }
 
 /** Say one's own message otherwise: a new branch, answered anew; the old one is kept. */
@@ -470,7 +471,7 @@ export interface Message {
   room: string;
   n: number;
   sender: Sender;
-  parts: (TextPart | CallPart)[];
+  parts: (TextPart | CallPart | VoicePart)[];
   at: number;
   parent: string | null;
   continues: string | null;
@@ -575,6 +576,16 @@ export interface CallPart {
   person: string;
   companion: string;
   receipt: string | null;
+}
+
+/** A voice note: its sound at `/api/v1/media/recordings/{recording}/sound`, and its words. Length, waveform (how loud each part is, 0..100) and transcript are the server's own. */
+export interface VoicePart {
+  type: "voice";
+  recording: string;
+  ms: number;
+  waveform: number[];
+  transcript: string;
+  media_type: string;
 }
 
 export type ClientFrame =

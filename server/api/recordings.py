@@ -1,0 +1,99 @@
+"""Sound people leave here, over REST: send a voice note in, list, hear again in parts, erase.
+
+A note is sent in a message by its id (`message.send` with `voice`); until then it is its owner's.
+"""
+
+import re
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from rooms.errors import ProductError
+from rooms.recordings import Recording
+from server.rest import Call, Routes
+from server.rest.reading import read_body
+
+routes = Routes(tag="media")
+_RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+
+
+class RangeNotSatisfiable(ProductError):
+    http_status = 416
+    default_code = "range_not_satisfiable"
+
+
+class RecordingQuery(Struct, frozen=True, kw_only=True):
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    offset: Annotated[int, Meta(ge=0, le=100_000)] = 0
+
+
+class NoteQuery(Struct, frozen=True, kw_only=True):
+    """`language`: what is spoken, such as en; the recogniser finds out where it is not told."""
+
+    language: Annotated[str, Meta(max_length=16, pattern=r"^[A-Za-z-]*$")] = ""
+
+
+class RecordingList(Struct, frozen=True):
+    items: list[Recording]
+    has_more: bool
+
+
+@routes.post("/api/v1/media/recordings", status=201, scope="chat")
+async def take_note(call: Call, query: NoteQuery) -> Recording:
+    """Send a voice note in: the body is the file (webm, ogg, mp4, mp3, wav or flac).
+
+    It is opened, measured and written down here; send it with `voice` of a message.
+    """
+    data = await read_body(call.request, call.house.settings.recordings.note_bytes)
+    return await call.house.recordings.take_note(call.principal, data, query.language or None)
+
+
+@routes.get("/api/v1/media/recordings", scope="chat")
+async def list_recordings(call: Call, query: RecordingQuery) -> RecordingList:
+    """Your recordings, the newest first."""
+    items, more = await call.house.recordings.page(call.principal, query.limit, query.offset)
+    return RecordingList(items, more)
+
+
+@routes.get("/api/v1/media/recordings/{recording}/sound", scope="chat")
+async def hear_recording(call: Call, recording: str) -> Response:
+    """The sound of a recording you may hear; `Range` gives a part of it."""
+    row = await call.house.recordings.heard_by(call.principal, recording)
+    asked = part_of(call.request.headers.get("range", ""), row.bytes)
+    start, end = asked or (0, row.bytes)
+    sound = await call.house.recordings.sound(row, start, end)
+    headers = {
+        "accept-ranges": "bytes",
+        "cache-control": "private, no-store",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "x-content-type-options": "nosniff",
+    }
+    if asked is None:
+        return Response(sound, headers=headers, media_type=row.media_type)
+    headers["content-range"] = f"bytes {start}-{end - 1}/{row.bytes}"
+    return Response(sound, 206, headers, media_type=row.media_type)
+
+
+@routes.delete("/api/v1/media/recordings/{recording}", status=204, scope="chat")
+async def erase_recording(call: Call, recording: str) -> None:
+    """Erase a recording of yours for good; its words stay in the message."""
+    await call.house.recordings.delete(call.principal, recording)
+
+
+def part_of(header: str, size: int) -> tuple[int, int] | None:
+    """Bytes [start, end) of a Range header; None for the whole (also where it asks for several).
+
+    Raises RangeNotSatisfiable.
+    """
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or found.group(1) == found.group(2) == "":
+        return None
+    first, last = found.groups()
+    if not first:
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1) if last else size
+    if start >= size or end <= start:
+        raise RangeNotSatisfiable(f"There are {size} bytes.", details={"bytes": size})
+    return start, end
