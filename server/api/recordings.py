@@ -9,18 +9,12 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from rooms.errors import ProductError
 from rooms.recordings import Recording
 from server.rest import Call, Routes
-from server.rest.reading import read_body
+from server.rest.reading import RangeNotSatisfiable, read_body
 
 routes = Routes(tag="media")
 _RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
-
-
-class RangeNotSatisfiable(ProductError):
-    http_status = 416
-    default_code = "range_not_satisfiable"
 
 
 class RecordingQuery(Struct, frozen=True, kw_only=True):

@@ -23,6 +23,13 @@ class UnsupportedMediaType(ProductError):
     default_code = "unsupported_media_type"
 
 
+class RangeNotSatisfiable(ProductError):
+    """A part was asked for that is not there."""
+
+    http_status = 416
+    default_code = "range_not_satisfiable"
+
+
 class TooSlow(ProductError):
     http_status = 408
     default_code = "too_slow"

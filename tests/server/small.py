@@ -168,6 +168,7 @@ async def small_house(
         redis=redis,
         groups=groups,
         passwords=passwords,
+        recordings=None,
     )
     transport = httpx2.ASGITransport(app=app, client=("203.0.113.7", 1), raise_app_exceptions=True)
     async with asyncio.TaskGroup() as tasks:
