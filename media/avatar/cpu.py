@@ -18,6 +18,7 @@ import numpy.typing as npt
 from media.avatar import pose
 from media.avatar.appearance import Appearance
 from media.avatar.fields import State
+from media.avatar.grids import Coarse, Floats, warped
 from media.avatar.layers import Layer, Pixels, Rig, RigShelf, rig_digest
 from media.avatar.paint_eyes import BROW_REACH, EYE_REACH, paint_brows, paint_eye
 from media.avatar.paint_mouth import (
@@ -29,6 +30,8 @@ from media.avatar.paint_mouth import (
     paint_lips,
 )
 from media.avatar.painter import Caps, Frames, Layout, frame_shape
+from media.avatar.picture.moving import MovingPicture
+from media.avatar.picture.shelf import PictureShelf, picture_digest
 from media.avatar.sketch import VIEW, VIEW_X, VIEW_Y
 from media.avatar.state import NAMES, Rows, within
 from media.avatar.traits import NUMBERS, Traits
@@ -36,7 +39,6 @@ from media.avatar.traits import NUMBERS, Traits
 CELL: Final = 16  # frame pixels between two places that the pose is worked out for
 HELD_BYTES: Final = 192 * 2**20
 UPPER_KEPT: Final = 6
-Floats = npt.NDArray[np.float32]
 Paint = Callable[..., Any]
 
 
@@ -59,13 +61,26 @@ class CpuPainter:
         cv2.setNumThreads(1)
         self._shelf = RigShelf(folder)
         self._limit = held_bytes
-        self._held: OrderedDict[tuple[str, int], CpuAsset] = OrderedDict()
+        self._pictures = PictureShelf(folder)
+        self._held: OrderedDict[tuple[str, int], CpuAsset | MovingPicture] = OrderedDict()
 
-    def prepare(self, appearance: Appearance, size: int) -> "CpuAsset":
+    def prepare(self, appearance: Appearance, size: int) -> "CpuAsset | MovingPicture":
         """The face at one of SIZES, from memory, from disk, or drawn. Raises AvatarError."""
-        key = (rig_digest(appearance), size)
+        return self._hold(
+            (rig_digest(appearance), size), lambda: CpuAsset(self._shelf.get(appearance, size))
+        )
+
+    def prepare_picture(self, picture: bytes, size: int) -> "CpuAsset | MovingPicture":
+        """The face in a portrait. Raises PictureRefused, an AvatarError with its reason."""
+        return self._hold(
+            (picture_digest(picture), size), lambda: self._pictures.find(picture, size)
+        )
+
+    def _hold(
+        self, key: tuple[str, int], make: "Callable[[], CpuAsset | MovingPicture]"
+    ) -> "CpuAsset | MovingPicture":
         if key not in self._held:
-            self._held[key] = CpuAsset(self._shelf.get(appearance, size))
+            self._held[key] = make()
         self._held.move_to_end(key)
         while len(self._held) > 1 and self.held_bytes > self._limit:
             self._held.popitem(last=False)
@@ -78,7 +93,7 @@ class CpuPainter:
 
     def paint(
         self,
-        assets: "Sequence[CpuAsset]",
+        assets: "Sequence[CpuAsset | MovingPicture]",
         states: Rows,
         *,
         layout: Layout = "i420",
@@ -209,7 +224,7 @@ class CpuAsset:
         shift = np.empty((*down.shape[1:], 2), np.float32)
         shift[..., 0], shift[..., 1] = dx[0] * self._k, (dy - down)[0] * self._k
         places = coarse.spread(shift) + at.places
-        head[at.rows, at.columns] = _warped(self._head.pixels, places)
+        head[at.rows, at.columns] = warped(self._head.pixels, places)
 
     def _lay(self, frame: Pixels, box: "_Box", pixels: Pixels, state: State) -> None:
         coarse = box.coarse
@@ -220,36 +235,12 @@ class CpuAsset:
         rows, columns = _shown(places, pixels)
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return
-        warped = _warped(pixels, coarse.spread(places)[rows, columns])
+        shown = warped(pixels, coarse.spread(places)[rows, columns])
         view = frame[box.rows, box.columns][rows, columns]
-        alpha = cv2.extractChannel(warped, 3)
+        alpha = cv2.extractChannel(shown, 3)
         rest = cv2.bitwise_not(alpha)
         under = cv2.multiply(view, cv2.merge((rest, rest, rest)), scale=1 / 255)
-        view[:] = cv2.add(under, cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB))
-
-
-class _Coarse:
-    """Places every CELL pixels over a box of the frame, one cell beyond it on every side."""
-
-    def __init__(self, left: int, top: int, right: int, low: int, k: float, cell: int) -> None:
-        self._cell, self._wide, self._high = cell, right - left, low - top
-        columns, rows = -(-self._wide // cell) + 2, -(-self._high // cell) + 2
-        self._columns, self._rows = columns, rows
-        x = left + (np.arange(columns, dtype=np.float32) - 0.5) * cell
-        y = top + (np.arange(rows, dtype=np.float32) - 0.5) * cell
-        self.x: Floats = (x / k + VIEW_X).reshape(1, 1, -1)
-        self.y: Floats = (y / k + VIEW_Y).reshape(1, -1, 1)
-
-    def spread(self, low: Floats) -> Floats:
-        """From cells to every pixel of the box."""
-        cell = self._cell
-        full = cv2.resize(
-            low, (self._columns * cell, self._rows * cell), interpolation=cv2.INTER_LINEAR
-        )
-        part: Floats = full[cell : cell + self._high, cell : cell + self._wide].astype(
-            np.float32, copy=False
-        )
-        return part
+        view[:] = cv2.add(under, cv2.cvtColor(shown, cv2.COLOR_RGBA2RGB))
 
 
 class _Box:
@@ -262,7 +253,7 @@ class _Box:
         left, right = max(0, layer.left - reach), min(size, layer.left + wide + reach)
         top, low = max(0, layer.top - reach), min(size, layer.top + high + reach)
         self.rows, self.columns = slice(top, low), slice(left, right)
-        self.coarse = _Coarse(left, top, right, low, size / VIEW, CELL)
+        self.coarse = Coarse(left, top, right, low, CELL, size / VIEW)
 
 
 class _Region:
@@ -274,7 +265,7 @@ class _Region:
         y = np.arange(y0, y1, dtype=np.float32) + np.float32(head.top + 0.5)
         self.x: Floats = (x / np.float32(k) + VIEW_X).reshape(1, 1, -1)
         self.y: Floats = (y / np.float32(k) + VIEW_Y).reshape(1, -1, 1)
-        self.coarse = _Coarse(x0 + head.left, y0 + head.top, x1 + head.left, y1 + head.top, k, 4)
+        self.coarse = Coarse(x0 + head.left, y0 + head.top, x1 + head.left, y1 + head.top, 4, k)
         inner = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
         self.places: Floats = np.stack(inner, axis=-1).astype(np.float32)
 
@@ -294,13 +285,4 @@ def _shown(places: Floats, pixels: Pixels) -> tuple[slice, slice]:
     return (
         slice(max(0, int(rows[0]) - 1) * CELL, int(rows[-1]) * CELL),
         slice(max(0, int(columns[0]) - 1) * CELL, int(columns[-1]) * CELL),
-    )
-
-
-def _warped(pixels: Pixels, places: Floats) -> Pixels:
-    """`pixels` read at places (h, w, 2); nothing lies beyond their edge."""
-    second: Any = None
-    return np.asarray(
-        cv2.remap(pixels, places, second, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT),
-        np.uint8,
     )

@@ -1,0 +1,170 @@
+"""Faces from pictures, found in a child process with limits and kept by the picture's hash.
+
+A decoder that is fed by strangers may crash or grow; the child has a memory and a time limit and
+nothing to lose. What is kept is the upright square and 468 places, not the picture itself.
+"""
+
+import base64
+import hashlib
+import io
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import cv2
+import msgspec
+import numpy as np
+
+from media.avatar.painter import SIZES, AvatarError
+from media.avatar.picture import models
+from media.avatar.picture.landmarks import POINTS, Finder, Floats, Found
+from media.avatar.picture.mesh import measure, square
+from media.avatar.picture.moving import MovingPicture
+from media.avatar.picture.reading import PictureRefused, Pixels, check, refused, unpack
+
+PICTURE_VERSION: Final = 1
+READING_SECONDS: Final = 60.0
+READING_BYTES: Final = 3 * 2**30  # of address space: most of it is libraries
+ROOT: Final = Path(__file__).parents[3]
+UNPACKED_SIDE: Final = 2048
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What the child says when it will not make a face."""
+
+    reason: str
+    message: str
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One picture to make a face of."""
+
+    picture: str  # base64
+    size: int
+    path: str
+    models: str
+
+
+def picture_digest(data: bytes) -> str:
+    """Names a face by the picture it was made from."""
+    return hashlib.sha256(data + b"/%d" % PICTURE_VERSION).hexdigest()[:32]
+
+
+class PictureShelf:
+    """Faces on disk by picture. Blocking."""
+
+    def __init__(self, folder: Path, model_folder: Path | None = None) -> None:
+        self._folder = folder
+        self._models = model_folder or models.default_folder()
+
+    def find(self, data: bytes, size: int) -> MovingPicture:
+        """The face in this picture. Raises PictureRefused (the picture's fault, or there are no
+        networks to look with: `no_finder`) or AvatarError."""
+        if size not in SIZES:
+            raise AvatarError(f"frames come in {SIZES}, not {size}", reason="size")
+        digest = picture_digest(data)
+        path = self._folder / f"{digest}-{size}.picture.npz"
+        if not path.exists():
+            check(data)
+            if not models.present(self._models):
+                raise refused("no_finder", "This server cannot find faces in pictures.")
+            self._find_in_child(data, size, path)
+        return load(path, digest, size)
+
+    def forget(self, digest: str) -> None:
+        """Delete what was made of a picture."""
+        for path in self._folder.glob(f"{digest}-*.picture.npz"):
+            path.unlink(missing_ok=True)
+
+    def _find_in_child(self, data: bytes, size: int, path: Path) -> None:
+        order = Order(
+            base64.b64encode(data).decode(), size, str(path.absolute()), str(self._models)
+        )
+        try:
+            done = subprocess.run(
+                ["nice", sys.executable, "-m", "media.avatar.picture.shelf"],
+                input=msgspec.json.encode(order), cwd=ROOT, capture_output=True,
+                timeout=READING_SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise refused("unreadable", "This picture takes too long to read.") from None
+        if done.returncode == 0:
+            return
+        try:
+            told = msgspec.json.decode(done.stdout, type=Refusal)
+        except msgspec.DecodeError:
+            raise refused("unreadable", "This picture cannot be read.") from None
+        raise PictureRefused(told.message, reason=told.reason)
+
+
+def save(path: Path, frame: Pixels, places: Floats) -> None:
+    """Write whole or not at all."""
+    packed = io.BytesIO()
+    np.savez_compressed(packed, allow_pickle=False, frame=frame, places=places)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(packed.getbuffer())
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: Path, digest: str, size: int) -> MovingPicture:
+    """A kept face. Raises AvatarError `broken_rig`; a broken file is deleted."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            frame, places = kept["frame"], kept["places"]
+        if frame.shape != (size, size, 3) or frame.dtype != np.uint8:
+            raise ValueError("the picture has another shape")
+        if places.shape != (POINTS, 2) or not np.isfinite(places).all():
+            raise ValueError("the places have another shape")
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        path.unlink(missing_ok=True)
+        raise AvatarError(f"a kept face cannot be read: {error}", reason="broken_rig") from error
+    return MovingPicture(digest, frame, measure(places, size))
+
+
+def smaller(picture: Pixels) -> Pixels:
+    """At most UNPACKED_SIDE on a side: nothing that is shown needs more."""
+    scale = UNPACKED_SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    return np.asarray(
+        cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+def make(data: bytes, size: int, path: Path, finder: Finder) -> None:
+    """Unpack, find, keep. Raises PictureRefused."""
+    picture = smaller(unpack(data))
+    found: Found = finder.find(picture)
+    frame, places = square(picture, found, size)
+    save(path, frame, places)
+
+
+def main() -> int:
+    """Make the face ordered on standard input; a refusal goes to standard output."""
+    resource.setrlimit(resource.RLIMIT_AS, (READING_BYTES, READING_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(READING_SECONDS), int(READING_SECONDS)))
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    try:
+        make(
+            base64.b64decode(order.picture), order.size, Path(order.path),
+            Finder(Path(order.models)),
+        )  # fmt: skip
+    except PictureRefused as told:
+        sys.stdout.buffer.write(msgspec.json.encode(Refusal(told.reason, str(told))))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
