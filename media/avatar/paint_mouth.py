@@ -56,6 +56,7 @@ def lips(xp: Any, x: Any, state: State, traits: Traits) -> Lips:
     wide, press, tuck = state["wide"], state["press"], state["tuck"]
     jaw = jaw_open(state)
     smile = xp.clip(traits["smile"] + state["smile"], -1.0, 1.35)
+    smile = smile - 0.45 * positive(xp, smile - 0.65)
     rounded, drawn = positive(xp, -wide), positive(xp, wide)
     half = traits["mouth_width"] * (
         1 + 0.10 * smile - (0.46 - 0.08 * jaw) * rounded + 0.15 * drawn - 0.055 * jaw - 0.03 * press
@@ -167,7 +168,7 @@ def paint_inside(
         traits["mouth_y"] + 3.6 + 3.2 * grin + 0.9 * unit(xp, at.opening / 10)
         - (4.4 + 3.4 * grin) * u2 - 8.5 * positive(xp, -state["wide"]) - 1.2 * jaw
     )  # fmt: skip
-    upper = unit(xp, (edge - y) * 0.9 * k + 0.5)
+    upper = unit(xp, (edge - y) * 0.9 * k + 0.5) * unit(xp, (at.opening - 1.0) / 2.5)
     lower_edge = at.inner_low - 1.8 - 3.0 * state["teeth"] * at.bow
     lower = unit(xp, (y - lower_edge) * 0.7 * k + 0.5) * unit(xp, 1.5 - at.opening / 12)
     lower = lower * state["teeth"] * (1 - u2) * 0.8

@@ -70,7 +70,7 @@ def _turned(xp: Any, x: Any, y: Any, state: State, traits: Traits, shell: bool) 
 def _back(xp: Any, x: Any, y: Any, state: State, traits: Traits) -> tuple[Any, Any]:
     turn, nod = _turns(xp, state)
     hang = step(xp, y, traits["chin"] - 10, traits["chin"] + 70)
-    behind = traits["width"] * 0.26
+    behind = traits["width"] * 0.15
     loose = step(xp, y, traits["eye_y"], traits["chin"] + 110)
     x = x - turn * (10.0 - behind) * (1 - hang) - state["sway"] * 5.5 * loose
     y = y + nod * (8.0 - behind * 0.9) * (1 - hang)
