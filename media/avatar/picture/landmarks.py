@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from media.avatar.picture.claims import refused
 from media.avatar.picture.models import DETECTOR, LANDMARKER
-from media.avatar.picture.reading import Pixels, refused
+from media.avatar.picture.reading import Pixels
 
 Floats = npt.NDArray[np.float32]
 SURE: Final = 0.55  # of a face being there

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import io
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -16,29 +15,26 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-import cv2
 import msgspec
 import numpy as np
 
 from media.avatar.painter import SIZES, AvatarError
 from media.avatar.picture import models
+from media.avatar.picture.claims import (
+    READING_SECONDS,
+    PictureRefused,
+    Refusal,
+    check,
+    refused,
+    told,
+)
 from media.avatar.picture.landmarks import POINTS, Finder, Floats, Found
 from media.avatar.picture.mesh import measure, square
 from media.avatar.picture.moving import MovingPicture
-from media.avatar.picture.reading import PictureRefused, Pixels, check, refused, unpack
+from media.avatar.picture.reading import Pixels, limit_self, smaller, unpack
 
 PICTURE_VERSION: Final = 1
-READING_SECONDS: Final = 60.0
-READING_BYTES: Final = 3 * 2**30  # of address space: most of it is libraries
 ROOT: Final = Path(__file__).parents[3]
-UNPACKED_SIDE: Final = 2048
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """What the child says when it will not make a face."""
-
-    reason: str
-    message: str
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -95,11 +91,7 @@ class PictureShelf:
             raise refused("unreadable", "This picture takes too long to read.") from None
         if done.returncode == 0:
             return
-        try:
-            told = msgspec.json.decode(done.stdout, type=Refusal)
-        except msgspec.DecodeError:
-            raise refused("unreadable", "This picture cannot be read.") from None
-        raise PictureRefused(told.message, reason=told.reason)
+        raise told(done.stdout)
 
 
 def save(path: Path, frame: Pixels, places: Floats) -> None:
@@ -132,16 +124,6 @@ def load(path: Path, digest: str, size: int) -> MovingPicture:
     return MovingPicture(digest, frame, measure(places, size))
 
 
-def smaller(picture: Pixels) -> Pixels:
-    """At most UNPACKED_SIDE on a side: nothing that is shown needs more."""
-    scale = UNPACKED_SIDE / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    return np.asarray(
-        cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-    )
-
-
 def make(data: bytes, size: int, path: Path, finder: Finder) -> None:
     """Unpack, find, keep. Raises PictureRefused."""
     picture = smaller(unpack(data))
@@ -152,16 +134,15 @@ def make(data: bytes, size: int, path: Path, finder: Finder) -> None:
 
 def main() -> int:
     """Make the face ordered on standard input; a refusal goes to standard output."""
-    resource.setrlimit(resource.RLIMIT_AS, (READING_BYTES, READING_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(READING_SECONDS), int(READING_SECONDS)))
+    limit_self()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     try:
         make(
             base64.b64decode(order.picture), order.size, Path(order.path),
             Finder(Path(order.models)),
         )  # fmt: skip
-    except PictureRefused as told:
-        sys.stdout.buffer.write(msgspec.json.encode(Refusal(told.reason, str(told))))
+    except PictureRefused as why:
+        sys.stdout.buffer.write(msgspec.json.encode(Refusal(why.reason, str(why))))
         return 2
     return 0
 

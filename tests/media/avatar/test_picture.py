@@ -14,7 +14,7 @@ import pytest
 from media.avatar.cpu import CpuPainter
 from media.avatar.painter import AvatarError
 from media.avatar.picture import models
-from media.avatar.picture.reading import MAX_BYTES, PictureRefused, check
+from media.avatar.picture.claims import MAX_BYTES, PictureRefused, check
 from media.avatar.picture.shelf import PictureShelf, picture_digest
 from media.avatar.raster import rasterise
 from media.avatar.state import row
