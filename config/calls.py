@@ -21,6 +21,7 @@ class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     blocked_seconds: a connection that takes nothing for so long is not metered until it does.
     mark_seconds: how often the log is told how far the meter has come.
     care_seconds: how long a call is free after words that called for care.
+    legs_host: where other hosts reach calls over this gateway's sockets; empty: one host only.
     farewell_seconds: how long the companion may think about its goodbye.
     """
 
@@ -37,4 +38,5 @@ class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     blocked_seconds: float = 3.0
     mark_seconds: float = 1.0
     care_seconds: int = 600
+    legs_host: str = ""
     farewell_seconds: float = 4.0

@@ -70,6 +70,7 @@ class CallingSocket(Socket):
     async def _call(self, who: Principal, command: CallStart) -> Answer:
         """Make a leg of this socket, and have the room's holder take it."""
         self._check(command)
+        await self._node.legs.open()
         leg = self._leg_for(command)
         joining = CallJoin(
             id=command.id,

@@ -92,7 +92,7 @@ class Wiring:
         bus = settings.bus
         self.bus = ValkeyBus(bus_url, log_entries=bus.log_entries, log_seconds=bus.log_seconds)
         self.lag = LoopLag()
-        self.legs = Legs()
+        self.legs = Legs(settings.calls.legs_host, settings.calls.blocked_seconds)
         faces = settings.faces
         self.faces = FaceLinks(faces.addresses, faces.key) if faces.addresses else None
         self.workers = Workers(ValkeyBoard(bus_url))
@@ -131,7 +131,6 @@ class Wiring:
         recordings = await self._recordings(lobby)
         accounts.files = recordings
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
-        self.legs.blocked_seconds = settings.calls.blocked_seconds
         realtime.legs = self.legs
         realtime.admit = lobby.seat
         realtime.leave = company.leave
@@ -321,6 +320,7 @@ class Wiring:
 
     async def close(self) -> None:
         """Give back what was opened."""
+        await self.legs.close()
         self._passwords.close()
         await self.workers.aclose()
         await self._redis.aclose()

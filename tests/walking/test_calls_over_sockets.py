@@ -3,14 +3,20 @@
 Listening and speaking are on paper; the socket, the leg, the holder and the money are real.
 """
 
+import asyncio
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from media.calls.binary import HEADER, OPUS, PCM16, SoundFrame, pack
+from media.calls.holding import dial_leg
+from media.calls.leg import Blocked, Gone, LegAddress
 from media.calls.opus import Encoder
-from tests.live import Live
+from realtime.socket_leg import SocketLeg, new_address
+from tests.live import Client, Live, running
+from tests.rooms.calls.doubles import PaperLeg
 from tests.walking.caller import Caller, caller, until
 
 pytestmark = [pytest.mark.stores]
@@ -139,3 +145,81 @@ async def test_a_lost_socket_comes_back_to_the_same_call(live: Live) -> None:
     await one.pass_time(5)
     await one.hang_up()
     assert (await one.ended())["seconds"] == 10
+
+
+async def test_the_rooms_holder_may_be_another_node(
+    database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    async with (
+        running(database_url, valkey_url, tmp_path / "a", node="gw-a") as holder,
+        running(database_url, valkey_url, tmp_path / "b", node="gw-b") as nearby,
+    ):
+        one = await caller(holder)
+        assert (await one.person.say(one.room, "Hello"))["type"] == "ack"  # gw-a has it now
+        phone = Client(nearby, {"user": one.person.user, "access_token": one.person.token})
+        await phone.connect()
+        ack = await phone.ask({"type": "call.start", "room": one.room, "sample_rate": 24_000})
+        assert ack["type"] == "ack", ack
+        await phone.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
+        assert one.call is not None
+        for seq in range(5):
+            await phone.ws.send(frame(tone(480), seq, seq * 20_000))
+        await until(lambda: len(one.talk.heard) >= 3)
+        one.talk.leg.play(0, tone(480 * 5))
+        got = await phone.sound_until(5)
+        assert b"".join(sound[16:] for sound in got) == tone(480 * 5)
+        one.talk.leg.flush(1)
+        one.talk.leg.play(0, tone(480))  # of an epoch that is over
+        one.talk.leg.play(1, tone(960))
+        assert len(await phone.sound_until(7)) == 7
+        await phone.drop()
+        await until(lambda: one.call.life.state == "reconnecting")
+        await one.hang_up()
+        assert (await one.ended())["reason"] == "hung_up"
+
+
+async def test_a_leg_is_given_only_to_who_has_its_key(live: Live) -> None:
+    one = await caller(live)
+    legs = live.house.realtime.legs
+    await legs.open()
+    leg = PaperLeg("socket")
+    legs.wait(leg)
+    for key in ("", "guessed"):
+        address = LegAddress(leg=leg.address.leg, address=legs.address, key=key, transport="socket")
+        thief = await dial_leg(address)
+        events = [event async for event in thief.events()]
+        assert [type(event) for event in events] == [Gone]
+    call, _ = await one.join(leg)
+    assert call
+    await one.hang_up()
+
+
+async def test_a_socket_that_takes_nothing_pauses_pacing_and_meter() -> None:
+    """Driven by hand: the clock of blocking is the test's, the pacing is real."""
+    now, out = [0.0], list[bytes]()
+    leg = SocketLeg(
+        new_address("", "socket"), out.append, codec="pcm16", sample_rate=24_000, stream=1,
+        blocked_seconds=3.0, now=lambda: now[0],
+    )  # fmt: skip
+    pacing = asyncio.create_task(leg.run())
+    leg.begin()
+    leg.play(0, tone(480 * 200))
+    await until(lambda: len(out) >= 5)
+    leg.stuck()
+    sent = len(out)
+    await until(lambda: leg.dropped > 3)
+    assert len(out) == sent
+    now[0] = 3.1
+    events = leg.events()
+    async for event in events:
+        if event == Blocked(on=True):
+            break
+    leg.play(0, b"")
+    leg.writable()
+    async for event in events:
+        if event == Blocked(on=False):
+            break
+    await until(lambda: len(out) > sent + 3)
+    assert len({HEADER.unpack_from(sound)[3] for sound in out}) == len(out)
+    leg.lost("hung_up")
+    await pacing
