@@ -115,15 +115,16 @@ END_CALL = sql("end_call", "SELECT * FROM end_call($1, $2, $3, $4, $5, $6, $7, $
 _COLUMNS = """call, room, person, companion, kind, transport, node, legs, seconds, cost, reason,
     message, receipt, quality, (extract(epoch FROM started_at) * 1000)::bigint AS started_at,
     (extract(epoch FROM ended_at) * 1000)::bigint AS ended_at"""
+_BEFORE = "(extract(epoch FROM started_at) * 1000)::bigint < "  # as instants are shown
 CALLS_OF = sql(
     "calls_of",
-    f"SELECT {_COLUMNS} FROM calls WHERE person = $1 AND started_at < to_timestamp($2::float8 "  # noqa: S608
-    "/ 1000) AND ($3 = '' OR room = $3) ORDER BY started_at DESC LIMIT $4",
+    f"SELECT {_COLUMNS} FROM calls WHERE person = $1 AND {_BEFORE} $2 "  # noqa: S608
+    "AND ($3 = '' OR room = $3) ORDER BY started_at DESC LIMIT $4",
 )
 FIND_CALL = sql("find_call", f"SELECT {_COLUMNS} FROM calls WHERE call = $1")  # noqa: S608
 LAST_CALLS = sql(
     "last_calls",
-    f"SELECT {_COLUMNS} FROM calls WHERE started_at < to_timestamp($1::float8 / 1000) "  # noqa: S608
+    f"SELECT {_COLUMNS} FROM calls WHERE {_BEFORE} $1 "  # noqa: S608
     "ORDER BY started_at DESC LIMIT $2",
 )
 OPEN_CALL_OF = sql(
@@ -247,13 +248,13 @@ async def calls_of(
     db: asyncpg.Pool, person: str, *, before_ms: int, room: str, limit: int
 ) -> list[CallRow]:
     """A person's calls, the newest first; `room` empty: in all their rooms."""
-    rows = await db.fetch(CALLS_OF, person, float(before_ms), room, limit)
+    rows = await db.fetch(CALLS_OF, person, before_ms, room, limit)
     return [CallRow(**dict(row)) for row in rows]
 
 
 async def last_calls(db: asyncpg.Pool, *, before_ms: int, limit: int) -> list[CallRow]:
     """Everybody's calls, the newest first: for those who run the service."""
-    return [CallRow(**dict(row)) for row in await db.fetch(LAST_CALLS, float(before_ms), limit)]
+    return [CallRow(**dict(row)) for row in await db.fetch(LAST_CALLS, before_ms, limit)]
 
 
 async def seconds_today(db: asyncpg.Pool, person: str, timezone: str, kinds: list[str]) -> int:
