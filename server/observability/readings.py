@@ -5,8 +5,11 @@ Runs when somebody asks, never before; one pass over the sockets is the most exp
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import get_args
 
 from realtime import frames
+from rooms.shapes import CallEndReason
+from rooms.tallies import CallTally
 from server.house import House
 from server.observability.lag import LoopLag
 from storage.bus.tally import BusTally
@@ -39,6 +42,7 @@ def readings(house: House, bus: BusTally, lag: LoopLag) -> dict[str, Reading]:
         "kindred_loop_lag_seconds": lag.spread,
         **_sockets(house),
         **_turns(house),
+        **_calls(house),
         **_stores(house, bus),
     }
 
@@ -99,6 +103,20 @@ def _turns(house: House) -> dict[str, Reading]:
         "kindred_provider_resting": {
             (name,): float(resting) for name, resting in router.resting().items()
         },
+    }
+
+
+def _calls(house: House) -> dict[str, Reading]:
+    parts = house.room_parts.calls
+    tally = parts.tally if parts is not None else CallTally()
+    return {
+        "kindred_calls_live": _one(tally.live),
+        "kindred_calls_ended": _by(tally.ended, *get_args(CallEndReason)),
+        "kindred_calls_refused": _by(tally.refused),
+        "kindred_call_seconds": _one(tally.seconds),
+        "kindred_call_answer_seconds": tally.out,
+        "kindred_call_interruptions": _one(tally.interruptions),
+        "kindred_call_packets": {("received",): tally.received, ("lost",): tally.lost},
     }
 
 

@@ -64,6 +64,16 @@ METRICS: Final = (
            "Commands sent to other gateways by outcome; `for_another` came from them.",
            ("outcome",)),
     Metric("kindred_database_connections", "gauge", "Connections of the pool.", ("state",)),
+    Metric("kindred_calls_live", "gauge", "Calls held by this gateway."),
+    Metric("kindred_calls_ended", "counter", "Calls that ended, by why.", ("reason",)),
+    Metric("kindred_calls_refused", "counter", "Calls that never began, by the error's code.",
+           ("code",)),
+    Metric("kindred_call_seconds", "counter", "Metered seconds of calls."),
+    Metric("kindred_call_answer_seconds", "histogram",
+           "From a person's last voiced sample to the first sample of the answer that left."),
+    Metric("kindred_call_interruptions", "counter", "Replies a person interrupted by speaking."),
+    Metric("kindred_call_packets", "counter", "Packets of people's sound, received or lost.",
+           ("outcome",)),
     Metric("kindred_loop_lag_seconds", "histogram", "How late the event loop came round."),
 )  # fmt: skip
 

@@ -320,7 +320,7 @@ CALL_LAWS = {
          WHERE m.message IS NULL""",
     "a call costs what its hold captured": """
         SELECT c.call, c.cost, h.captured FROM calls c JOIN holds h
-            ON h.person = c.payer AND h.hold = c.hold 
+            ON h.person = c.payer AND h.hold = c.hold
          WHERE h.captured <> c.cost OR h.kind <> 'call'""",
     "a hold of a call has its call": """
         SELECT hold FROM holds h WHERE kind = 'call'

@@ -3,6 +3,7 @@ import { api } from "../api.js";
 import { credits, date, time, when, words } from "../format.js";
 import { Avatar, Fault, useLoaded } from "../parts.js";
 import { go } from "../router.js";
+import { CallLog } from "./call_log.js";
 import { Shell } from "../shell.js";
 import { Words } from "../text.js";
 import { toast } from "../toast.js";
@@ -19,17 +20,19 @@ const STATES = { idle: "Waiting", thinking: "Thinking", speaking: "Speaking" };
 
 /** @param {{ room?: string }} props */
 export function Console({ room }) {
-  const [log, setLog] = useState(false);
+  const [list, setList] = useState(/** @type {"rooms" | "calls" | "log"} */ ("rooms"));
+  const log = list === "log";
   useEffect(() => { document.title = "Console · Kindred"; }, []);
   useEffect(() => () => unwatch(), [room]);
   return html`<${Shell} inside=${Boolean(room)}><main class=${`console${room ? " one" : ""}${log ? " with-log" : ""}`} id="main" tabindex="-1">
     <section class="console-list" aria-label="What goes on">
       <header class="head"><h1>Console</h1>
         <div class="tabs" role="group" aria-label="What is shown">
-          <button type="button" class="chip" aria-pressed=${log ? "false" : "true"} onClick=${() => setLog(false)}>Live rooms</button>
-          <button type="button" class="chip" aria-pressed=${log ? "true" : "false"} onClick=${() => setLog(true)}>Audit log</button>
+          <button type="button" class="chip" aria-pressed=${list === "rooms" ? "true" : "false"} onClick=${() => setList("rooms")}>Live rooms</button>
+          <button type="button" class="chip" aria-pressed=${list === "calls" ? "true" : "false"} onClick=${() => setList("calls")}>Calls</button>
+          <button type="button" class="chip" aria-pressed=${log ? "true" : "false"} onClick=${() => setList("log")}>Audit log</button>
         </div></header>
-      ${log ? html`<${Log} />` : html`<${Rooms} current=${room} />`}
+      ${log ? html`<${Log} />` : list === "calls" ? html`<${CallLog} />` : html`<${Rooms} current=${room} />`}
     </section>
     ${room
       ? html`<${Room} id=${room} key=${room} />`
