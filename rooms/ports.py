@@ -67,8 +67,13 @@ class LogStalled(Exception):
 class RoomLog(Protocol):
     """The pen of a room's holder. What `append` returns from is logged, hence may be shown."""
 
-    room: str
-    fence: int
+    @property
+    def room(self) -> str:
+        """Whose log it is."""
+
+    @property
+    def fence(self) -> int:
+        """Under which lease it is written."""
 
     async def append(self, tellings: Sequence[Telling]) -> None:
         """Log `tellings` in order, atomically. Raises LogStale or LogStalled."""

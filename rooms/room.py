@@ -13,6 +13,7 @@ import structlog
 from rooms.asker import Asker
 from rooms.asking import Asked, digest_of
 from rooms.calls.calls import Calls, Inside
+from rooms.calls.overheard import Overheard
 from rooms.commands import (
     Answer,
     BranchSelect,
@@ -55,6 +56,7 @@ class ChatRoom:
     """See rooms/ports.py `LiveRoom` for the promises."""
 
     def __init__(self, row: RoomRow, tree: Tree, log: RoomLog, parts: RoomParts) -> None:
+        log = Overheard(log)
         self._members = Members(row, log, parts.db, parts.settings)
         self._tree = tree
         self._log = log

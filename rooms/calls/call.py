@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 
 from media.calls.leg import Blocked, Connected, Leg, LegEvent, LegQuality, Played, Typed
@@ -30,7 +31,7 @@ from rooms.calls.quality import QualityBook
 from rooms.calls.scribe import Scribe
 from rooms.credits.calls import Calling, CallSettled
 from rooms.errors import ProductError, Unavailable
-from rooms.events import CallCaption, CallStarted, CallUpdated, CallViseme
+from rooms.events import CallCaption, CallStarted, CallUpdated, CallViseme, RoomEvent
 from rooms.ports import CallMark, LogStale, LogStalled, RoomLog, Telling
 from rooms.shapes import CallEndReason
 from storage.database import DATABASE_AWAY
@@ -42,6 +43,8 @@ logger = structlog.get_logger(__name__)
 SETTLE_SECONDS: Final = 60.0
 LET_GO_SECONDS: Final = 2.0
 TYPED_WAITING: Final = 16
+WITH_CHANNEL: Final = ("webrtc", "livekit")
+_encode = msgspec.json.Encoder().encode
 Words = Callable[[Why], Awaitable[str]]
 
 
@@ -104,6 +107,12 @@ class Call:
     def care(self) -> None:
         """Words were said that call for care."""
         self._obey(self.life.care(self._now()))
+
+    def overhear(self, event: RoomEvent, to: str | None) -> None:
+        """What the room tells goes over the data channel too, where the leg has one."""
+        leg = self.leg
+        if leg is not None and leg.address.transport in WITH_CHANNEL and to in {None, self.person}:
+            leg.tell(_encode(event))
 
     async def begin(self) -> None:
         """Tell that it begins. Raises LogStale or LogStalled."""

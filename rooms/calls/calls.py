@@ -18,6 +18,7 @@ from rooms.calls.farewell import farewell
 from rooms.calls.life import CallLife, LifeRules, Why
 from rooms.calls.may import check_caller, check_lawful, check_plan, limit_ms
 from rooms.calls.meter import call_price
+from rooms.calls.overheard import Overheard
 from rooms.calls.parts import CallParts, LegLost
 from rooms.calls.spoken import spoken
 from rooms.calls.typed import read_typed
@@ -28,7 +29,7 @@ from rooms.events import CallEnded, MessageCreated, WalletUpdated
 from rooms.members import Members
 from rooms.overseer import Overseer
 from rooms.placing import Placing
-from rooms.ports import CallMark, LogStale, LogStalled, Principal, RoomLog, Telling
+from rooms.ports import CallMark, LogStale, LogStalled, Principal, Telling
 from rooms.shapes import CallEndReason, CallPart, Message, Sender
 from rooms.tree import Tree
 from rooms.turn import finish
@@ -48,7 +49,7 @@ class Inside:
 
     members: Members
     tree: Tree
-    log: RoomLog
+    log: Overheard
     placing: Placing
     overseer: Overseer
     order: asyncio.Lock
@@ -160,6 +161,7 @@ class Calls:
         call = await self._begun(parts, who, command, key)
         call.take(leg)
         self._call = call
+        room.log.hears = call.overhear
         self._task = asyncio.create_task(self._run(parts, call), name=f"call {call.calling.call}")
         return Answer(call=call.calling.call)
 
@@ -268,6 +270,7 @@ class Calls:
                     await self._tell(call, settled)
         finally:
             self._call, self._task = None, None
+            room.log.hears = None
         if settled is not None:
             parts.tally.ended[settled.reason] += 1
             parts.tally.seconds += settled.seconds
