@@ -8,7 +8,6 @@ ALLOWED = {
     "rooms/calls/call.py:run": "the boundary of a call: logged, and what it took is settled",
     "rooms/turn.py:_take": "whatever ends a turn becomes its one ending; logged in _end",
     "rooms/turn.py:_end": "the log is gone, but what it took must still be settled",
-    "rooms/calls/call.py:run": "whatever breaks a call ends it: logged, settled, told as failed",
     "realtime/socket.py:_carry_all": "the boundary of a socket: logged, answered as `internal`",
     "realtime/openai_socket.py:_speak": "the boundary of a response: logged, told as failed",
     "realtime/forward.py:_carry_out": "whoever waits on another node must be answered; logged",

@@ -3,20 +3,12 @@
 Sound is on paper (tests/rooms/calls/doubles.py); holds, logs, events and receipts are real.
 """
 
-import asyncio
-from pathlib import Path
-from typing import Any
-
 import msgspec
-import orjson
 import pytest
 
-from media.calls.leg import Blocked, LegQuality, Typed
-from media.speech.ports import Spoken, Viseme
-from rooms.calls.around import Caption, TurnTimes
-from rooms.errors import Unavailable
+from media.calls.leg import Blocked
 from storage.ledger import wallets
-from tests.live import Live, running
+from tests.live import Live
 from tests.rooms.calls.doubles import PaperLeg
 from tests.walking.caller import ALL, SECOND, Caller, caller, until
 
@@ -278,127 +270,3 @@ async def test_who_loses_their_seat_loses_their_call(live: Live) -> None:
     assert left.status_code in {200, 204}, left.text
     await until(lambda: one.call is None)
     assert (await one.paid()) == 0
-
-
-async def test_the_data_channel_carries_the_rooms_events_and_the_persons_commands(
-    live: Live,
-) -> None:
-    one = await caller(live)
-    _, leg = await one.live_call()
-
-    def told(kind: str) -> list[dict[str, Any]]:
-        return [frame for raw in leg.told if (frame := orjson.loads(raw))["type"] == kind]
-
-    async def typed(**command: Any) -> None:
-        leg.happens(Typed(data=orjson.dumps(command)))
-
-    await typed(type="message.send", id="7", room=one.room, text="By hand")
-    await until(lambda: bool(told("reply.done")))
-    (ack,) = told("ack")
-    assert ack["id"] == "7"
-    assert told("message.created")[-1]["message"]["parts"][0]["text"] == "By hand"
-    assert "".join(d["text"] for d in told("reply.delta")) == told("reply.done")[0]["text"]
-    await typed(type="message.send", id="8", room="r_other", text="Elsewhere")
-    await typed(type="auth", id="9", token="x")
-    leg.happens(Typed(data=b"\xff"))
-    await until(lambda: len(told("error")) == 3)
-    assert [error["code"] for error in told("error")] == ["other_room", "malformed", "malformed"]
-    assert not told("wallet.updated") or told("wallet.updated")[0]["available_microcredits"] <= ALL
-    await typed(type="call.end", id="10", room=one.room)
-    assert (await one.ended())["reason"] == "hung_up"
-
-
-async def test_captions_replace_each_other_and_end_with_what_was_heard(live: Live) -> None:
-    one = await caller(live)
-    call, _ = await one.live_call()
-    for text in ("Hel", "Hello", "Hello there"):
-        one.talk.around.caption(Caption(id="u1", who="person", text=text))
-    one.talk.around.caption(Caption(id="u1", who="person", text="Hello there.", final=True))
-    one.talk.around.caption(Caption(id="m1", who="companion", text="Hi"))
-    one.talk.around.caption(Caption(id="u2", who="person", text="", withdrawn=True))
-    last = await one.person.until(lambda f: f["type"] == "call.caption" and f["withdrawn"])
-    shown = one.person.frames_of("call.caption")
-    assert [(one_["utterance"], one_["text"]) for one_ in shown] == [
-        ("u1", "Hello there."), ("m1", "Hi"), ("u2", ""),
-    ]  # fmt: skip
-    assert shown[0]["of"] == one.person.user["id"]
-    assert shown[1]["of"].startswith("c_")
-    assert last["call"] == call
-    await one.hang_up()
-
-
-async def test_mouth_shapes_are_shown_and_never_numbered(live: Live) -> None:
-    one = await caller(live)
-    await one.live_call()
-    piece = Spoken(pcm=b"", visemes=(Viseme("PP", 0, 900), Viseme("aa", 900, 1200)))
-    one.talk.around.sounding(2, 4_800, piece)
-    shown = await one.person.until("call.viseme")
-    assert "seq" not in shown
-    assert (shown["epoch"], shown["at_sample"]) == (2, 4_800)
-    assert shown["visemes"] == [["PP", 0, 900], ["aa", 900, 1200]]
-    await one.hang_up()
-
-
-async def test_a_server_that_goes_says_goodbye_and_settles(
-    database_url: str, valkey_url: str, tmp_path: Path
-) -> None:
-    async with running(database_url, valkey_url, tmp_path) as live:
-        one = await caller(live)
-        await one.live_call()
-        await one.pass_time(5)
-        drained = asyncio.create_task(live.app.state.drain())
-        ended = await one.ended()
-        assert (ended["reason"], ended["seconds"]) == ("server_restarting", 5)
-        assert one.talk.said[-1][1] is False
-        await drained
-        assert await live.house.db.fetchval("SELECT sum(held) FROM wallets") == 0
-
-
-async def test_a_database_that_is_away_at_the_end_is_waited_for(live: Live) -> None:
-    one = await caller(live)
-    await one.live_call()
-    await one.pass_time(4)
-    real, tries = one.parts.credits.settle, []
-
-    async def away(*args: Any, **more: Any) -> Any:
-        tries.append(1)
-        if len(tries) < 3:
-            raise Unavailable("The database does not answer.")
-        return await real(*args, **more)
-
-    one.parts.credits.settle = away
-    await one.hang_up()
-    assert (await one.ended())["cost_microcredits"] == 4 * SECOND == await one.paid()
-    assert len(tries) == 3
-
-
-async def test_calls_are_counted(live: Live) -> None:
-    one = await caller(live)
-    call, _ = await one.live_call()
-    tally = one.parts.tally
-    assert tally.live == 1
-    one.talk.around.turned(TurnTimes(reply="m_1", pause_ms=210, out_ms=900, words_heard=7))
-    one.talk.around.happened(
-        LegQuality(
-            received=250,
-            lost=5,
-            concealed_ms=100,
-            jitter_ms=3.5,
-            round_trip_ms=20.0,
-            late_ms_p99=1.5,
-        )
-    )
-    await one.pass_time(3)
-    await one.hang_up()
-    await one.ended()
-    assert (tally.live, tally.ended["hung_up"], tally.seconds) == (0, 1, 3)
-    assert (tally.received, tally.lost, tally.out.count) == (250, 5, 1)
-    record = (await one.person.rest("GET", f"/api/v1/calls/{call}")).json()
-    quality = record["quality"]
-    assert (quality["turns"], quality["words_heard"], quality["lost"]) == (1, 7, 5)
-    assert quality["stages"]["out"] == {"count": 1, "p50_ms": 900, "p95_ms": 900, "most_ms": 900}
-    listed = (await one.person.rest("GET", "/api/v1/calls")).json()
-    assert [item["id"] for item in listed["items"]] == [call]
-    other = await live.person()
-    assert (await other.rest("GET", f"/api/v1/calls/{call}")).json()["code"] == "call_not_found"
-    assert (await other.rest("GET", "/api/v1/admin/calls")).status_code == 403
