@@ -20,7 +20,7 @@ HERTZ: Final = 100
 WINDOW_SECONDS: Final = 10
 STEP_SECONDS: Final = 2
 MOST_LAG_MS: Final = 300
-SHUT_SHARE: Final = 0.2  # of how far this mouth usually opens: less looks closed
+SHUT_SHARE: Final = 0.2  # of how far this mouth usually opens, from its closed look
 LEAST_FIT: Final = 0.35  # a window that fits worse says nothing about time
 _SMOOTH_SECONDS: Final = 0.045
 _JAW, _PRESS = 0, 4
@@ -127,7 +127,8 @@ def closures(times: Floats, opening: Floats, spoken: Sequence[Spans], rate: int)
 
     A picture belongs to the sound from when it is shown until the next one is.
     """
-    limit = SHUT_SHARE * float(np.percentile(opening, 90))
+    least, usual = (float(part) for part in np.percentile(opening, (2, 90)))
+    limit = least + SHUT_SHARE * (usual - least)
     shut = total = 0
     for told in spoken:
         for viseme in told.visemes:
