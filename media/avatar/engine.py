@@ -15,7 +15,6 @@ from media.avatar.appearance import Appearance
 from media.avatar.painter import Asset, Frames
 from media.avatar.state import Rows
 
-Features = npt.NDArray[np.float32]
 Listens = Literal["nothing", "mel", "whisper_tiny", "hubert"]
 
 
@@ -49,12 +48,16 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One frame to be made. `pts` counts samples at 24 kHz; `fresh`: also if nothing changed."""
+    """One frame to be made. `pts` counts samples at 24 kHz; `fresh`: also if nothing changed.
+
+    epoch, position: what sounds then; None is silence.
+    """
 
     slot: int
     row: Rows
     pts: int
-    features: Features | None = None
+    epoch: int = 0
+    position: int | None = None
     fresh: bool = False
 
 
@@ -78,6 +81,10 @@ class Engine(Protocol):
 
     def open(self, slot: int, asset: Asset) -> None:
         """From now on `slot` shows this face; opening it again exchanges the face."""
+        ...
+
+    def listen(self, slot: int, epoch: int, at_sample: int, pcm: bytes) -> None:
+        """Sound that will play on an open slot; for engines that listen, once per piece."""
         ...
 
     def close(self, slot: int) -> None:

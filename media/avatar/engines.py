@@ -33,7 +33,17 @@ def _rig(device: str, folder: Path, _weights: Path | None) -> Engine:
     return RigEngine(cast("Painter", CpuPainter(folder)))
 
 
-ENGINES: Final[dict[str, KnownEngine]] = {"rig": KnownEngine(_rig, ("media.avatar.cpu",))}
+def _musetalk(device: str, folder: Path, weights: Path | None) -> Engine:
+    """A neural face from the operator's weights; needs the `gpu` extra."""
+    from media.avatar.musetalk import open_musetalk
+
+    return open_musetalk(device, folder, weights)
+
+
+ENGINES: Final[dict[str, KnownEngine]] = {
+    "rig": KnownEngine(_rig, ("media.avatar.cpu",)),
+    "musetalk": KnownEngine(_musetalk, ("media.avatar.musetalk", "media.avatar.cpu")),
+}
 
 
 def load_engine(name: str) -> None:

@@ -42,6 +42,9 @@ class RigEngine:
         self._slots[slot] = asset
         self._shown.pop(slot, None)
 
+    def listen(self, slot: int, epoch: int, at_sample: int, pcm: bytes) -> None:
+        """The drawn face moves by its rows."""
+
     def close(self, slot: int) -> None:
         """Forget the slot."""
         self._slots.pop(slot, None)
@@ -60,6 +63,11 @@ class RigEngine:
         spread = np.cumsum(mask) - 1
         whole = frames if mask.all() else frames[np.maximum(spread, 0)] if todo else frames
         return Rendered(frames=whole, pts=tuple(step.pts for step in batch), changed=mask)
+
+    def paint_rgb(self, asset: Asset, row: Rows) -> Frames:
+        """One frame in colour, (size, size, 3), for engines that begin with a drawing."""
+        frame: Frames = self._painter.paint([asset], row, layout="rgb")[0]
+        return frame
 
     def _differs(self, step: Step) -> bool:
         shown = self._shown.get(step.slot)

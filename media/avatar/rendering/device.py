@@ -19,7 +19,7 @@ from media.avatar.painter import Asset, Frames
 from media.avatar.rendering.ladder import Ladder
 from media.avatar.rendering.schedule import BEAT_US, Schedule
 from media.avatar.rendering.session import FaceSession, Happening
-from media.avatar.rendering.wire import CloseFace, OpenFace, Picture, Refused
+from media.avatar.rendering.wire import CloseFace, OpenFace, Picture, Refused, Speak
 
 logger = logging.getLogger(__name__)
 MOST_POSTED: Final = 20_000
@@ -146,7 +146,11 @@ class Device:
                 self._end(face)
             case _:
                 session = self.sessions.get(what.face)
-                if session is not None and session.take(what):
+                if session is None:
+                    return
+                if isinstance(what, Speak):
+                    self.engine.listen(session.slot, what.epoch, what.at_sample, what.pcm)
+                if session.take(what):
                     self._schedule.hurry(session.slot, at_us)
 
     def _begin(self, begin: Begin, at_us: int) -> None:

@@ -72,9 +72,18 @@ class FaceSession:
         """The next frame to make, and when it belongs to."""
         play_at_us = due_us + LEAD_US
         at = samples_of(play_at_us)
-        row = self.director.row(at, self._position(play_at_us))
+        position = self._position(play_at_us)
+        row = self.director.row(at, position)
         fresh, self._fresh = self._fresh, False
-        return Step(slot=self.slot, row=row, pts=at, fresh=fresh), play_at_us
+        step = Step(
+            slot=self.slot,
+            row=row,
+            pts=at,
+            epoch=self.director.epoch,
+            position=position,
+            fresh=fresh,
+        )
+        return step, play_at_us
 
     def picture(self, i420: Frames, play_at_us: int) -> Picture | None:
         """The frame encoded; None when the encoder gave nothing."""
