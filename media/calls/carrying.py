@@ -120,6 +120,11 @@ class Carried:
         """Whether somebody holds this leg."""
         return self._holder is not None
 
+    @property
+    def connected(self) -> bool:
+        """Whether media has ever flowed."""
+        return self._connected is not None
+
     def close(self, reason: GoneReason) -> None:
         """It is over. Idempotent."""
         if self.over is not None:

@@ -64,7 +64,9 @@ def check_offer(sdp: str, *, video: bool = False) -> Offer:
                 raise BadOffer("sdp_invalid", f"The offer lacks a line {needed}")
         if section.kind in ("audio", "video") and not section.has("a=rtcp-mux"):
             raise BadOffer("sdp_invalid", "The offer lacks a line a=rtcp-mux")
-    kept = [line for line in lines if not _is_local_name(line)]
+    # Without the end of candidates a peer may still be reached by where its packets come from;
+    # with it, and none that has an address, aiortc would not even offer addresses of its own.
+    kept = [line for line in lines if not _is_local_name(line) and line != "a=end-of-candidates"]
     return Offer(
         sdp="\r\n".join(kept) + "\r\n",
         ufrag=next(_values(kept, "a=ice-ufrag:"), ""),

@@ -25,6 +25,7 @@ from media.calls.offers import BadOffer, Offer, check_offer, trickled
 
 logger = structlog.get_logger(__name__)
 UNHELD_SECONDS: Final = 15.0
+UNCONNECTED_SECONDS: Final = 45.0
 HELLO_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
 MOST_UNSENT_BYTES: Final = 512_000  # to a holder that does not read: further sound is dropped
@@ -107,7 +108,9 @@ class Worker:
             return wire.Refused(id=ask.id, code="sdp_invalid", message="No answer to this offer.")
         self._keys[leg] = key = secrets.token_urlsafe(24)
         self.opened += 1
-        asyncio.get_running_loop().call_later(UNHELD_SECONDS, self._close_unheld, leg)
+        loop = asyncio.get_running_loop()
+        loop.call_later(UNHELD_SECONDS, self._close_unheld, leg)
+        loop.call_later(UNCONNECTED_SECONDS, self._close_unconnected, leg)
         return wire.Opened(id=ask.id, leg=leg, key=key, answer=answer)
 
     def _asked_for(
@@ -144,6 +147,11 @@ class Worker:
         carried = self.legs.get(leg)
         if carried is not None and not carried.attached:
             carried.close("failed")
+
+    def _close_unconnected(self, leg: str) -> None:
+        carried = self.legs.get(leg)
+        if carried is not None and not carried.connected:
+            carried.close("connection_lost")
 
     def _ended(self, carried: Carried) -> None:
         self.legs.pop(carried.leg, None)

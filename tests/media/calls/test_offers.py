@@ -44,6 +44,8 @@ def test_candidates_with_local_names_are_taken_out() -> None:
     offer = check_offer(sdp(*AUDIO, candidate(1, name), candidate(2)))
     assert name not in offer.sdp
     assert candidate(2) in offer.sdp
+    only = check_offer(sdp(*AUDIO, candidate(1, name), "a=end-of-candidates")).sdp
+    assert "candidate" not in only  # so that it may still be found by where its packets come from
 
 
 @pytest.mark.parametrize(
