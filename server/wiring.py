@@ -14,8 +14,9 @@ from config.settings import Settings
 from config.sockets import for_gateways, within_descriptors
 from media.avatar.portraits import Portraits
 from media.avatar.rendering.links import FaceLinks
-from media.inference.client import Inference
 from media.calls.workers import Workers
+from media.inference.client import Inference
+from media.speech.ports import Speaker, VoiceChoice
 from realtime.legs import Legs
 from realtime.openai_socket import Companions
 from realtime.service import Realtime
@@ -23,7 +24,7 @@ from realtime.transports import openai_realtime
 from rooms.calls.callers import caller_of
 from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
-from rooms.calls.voices import HouseVoices, Listens
+from rooms.calls.voices import HouseVoices, Listens, Speaks
 from rooms.companions.catalogue import Catalogue
 from rooms.company import Company
 from rooms.completion import complete
@@ -43,6 +44,7 @@ from rooms.room import ChatRoom, RoomParts
 from rooms.takeover import end_what_was_left
 from rooms.tree import KEPT, Tree
 from rooms.turn import TurnParts
+from rooms.voices import choice_of
 from server.accounts.passwords import Passwords
 from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
@@ -53,8 +55,8 @@ from server.observability.lag import LoopLag
 from server.oversight import Staff
 from server.rest.limits import RequestLimits
 from storage import sign_ins
-from storage.bus.board import ValkeyBoard
 from storage.blobs import FileBlobs
+from storage.bus.board import ValkeyBoard
 from storage.bus.valkey import ValkeyBus
 from storage.clients import Client
 from storage.limits import Allowed, LimitUnknown, RateLimits
@@ -210,11 +212,26 @@ class Wiring:
             settings=self.settings.calls,
             disclosure_seconds=self.settings.rooms.disclosure_seconds,
             dial=self.legs.dial,
-            voices=HouseVoices(self._listens(), None, self.settings.voice, self._faces(catalogue)),
+            voices=HouseVoices(
+                self._listens(),
+                self._speaks(catalogue),
+                self.settings.voice,
+                self._faces(catalogue),
+            ),
             credits=credits,
             caller=partial(caller_of, self.db),
             node=self.node,
         )
+
+    def _speaks(self, catalogue: Catalogue) -> Speaks | None:
+        """Who speaks for a companion in calls, in its own voice."""
+        if not self.inference.peers:
+            return None
+
+        async def voice(companion: str, language: str) -> tuple[Speaker, VoiceChoice]:
+            return self.inference.speaker, choice_of(await catalogue.find(companion), language)
+
+        return voice
 
     def _listens(self) -> Listens | None:
         """Ears for calls, where there are inference workers at all."""

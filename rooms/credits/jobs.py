@@ -57,7 +57,15 @@ def job_price(unit_microcredits_per_1k: int, discount_percent: int, quantity: in
 class JobCredits:
     """One node's way to the ledger, for jobs."""
 
-    def __init__(self, db: asyncpg.Pool, credits: Credits, node: str, *, hold_seconds: int, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        db: asyncpg.Pool,
+        credits: Credits,
+        node: str,
+        *,
+        hold_seconds: int,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._db = db
         self._credits = credits
         self._node = node
@@ -66,7 +74,9 @@ class JobCredits:
 
     async def hold(self, job: Job) -> HeldJob:
         """Set the worst case aside. Raises ProductError."""
-        held = HeldJob(job=job, id=new_id("job", self._now_ms), hold=new_id("h", self._now_ms), free=False)
+        held = HeldJob(
+            job=job, id=new_id("job", self._now_ms), hold=new_id("h", self._now_ms), free=False
+        )
         amount = self._price(job, job.quantity)
         person = job.who.person
         turn = OpenTurn(
