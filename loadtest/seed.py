@@ -132,6 +132,7 @@ class _Maker:
         row = self._row(number)
         accounts = self._settings.accounts
         given = [("terms", accounts.terms_version), ("privacy", accounts.privacy_version)]
+        given += [(purpose, accounts.privacy_version) for purpose in self._settings.calls.consents]
         await people.add_person(self._db, row, given, ORIGIN, ORIGIN)
         sign_in = await self._sign_in(row.person)
         room = await self._room(row.person)
