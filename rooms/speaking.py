@@ -261,7 +261,7 @@ class Speech:
         await self._pieces.aclose()
         if self._placed:
             self._house.places.give_back()
-        await self._house.credits.settle(self._held, self._done, self._status, self._house.now_ms())
+        await self._house.credits.settle(self._held, self._done, self._status)
 
     async def _spoken(self) -> AsyncGenerator[bytes, None]:
         splitter = ClauseSplitter()

@@ -27,6 +27,7 @@ from server.api import (
     members,
     meta,
     openai,
+    openai_audio,
     privacy,
     recordings,
     rooms,
@@ -126,11 +127,12 @@ def create_app(
         await wiring.close()
         await db.close()
 
-    document = openapi_document([*REST, openai.routes], version)
+    document = openapi_document([*REST, openai.routes, openai_audio.routes], version)
     routes: list[BaseRoute] = [
         *door.routes(),  # first: routes are tried in their order, and sockets come in storms
         *(route for group in REST for route in group.starlette()),
         *openai.routes.starlette(),
+        *openai_audio.routes.starlette(),
         Route("/openapi.json", lambda _: JSONResponse(document)),
         Route("/healthz", _alive),
         Route("/readyz", _ready),

@@ -17,6 +17,7 @@ from rooms.lobby import Lobby
 from rooms.ports import Authenticate
 from rooms.recordings import Recordings
 from rooms.room import RoomParts
+from rooms.speaking import Speaking
 from server.accounts.service import Accounts
 from server.calls import CallDoor
 from server.oversight import Staff
@@ -35,6 +36,7 @@ class House:
     catalogue: Catalogue
     portraits: Portraits
     credits: Credits
+    speaking: Speaking
     call_credits: CallCredits
     recordings: Recordings
     limits: RequestLimits

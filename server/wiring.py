@@ -30,6 +30,7 @@ from rooms.company import Company
 from rooms.completion import complete
 from rooms.credits.calls import CallCredits
 from rooms.credits.entitlements import Entitlements
+from rooms.credits.jobs import JobCredits
 from rooms.credits.wallet import Credits
 from rooms.dialogue.router import Router
 from rooms.errors import NotFound
@@ -41,6 +42,7 @@ from rooms.moderation.rules import RuleScreen, shipped_rules
 from rooms.ports import LiveRoom, Principal, RoomLog
 from rooms.recordings import Recordings, recordings_key
 from rooms.room import ChatRoom, RoomParts
+from rooms.speaking import Speaking
 from rooms.takeover import end_what_was_left
 from rooms.tree import KEPT, Tree
 from rooms.turn import TurnParts
@@ -159,6 +161,7 @@ class Wiring:
             catalogue=catalogue,
             portraits=Portraits(Path(settings.data) / "portraits"),
             credits=credits,
+            speaking=self._speaking(parts, credits, catalogue),
             call_credits=calls,
             inference=self.inference,
             recordings=recordings,
@@ -232,6 +235,31 @@ class Wiring:
             return self.inference.speaker, choice_of(await catalogue.find(companion), language)
 
         return voice
+        """Voices for calls, where there are inference workers at all."""
+        if not self.inference.peers:
+            return None
+
+        async def speaks(companion: str, language: str) -> tuple[Speaker, VoiceChoice]:
+            return self.inference.speaker, choice_of(await catalogue.find(companion), language)
+
+        return speaks
+
+    def _speaking(self, parts: RoomParts, credits: Credits, catalogue: Catalogue) -> Speaking:
+        """Speech and words for files."""
+        settings = self.settings
+        hold_seconds = settings.rooms.hold_seconds
+        return Speaking(
+            speaker=self.inference.speaker,
+            transcriber=self.inference.transcriber,
+            credits=JobCredits(
+                self.db, credits, self.node, hold_seconds=hold_seconds, now_ms=now_ms
+            ),
+            book=settings.prices,
+            plans=settings.plans,
+            catalogue=catalogue,
+            screen=parts.turn.screen,
+            settings=settings.speech,
+        )
 
     def _listens(self) -> Listens | None:
         """Ears for calls, where there are inference workers at all."""

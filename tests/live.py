@@ -249,9 +249,14 @@ class Client:
 
 @asynccontextmanager
 async def running(
-    database_url: str, bus_url: str, data: Path, node: str = "gw-test", **environment: str
+    database_url: str,
+    bus_url: str,
+    data: Path,
+    node: str = "gw-test",
+    inference: tuple[str, str] | None = None,
+    **environment: str,
 ) -> AsyncIterator[Live]:
-    """The application on a free port, until the block ends."""
+    """The application on a free port, until the block ends. `inference`: a worker and its key."""
     async with Script().serving() as script:
         values = {
             "KINDRED_DATA": str(data),
@@ -270,6 +275,8 @@ async def running(
             node=node,
             model_url=None,
             model_key=None,
+            inference_addresses=[inference[0]] if inference else (),
+            inference_key=inference[1] if inference else "",
         )
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
+from config.speech import SpeechSettings
 
 VARIABLE: Final = "KINDRED_WORKER_ORDERS"
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -24,6 +25,7 @@ class WorkerOrders(Struct, frozen=True, kw_only=True):
     key: str
     listen_fd: int
     ready_fd: int = -1
+    speech: SpeechSettings = SpeechSettings()
 
     def to_environment(self) -> dict[str, str]:
         """The variables to start a worker with."""

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from media.hearing.providers.table import UnknownProvider
 from media.inference.engines import Engines
 from media.inference.orders import WorkerOrders
 from media.inference.service import Service
+from media.speech.chain import speakers_of
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -54,7 +56,8 @@ async def _serve(orders: WorkerOrders) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    engines = Engines(orders.hearing, orders.inference)
+    speakers = partial(speakers_of, orders.speech)
+    engines = Engines(orders.hearing, orders.inference, speakers)
     service = Service(engines, orders.key, orders.inference.most_ears)
     listening = socket.socket(fileno=os.dup(orders.listen_fd))
     listening.setblocking(False)

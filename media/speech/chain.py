@@ -82,6 +82,8 @@ class SpeakerChain:
     async def _timed(
         self, speaker: Speaker, text: str, choice: VoiceChoice
     ) -> AsyncGenerator[Spoken, None]:
+        if (warm := getattr(speaker, "warm", None)) is not None:
+            await warm()  # the first clause is not late because a model is being loaded
         patience = self._settings.first_piece_seconds
         pieces = cast("AsyncGenerator[Spoken, None]", speaker.speak(text, choice))
         async with aclosing(pieces):

@@ -23,11 +23,16 @@ class JoeSpeaker:
 
     languages = frozenset({"en"})
 
-    def __init__(self, name: str = NAME, settings: SpeechProvider | None = None) -> None:
+    def __init__(
+        self,
+        name: str = NAME,
+        settings: SpeechProvider | None = None,
+        voice: JoeVoice | None = None,
+    ) -> None:
         self.name = name
         self._usual = settings.voice if settings else ""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="joe")
-        self._voice: JoeVoice | None = None
+        self._voice = voice
 
     async def warm(self) -> None:
         """Load the model now."""

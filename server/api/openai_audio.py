@@ -118,7 +118,7 @@ async def _file(speech: Speech, kind: Format) -> AsyncGenerator[bytes, None]:
 
 
 class TranscriptionFields(Struct, frozen=True, kw_only=True):
-    """The fields of OpenAI's transcription form, besides `file`; others are accepted and ignored."""
+    """The fields of OpenAI's transcription form, besides `file`; others are ignored."""
 
     model: Annotated[str, Meta(min_length=1, max_length=80)]
     language: Annotated[str, Meta(pattern=r"\A(?:[A-Za-z]{2,3}(?:-[A-Za-z]{2,4})?)?\Z")] = ""

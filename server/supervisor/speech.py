@@ -55,6 +55,7 @@ class InferenceWorker:
         orders = WorkerOrders(
             hearing=self._settings.hearing,
             inference=self._settings.inference,
+            speech=self._settings.speech,
             key=self._key,
             listen_fd=fds[0],
             ready_fd=fds[1],
