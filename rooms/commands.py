@@ -73,7 +73,7 @@ class MessageSend(Command, frozen=True, kw_only=True, tag="message.send"):
 
     id: Id
     room: Id
-    text: Annotated[str, Meta(max_length=16_000, pattern=NO_NUL)] = ""
+    text: Text = ""  # "" only where it is left out
     key: Key | None = None
     parent: Id | None = None
     voice: Id | None = None

@@ -69,7 +69,7 @@ class Found(Struct, frozen=True):
 class NewMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Words, or (`voice`) a voice note of yours."""
 
-    text: Annotated[str, Meta(max_length=16_000)] = ""
+    text: Text = ""
     parent: str | None = None
     voice: str | None = None
 
