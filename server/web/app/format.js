@@ -95,7 +95,7 @@ export function money(cents, currency) {
 /** @param {any} part */
 function said(part) {
   if (part.type === "call") return part.kind === "video" ? "Video call" : "Voice call";
-  return part.text ?? part.transcript ?? "";
+  return part.type === "voice" ? part.transcript || "Voice note" : part.text ?? "";
 }
 
 /** @param {{ parts: any[] }} message */

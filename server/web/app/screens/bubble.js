@@ -6,6 +6,7 @@ import { credits, time, words } from "../format.js";
 import { link, replyOf, replying, roomOf } from "../live.js";
 import { Words } from "../text.js";
 import { html, icon } from "../ui.js";
+import { VoiceNote } from "./voice_note.js";
 
 /** @typedef {import("../../types.d.ts").Message} Message */
 /** @typedef {import("../store.js").Pending} Pending */
@@ -63,7 +64,7 @@ function pressing(open) {
 export function Bubble({ message, me, joined, newest, read, named, busy, hands }) {
   const mine = message.sender.id === me;
   const text = words(message);
-  const part = /** @type {any[]} */ (message.parts).find((one) => one.type === "call");
+  const part = /** @type {any[]} */ (message.parts).find((one) => one.type === "call" || one.type === "voice");
   const reactions = Object.entries(message.reactions ?? {});
   const open = (/** @type {{ x: number, y: number }} */ at) => hands.menu(message, at);
   /** @param {MouseEvent} event */
@@ -75,7 +76,7 @@ export function Bubble({ message, me, joined, newest, read, named, busy, hands }
     <div class="line">
       <div class="bubble" ...${pressing(open)}>
         ${named && !mine ? html`<b class="by" data-by=${message.sender.kind}>${message.sender.name}<span class="sr">: </span></b>` : html`<span class="sr">${mine ? "You" : message.sender.name}: </span>`}
-        ${part ? html`<${CallEntry} part=${part} />` : text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
+        ${part?.type === "voice" ? html`<${VoiceNote} part=${part} mine=${mine} name=${message.sender.name} />` : part ? html`<${CallEntry} part=${part} />` : text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
         ${mine
           ? html`<span class="stamp num">${message.edited ? html`<span>edited</span>` : null}<time dateTime=${new Date(message.at).toISOString()}>${time(message.at)}</time>${icon(read ? "checks" : "check", "s")}<span class="sr">${read ? "read" : "sent"}</span></span>`
           : null}

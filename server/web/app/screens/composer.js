@@ -4,7 +4,9 @@ import { api } from "../api.js";
 import { credits, words } from "../format.js";
 import * as disk from "../keep.js";
 import { link, logOf, meta, replying, roomOf, stopping } from "../live.js";
+import { note } from "../recording.js";
 import { html, icon, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
+import { offersNotes, RecordButton, Recorder } from "./voice_note.js";
 
 /** @typedef {import("../../types.d.ts").Message} Message */
 
@@ -56,13 +58,15 @@ export function Composer({ id, me, name, editing, onEdit }) {
   const ready = text.trim().length > 0 && text.length <= most;
   return html`<div class="foot">
     ${editing ? html`<p class="editing">${icon("edit", "s")}<span>Editing your message. The old one is kept beside it.</span><button type="button" class="link" onClick=${() => { setText(""); onEdit(null); }}>Cancel</button></p>` : null}
-    <form class="composer" onSubmit=${(/** @type {Event} */ e) => { e.preventDefault(); submit(); }}>
+    <${Recorder} id=${id} />
+    ${note.value?.room === id && !note.value.trouble ? null : html`<form class="composer" onSubmit=${(/** @type {Event} */ e) => { e.preventDefault(); submit(); }}>
       <textarea ref=${area} rows="1" aria-label=${`Message ${name}`} placeholder=${`Message ${name}`} enterkeyhint=${touch.matches ? "enter" : "send"} dir="auto" value=${text}
         onKeyDown=${keys} onInput=${(/** @type {{ currentTarget: HTMLTextAreaElement }} */ e) => { setText(e.currentTarget.value); if (e.currentTarget.value) typing(id); }}></textarea>
       ${busy && !ready
         ? html`<button type="button" class="go stop" key="stop" disabled=${halting} aria-label="Stop the reply" title="Stop (Esc)" onClick=${() => stop(id)}>${icon("stop")}</button>`
+        : !text && !editing && offersNotes() ? html`<${RecordButton} id=${id} />`
         : html`<button class="go" key="send" disabled=${!ready} aria-label=${editing ? "Save and answer again" : "Send"} title="Send (Enter)">${icon(editing ? "check" : "send")}</button>`}
-    </form>
+    </form>`}
     <${Hint} id=${id} busy=${busy} length=${text.length} most=${most} />
   </div>`;
 }

@@ -6,6 +6,7 @@ import { announcement, begun, broke, demo, happen, link, logOf, low, outbox, me,
 import { Avatar, Balance, Fault, Menu } from "../parts.js";
 import { CallStrip, ring } from "../ring.js";
 import { faceOf } from "../shell.js";
+import { playing, spoken, stop as hush, toggle } from "../sounds.js";
 import { toast } from "../toast.js";
 import { Fragment, html, icon, useEffect, useState } from "../ui.js";
 import { Composer } from "./composer.js";
@@ -112,6 +113,12 @@ function Banners() {
   </${Fragment}>`;
 }
 
+/** Read a reply aloud in its companion's voice, or stop. @param {Message} message */
+function aloud(message) {
+  if (playing.peek()?.id === message.id) return hush();
+  toggle(message.id, () => spoken(words(message), message.sender.id)).catch((error) => toast(error.status === 404 ? "Nobody speaks on this server yet." : error.message));
+}
+
 /**
  * @param {{ message: Message, at: { x: number, y: number } | undefined, me: string, hands: import("./bubble.js").Hands, onClose: () => void, onReport: (message: Message) => void, onPrompt: () => void }} props
  */
@@ -126,6 +133,7 @@ function MessageMenu({ message, at = { x: 0, y: 0 }, me, hands, onClose, onRepor
   const reply = message.sender.kind === "companion";
   if (reply && free && message.parent) items.push({ label: "Answer again", icon: "again", act: () => again(message.room, message.id) });
   if (reply && free && newest && message.continuable) items.push({ label: "Continue", icon: "play", act: () => carryOn(message.room, message.id) });
+  if (reply && words(message)) items.push({ label: playing.value?.id === message.id ? "Stop speaking" : "Speak aloud", icon: "speaker", act: () => aloud(message) });
   if (reply && message.receipt) items.push({ label: "Receipt", icon: "receipt", act: () => hands.receipt(/** @type {string} */ (message.receipt)) });
   if (!mine) items.push({ label: "What the model sees", icon: "eye", act: onPrompt }, null, { label: "Report", icon: "flag", danger: true, act: () => onReport(message) });
   const faces = { chosen: message.reactions[me] ?? "", choose: (/** @type {string | null} */ face) => void react(message.room, message.id, face) };
