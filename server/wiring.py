@@ -206,7 +206,11 @@ class Wiring:
         folder = Path(self.settings.data) / "recordings"
         blobs = FileBlobs(folder, await recordings_key(self.db))
         return Recordings(
-            self.db, blobs, self.settings.recordings, transcriber=None, admit=lobby.admit
+            self.db,
+            blobs,
+            self.settings.recordings,
+            transcriber=self.inference.transcriber if self.inference.peers else None,
+            admit=lobby.admit,
         )
 
     def _call_parts(self, credits: CallCredits, catalogue: Catalogue) -> CallParts:
