@@ -9,6 +9,7 @@ from media.avatar.portraits import Portraits
 from media.inference.client import Inference
 from realtime.service import Realtime
 from rooms.companions.catalogue import Catalogue
+from rooms.companions.pictures import Pictures
 from rooms.company import Company
 from rooms.credits.calls import CallCredits
 from rooms.credits.wallet import Credits
@@ -35,6 +36,7 @@ class House:
     authenticate: Authenticate
     catalogue: Catalogue
     portraits: Portraits
+    pictures: Pictures
     credits: Credits
     speaking: Speaking
     call_credits: CallCredits

@@ -12,6 +12,7 @@ import structlog
 
 from config.settings import Settings
 from config.sockets import for_gateways, within_descriptors
+from media.avatar.picture.portrait import PortraitMaker
 from media.avatar.portraits import Portraits
 from media.avatar.rendering.links import FaceLinks
 from media.calls.workers import Workers
@@ -26,6 +27,7 @@ from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
 from rooms.calls.voices import HouseVoices, Listens, Speaks
 from rooms.companions.catalogue import Catalogue
+from rooms.companions.pictures import Pictures, worn
 from rooms.company import Company
 from rooms.completion import complete
 from rooms.credits.calls import CallCredits
@@ -160,6 +162,7 @@ class Wiring:
             authenticate=accounts.authenticate,
             catalogue=catalogue,
             portraits=Portraits(Path(settings.data) / "portraits"),
+            pictures=Pictures(self.db, PortraitMaker(), catalogue),
             credits=credits,
             speaking=self._speaking(parts, credits, catalogue),
             call_credits=calls,
@@ -352,7 +355,7 @@ class Wiring:
             found: bytes = msgspec.json.encode((await catalogue.find(companion)).appearance)
             return found
 
-        return Faces(self.faces, look, self.settings.faces)
+        return Faces(self.faces, look, self.settings.faces, partial(worn, self.db))
 
     def background(self, tasks: asyncio.TaskGroup, house: House) -> list[asyncio.Task[None]]:
         """What runs beside the requests, in the app's TaskGroup."""

@@ -5,7 +5,7 @@ loop. The same state always gives the same frame: motion is the director's, not 
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +68,15 @@ class Painter(Protocol):
 
         `into` is written and returned when given; rows that are not `changed` keep what it held.
         """
+        ...
+
+
+@runtime_checkable
+class PicturePainter(Protocol):
+    """A painter that also moves portraits."""
+
+    def prepare_picture(self, picture: bytes, size: int) -> Asset:
+        """The asset of a picture. Raises PictureRefused, an AvatarError. Blocking."""
         ...
 
 

@@ -6,10 +6,20 @@ A slot whose row nobody could tell from the last one is not painted at all.
 from collections.abc import Sequence
 
 import numpy as np
+import structlog
 
 from media.avatar.engine import EngineCaps, Rendered, Source, Step, bucket
-from media.avatar.painter import Asset, AvatarError, Frames, Painter, frame_shape
+from media.avatar.painter import (
+    Asset,
+    AvatarError,
+    Frames,
+    Painter,
+    PicturePainter,
+    frame_shape,
+)
 from media.avatar.state import K, Rows, changed
+
+logger = structlog.get_logger(__name__)
 
 
 class RigEngine:
@@ -30,11 +40,18 @@ class RigEngine:
         self._shown: dict[int, Rows] = {}
 
     def prepare(self, source: Source, size: int) -> Asset:
-        """The painter's asset of a drawn companion."""
-        if source.appearance is None:
-            raise AvatarError("This engine draws faces from an appearance.", reason="unsupported")
+        """The painter's asset of a picture, where it can, or of a drawn companion."""
         if size not in self.caps.sizes:
             raise AvatarError(f"Faces come in {self.caps.sizes}, not {size}.", reason="bad_size")
+        if source.picture and isinstance(self._painter, PicturePainter):
+            try:
+                return self._painter.prepare_picture(source.picture, size)
+            except AvatarError as error:
+                if source.appearance is None:
+                    raise
+                logger.warning("a picture cannot be shown", reason=error.reason)
+        if source.appearance is None:
+            raise AvatarError("This engine draws faces from an appearance.", reason="unsupported")
         return self._painter.prepare(source.appearance, size)
 
     def open(self, slot: int, asset: Asset) -> None:

@@ -33,6 +33,8 @@ logger = structlog.get_logger(__name__)
 SHOWN_ON: Final = frozenset(("webrtc", "livekit"))
 # The appearance of a companion, as JSON.
 Looks = Callable[[str], Awaitable[bytes]]
+# The portrait that a person gave a companion to wear; empty for its own face.
+Wears = Callable[[str, str], Awaitable[bytes]]
 
 
 class Links(Protocol):
@@ -52,16 +54,20 @@ class Faces(Struct, frozen=True):
     links: Links
     looks: Looks
     settings: FaceSettings
+    wears: Wears | None = None
 
 
 class CallFace:
     """One call's face, for one leg after another. See rooms/calls/around.py `Around`."""
 
-    def __init__(self, around: Around, faces: Faces, companion: str, look: bytes) -> None:
+    def __init__(
+        self, around: Around, faces: Faces, companion: str, look: bytes, picture: bytes = b""
+    ) -> None:
         self._around = around
         self._faces = faces
         self._companion = companion
         self._look = look
+        self._picture = picture
         self._face: Face | None = None
         self._attitude: Attitude = "greeting"
         self._legs = 0
@@ -80,6 +86,7 @@ class CallFace:
             OpenFace(
                 face=name,
                 appearance=self._look,
+                picture=self._picture,
                 seed=self._companion,
                 attitude=self._attitude,
                 size=told.size,

@@ -60,7 +60,8 @@ class HouseVoices:
         self, faces: Faces, room: ChatRoom, who: Principal, companion: str, around: Around
     ) -> AsyncIterator[Talk]:
         """One conversation for both kinds of call; the picture follows its sound."""
-        face = CallFace(around, faces, companion, await faces.looks(companion))
+        worn = await faces.wears(who.person.id, companion) if faces.wears else b""
+        face = CallFace(around, faces, companion, await faces.looks(companion), worn)
         async with self._talk(room, who, companion, face) as talk:
             yield ShownTalk(talk, face)
 

@@ -23,6 +23,7 @@ from media.avatar.picture.claims import (
 SIDE: Final = 768
 QUALITY: Final = 92
 AT_ONCE: Final = 1
+WAITING: Final = 4  # each holds its picture in memory
 ROOT: Final = Path(__file__).parents[3]
 
 
@@ -32,26 +33,36 @@ class PortraitMaker:
     def __init__(self, model_folder: Path | None = None) -> None:
         self._models = model_folder
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
 
     async def make(self, data: bytes) -> bytes:
         """The portrait as JPEG. Raises PictureRefused."""
         check(data)
-        async with self._turns:
-            child = await asyncio.create_subprocess_exec(
-                "nice", sys.executable, "-m", "media.avatar.picture.portrait",
-                *([str(self._models)] if self._models else []),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL, cwd=ROOT,
-            )  # fmt: skip
-            try:
-                async with asyncio.timeout(READING_SECONDS):
-                    out, _ = await child.communicate(data)
-            except TimeoutError:
-                raise refused("unreadable", "This picture takes too long to read.") from None
-            finally:
-                if child.returncode is None:
-                    child.kill()
-                    await child.wait()
+        if self._waiting >= WAITING:
+            raise refused("busy", "Too many pictures are being read: try again in a minute.")
+        self._waiting += 1
+        try:
+            async with self._turns:
+                return await self._ask_child(data)
+        finally:
+            self._waiting -= 1
+
+    async def _ask_child(self, data: bytes) -> bytes:
+        child = await asyncio.create_subprocess_exec(
+            "nice", sys.executable, "-m", "media.avatar.picture.portrait",
+            *([str(self._models)] if self._models else []),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL, cwd=ROOT,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(READING_SECONDS):
+                out, _ = await child.communicate(data)
+        except TimeoutError:
+            raise refused("unreadable", "This picture takes too long to read.") from None
+        finally:
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
         if child.returncode:
             raise told(out)
         return out
