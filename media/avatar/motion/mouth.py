@@ -35,7 +35,8 @@ JAW, WIDE, TEETH, TONGUE, PRESS, TUCK = range(len(MOUTH))
 
 _STIFF: Final[Floats] = np.array([28.0, 38.0, 38.0, 42.0, 42.0, 42.0])
 _SHUTTING: Final[Floats] = np.full(len(MOUTH), 64.0)  # 4 % of the way is left after 80 ms
-_LEAD: Final[Floats] = 2.0 / _STIFF * PLAYOUT_RATE
+# A spring is 2 / stiffness late; a little less, because an early mouth is seen before a late one.
+_LEAD: Final[Floats] = (2.0 / _STIFF - 0.010) * PLAYOUT_RATE
 _BEFORE: Final[Floats] = REACH_BEFORE * PLAYOUT_RATE
 _AFTER: Final[Floats] = REACH_AFTER * PLAYOUT_RATE
 _AT_REST: Final[Floats] = np.zeros(len(MOUTH))

@@ -133,6 +133,11 @@ class FaceServer:
         )
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A link that is cancelled with the server is no error; asyncio would log it as one.
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._serve_link(reader, writer)
+
+    async def _serve_link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(writer)
         try:
             async with asyncio.timeout(HELLO_SECONDS):
