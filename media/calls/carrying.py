@@ -36,7 +36,7 @@ from media.calls.wire import (
     KeyframeWanted,
     Picture,
 )
-from media.sound.formats import SAMPLE_BYTES
+from media.sound.formats import PLAYOUT_FRAME_SAMPLES, SAMPLE_BYTES
 
 PLAYED_EVERY: Final = 5  # frames
 QUALITY_EVERY: Final = 250
@@ -222,10 +222,11 @@ class Carried:
 
     def _release(self, now: int) -> None:
         playout = self._playout
-        playing = playout.played if self._silent_frames == 0 else None
+        # The frame that has just left is heard during the coming 20 ms, not at once.
+        playing = playout.played - PLAYOUT_FRAME_SAMPLES if self._silent_frames == 0 else None
         pictures, ask = self._pictures.due(now, playout.epoch, playing)
         for picture in pictures:
-            sample = self._beat.sample
+            sample = self._beat.sample - PLAYOUT_FRAME_SAMPLES
             if picture.position is not None and playing is not None:
                 sample += picture.position - playing
             self._picture_sample = max(self._picture_sample + 1, sample)
