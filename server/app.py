@@ -129,23 +129,25 @@ def create_app(
         await wiring.close()
         await db.close()
 
-    document = openapi_document([*REST, openai.routes, openai_audio.routes], version)
-    routes: list[BaseRoute] = [
-        *door.routes(),  # first: routes are tried in their order, and sockets come in storms
-        *(route for group in REST for route in group.starlette()),
-        *openai.routes.starlette(),
-        *openai_audio.routes.starlette(),
-        Route("/openapi.json", lambda _: JSONResponse(document)),
-        Route("/healthz", _alive),
-        Route("/readyz", _ready),
-        *outlook.routes(),
-        *web.routes,
-    ]
     app = Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: http_problem}
+        routes=[*door.routes(), *_routes(version), *outlook.routes(), *web.routes],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: http_problem},
     )
     app.add_middleware(SecurityHeaders)
     return app
+
+
+def _routes(version: str) -> list[BaseRoute]:
+    """What is asked by requests. Sockets stand before it: they come in storms, and order counts."""
+    groups = [*REST, openai.routes, openai_audio.routes]
+    document = openapi_document(groups, version)
+    return [
+        *(route for group in groups for route in group.starlette()),
+        Route("/openapi.json", lambda _: JSONResponse(document)),
+        Route("/healthz", _alive),
+        Route("/readyz", _ready),
+    ]
 
 
 class RealtimeDoor:

@@ -234,15 +234,7 @@ class Wiring:
         )
 
     def _speaks(self, catalogue: Catalogue) -> Speaks | None:
-        """Who speaks for a companion in calls, in its own voice."""
-        if not self.inference.peers:
-            return None
-
-        async def voice(companion: str, language: str) -> tuple[Speaker, VoiceChoice]:
-            return self.inference.speaker, choice_of(await catalogue.find(companion), language)
-
-        return voice
-        """Voices for calls, where there are inference workers at all."""
+        """Who speaks for a companion in calls, in its own voice; without workers nobody."""
         if not self.inference.peers:
             return None
 

@@ -94,6 +94,7 @@ class Card:
             self.key_wanted = self.key_wanted or isinstance(one, KeyframeWanted)
 
     async def _draw(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             frame = VideoFrame.from_ndarray(self._bars(), format="rgb24").reformat(format="yuv420p")
             frame.pts = self.count
@@ -112,7 +113,9 @@ class Card:
                 )
                 self.key_wanted = self.key_wanted and not packet.is_keyframe
             self.count += 1
-            await asyncio.sleep(0.04)
+            due = loop.time() + 0.04
+            while loop.time() < due:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
     def _bars(self) -> np.ndarray:
         picture = np.zeros((256, 256, 3), np.uint8)
@@ -277,14 +280,17 @@ async def test_only_a_relay_lets_the_call_through_and_only_with_our_credentials(
 
 async def listening(relay: tuple[str, int]) -> None:
     async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(*relay)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            return
+        while not await answers(relay):
+            await asyncio.sleep(0.05)
+
+
+async def answers(relay: tuple[str, int]) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(*relay)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def test_a_wrong_credential_gets_no_relay(relay: tuple[str, int]) -> None:
