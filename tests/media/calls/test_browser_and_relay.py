@@ -280,7 +280,7 @@ async def test_only_a_relay_lets_the_call_through_and_only_with_our_credentials(
 
 async def listening(relay: tuple[str, int]) -> None:
     async with asyncio.timeout(20):
-        while not await answers(relay):
+        while not await answers(relay):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
