@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator
 from typing import Final, cast
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from media.calls import wire
 from media.calls.leg import Gone, Heard, LegAddress, LegEvent
 from media.sound.formats import HEARING_RATE, SAMPLE_BYTES
 
+logger = structlog.get_logger(__name__)
 CONNECT_SECONDS: Final = 3.0
 MOST_HEARD_BYTES: Final = HEARING_RATE * SAMPLE_BYTES // 2  # 500 ms
 MOST_EVENTS: Final = 1_000
@@ -54,7 +56,8 @@ class WorkerLeg(asyncio.Protocol):
         try:
             for frame in self._frames.feed(data):
                 self._put(wire.to_holder.decode(frame))
-        except (wire.WireBroken, msgspec.DecodeError):
+        except (wire.WireBroken, msgspec.DecodeError) as error:
+            logger.warning("a worker's frame was not understood", why=type(error).__name__)
             self._put(Gone(reason="failed"))
             self._close()
 
