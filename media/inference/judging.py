@@ -66,6 +66,11 @@ class Judging:
             self._ready[stream] = None
             self._schedule()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether windows wait."""
+        return bool(self._ready)
+
     def drop(self, stream: Stream) -> None:
         """The call is over."""
         self._ready.pop(stream, None)

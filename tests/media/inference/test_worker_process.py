@@ -8,6 +8,9 @@ import pytest
 
 from media.hearing.ports import HearingError
 from media.inference.client import Inference
+from media.sound.formats import HEARING_RATE, PLAYOUT_RATE
+from media.sound.resampling import resampled
+from media.speech.ports import VoiceChoice
 from tests.media.inference.conftest import KEY, Process, until
 from tests.media.inference.test_inference import SENTENCE, hear, judgements, plain
 from tests.media.joe import say
@@ -74,3 +77,17 @@ async def test_an_unused_worker_is_small_and_a_rested_one_small_again(processes:
         await until(lambda: memory_mb(worker.child.pid) < small + 20)
         assert worker.child.poll() is None
         assert (await client.transcriber.transcribe(say("Good night."))).text
+
+
+async def test_the_shipped_voice_speaks_through_a_worker_and_is_understood_by_it(
+    processes: Make,
+) -> None:
+    worker = processes()
+    async with Inference([worker.address], KEY) as client:
+        async with asyncio.timeout(50):
+            pieces = [piece async for piece in client.speaker.speak(SENTENCE, VoiceChoice())]
+            pcm = resampled(b"".join(piece.pcm for piece in pieces), PLAYOUT_RATE, HEARING_RATE)
+            heard = await client.transcriber.transcribe(pcm, "en")
+    assert plain(heard.text) == plain(SENTENCE)
+    assert [SENTENCE[word.start : word.end] for piece in pieces for word in piece.words]
+    assert any(piece.visemes for piece in pieces)

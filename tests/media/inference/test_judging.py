@@ -1,0 +1,82 @@
+"""Batches of windows: everybody is answered in order, and late windows are skipped, not queued."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from media.hearing.activity import Memory
+from media.inference.judging import WAITING_MOST, Judging, Stream
+from media.inference.windows import WINDOW_BYTES, WINDOW_SAMPLES
+from media.sound.levels import Floats
+
+pytestmark = pytest.mark.asyncio
+
+
+class Loudness:
+    """Judges by the loudest sample; counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def judge(self, windows: Sequence[Floats], memories: Sequence[Memory]) -> list[float]:
+        self.calls.append(len(windows))
+        assert len(set(map(id, memories))) == len(memories)
+        return [float(abs(window).max()) for window in windows]
+
+
+def stream(told: list[tuple[int, float]]) -> Stream:
+    return Stream(lambda until, probability: told.append((until, probability)))
+
+
+async def settle(judging: Judging) -> None:
+    async with asyncio.timeout(5):
+        while judging.is_busy:
+            await asyncio.sleep(0.01)
+
+
+async def test_streams_share_a_batch_and_keep_their_order() -> None:
+    judging, network = Judging(), Loudness()
+    judging.begin(network)
+    answers: list[list[tuple[int, float]]] = [[] for _ in range(10)]
+    for told in answers:
+        judging.add(stream(told), 0, b"\x00\x40" * WINDOW_SAMPLES * 3, told=True)
+    await settle(judging)
+    assert network.calls == [10, 10, 10]
+    assert all(told == [(512 * (i + 1), 0.5) for i in range(3)] for told in answers)
+
+
+async def test_nothing_is_judged_before_the_network_is_there() -> None:
+    judging, network = Judging(), Loudness()
+    told: list[tuple[int, float]] = []
+    judging.add(stream(told), 0, bytes(WINDOW_BYTES), told=True)
+    assert told == []
+    judging.begin(network)
+    await settle(judging)
+    assert told == [(512, 0.0)]
+
+
+async def test_too_many_waiting_are_answered_like_the_one_before() -> None:
+    judging = Judging()
+    told: list[tuple[int, float]] = []
+    one = stream(told)
+    for i in range(WAITING_MOST + 5):
+        judging.add(one, i * WINDOW_SAMPLES, bytes(WINDOW_BYTES), told=True)
+    assert [until for until, _ in told] == [512, 1024, 1536, 2048, 2560]
+    judging.drop(one)
+    judging.close()
+    assert not judging.is_busy
+
+
+async def test_a_gap_starts_afresh() -> None:
+    judging, network = Judging(), Loudness()
+    judging.begin(network)
+    told: list[tuple[int, float]] = []
+    one = stream(told)
+    judging.add(one, 0, bytes(WINDOW_BYTES), told=True)
+    await settle(judging)
+    one.memory.state += 1
+    judging.add(one, 5120, bytes(WINDOW_BYTES), told=False)
+    assert not one.memory.state.any()
+    await settle(judging)
+    assert told == [(512, 0.0)]
