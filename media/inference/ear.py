@@ -69,6 +69,11 @@ class RemoteEar:
         self._news = asyncio.Event()
         self._closed = False
 
+    @property
+    def heard_until(self) -> int:
+        """The sample after the last one that was pushed."""
+        return self._windows.end
+
     def push(self, pcm: bytes, at_sample: int) -> None:
         """See the port."""
         if self._closed:
