@@ -22,7 +22,7 @@ from media.inference.frames import (
     Warm,
     WordsTold,
 )
-from media.inference.peer import Lost, Peer
+from media.inference.peer import SILENT_SECONDS, Lost, Peer
 from media.sound.formats import HEARING_RATE, SAMPLE_BYTES
 from media.speech.ports import SpeechError, Spoken, VoiceChoice
 
@@ -36,11 +36,18 @@ _ANSWER_SECONDS: Final = 60.0
 class Inference:
     """The workers a gateway uses. `async with` it, or `start` and `aclose`."""
 
-    def __init__(self, addresses: Sequence[str], key: str, *, open_db: float = -55.0) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        key: str,
+        *,
+        open_db: float = -55.0,
+        silent_seconds: float = SILENT_SECONDS,
+    ) -> None:
         """Addresses are `unix:/path` or `tcp:host:port`. Raises ValueError for another."""
         self._open_db = open_db
         self._numbers = itertools.count(1)
-        self.peers = [Peer(address, key, self._numbers) for address in addresses]
+        self.peers = [Peer(address, key, self._numbers, silent_seconds) for address in addresses]
         self._tasks: list[asyncio.Task[None]] = []
         self.speaker = RemoteSpeaker(self)
         self.transcriber = RemoteTranscriber(self)
@@ -75,6 +82,7 @@ class Inference:
         heard = peer.welcome.heard_languages
         if language and heard and language.partition("-")[0].lower() not in heard:
             raise HearingError(f"no recogniser understands {language!r}", retryable=False)
+        self.warm()
         return self.ear(language)
 
     def ear(self, language: str = "") -> Ear:

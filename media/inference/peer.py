@@ -34,6 +34,7 @@ logger = structlog.get_logger(__name__)
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _MOST_PAUSE_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 5.0
+SILENT_SECONDS: Final = 10.0  # ten beats of a worker; one that loads a model may miss some
 
 Answer = TurnTold | WordsTold | Piece | SaidAll | Failed
 
@@ -82,7 +83,13 @@ class Question:
 class Peer:
     """See the module. `run` holds the connection until it is cancelled."""
 
-    def __init__(self, address: str, key: str, numbers: Iterator[int]) -> None:
+    def __init__(
+        self,
+        address: str,
+        key: str,
+        numbers: Iterator[int],
+        silent_seconds: float = SILENT_SECONDS,
+    ) -> None:
         """Raises ValueError when the address is none."""
         self.address = address
         self.up = asyncio.Event()
@@ -90,11 +97,13 @@ class Peer:
         self._place = parse_address(address)
         self._key = key
         self._numbers = numbers
+        self._silent_seconds = silent_seconds
         self._link: Link | None = None
         self._load = Load(0, 0)
         self._listeners: dict[int, Listener] = {}
         self._questions: dict[int, Question] = {}
         self._gone: asyncio.Future[str] | None = None
+        self._heard_of = False
 
     @property
     def is_up(self) -> bool:
@@ -161,13 +170,24 @@ class Peer:
                 continue
             assert self._gone is not None
             try:
-                why = await self._gone
+                why = await self._until_gone(self._gone)
             finally:
                 self._hang_up("the gateway leaves")
             if self.welcome is not None:
                 pauses = _pauses()
                 logger.info("inference worker lost", address=self.address, reason=why)
             await asyncio.sleep(next(pauses))
+
+    async def _until_gone(self, gone: "asyncio.Future[str]") -> str:
+        """Why it went. One that owes answers and says nothing, not even its load, hangs."""
+        while True:
+            self._heard_of = False
+            done, _ = await asyncio.wait([gone], timeout=self._silent_seconds)
+            if done:
+                return gone.result()
+            owes = bool(self._questions or self._listeners) or self.welcome is None
+            if owes and not self._heard_of and self._link is not None:
+                self._link.close("it hangs")
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -207,6 +227,7 @@ class Peer:
             frame = decode_told(data)
         except msgspec.MsgspecError as error:
             raise BadFrame("a frame cannot be read") from error
+        self._heard_of = True
         match frame:
             case Judged(ear=number, until_sample=until, probability=probability):
                 if listener := self._listeners.get(number):

@@ -54,6 +54,7 @@ QUESTIONS_MOST: Final = 256  # of one worker
 CLAUSE_CHARACTERS_MOST: Final = 600
 HELLO_SECONDS: Final = 5.0
 _LOAD_SECONDS: Final = 0.05
+_BEAT_SECONDS: Final = 1.0
 _SOUND_BYTES_MOST: Final = 64 * WINDOW_BYTES
 
 
@@ -79,6 +80,9 @@ class Service:
         self._key = key
         self._tasks: set[asyncio.Task[None]] = set()
         self._hearing = False
+        self._warm = False
+        self._next_beat: asyncio.TimerHandle | None = None
+        self._beat()
         self._telling: asyncio.TimerHandle | None = None
 
     @property
@@ -118,6 +122,28 @@ class Service:
                 for ear in caller.ears:
                     caller.link.send(EarRefused(ear, str(error)))
 
+    def warm_up(self) -> None:
+        """Load what a call needs, once, before anybody waits for it."""
+        if not self._warm:
+            self._warm = True
+            self.touch()
+            self.spawn(self._load_everything())
+
+    async def _load_everything(self) -> None:
+        try:
+            await self.engines.warm_up()
+        except (HearingError, SpeechError) as error:
+            self._warm = False
+            logger.warning("not everything could be loaded", reason=str(error))
+
+    def _beat(self) -> None:
+        """Whoever waits for something is told every second that this worker lives."""
+        self._next_beat = asyncio.get_running_loop().call_later(_BEAT_SECONDS, self._beat)
+        load = self.load()
+        for caller in self.callers:
+            if caller.welcome and caller.waits:
+                caller.link.send(load)
+
     def spawn(self, work: Work) -> asyncio.Task[None]:
         """A task that this worker owns."""
         task = asyncio.create_task(work)
@@ -146,6 +172,8 @@ class Service:
         for caller in list(self.callers):
             caller.link.close("the worker ends")
         self.judging.close()
+        if self._next_beat is not None:
+            self._next_beat.cancel()
         if self._telling is not None:
             self._telling.cancel()
         for task in self._tasks:
@@ -166,6 +194,11 @@ class Caller:
         service.callers.add(self)
         loop = asyncio.get_running_loop()
         self._impatience = loop.call_later(HELLO_SECONDS, self.link.close, "no hello")
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is owed to it."""
+        return bool(self.ears or self._asked)
 
     def _lost(self, why: str) -> None:
         self._service.callers.discard(self)
@@ -204,7 +237,7 @@ class Caller:
                 self._close_ear(frame.ear)
                 self._service.tell_load()
             case Warm():
-                self._service.spawn(self._warm_up())
+                self._service.warm_up()
             case Hello():
                 raise BadFrame("a second hello")
             case _:
@@ -323,9 +356,3 @@ class Caller:
                 self.link.send(Piece(frame.request, spoken))
                 await self.link.drained()
         self.link.send(SaidAll(frame.request))
-
-    async def _warm_up(self) -> None:
-        try:
-            await self._service.engines.warm_up()
-        except (HearingError, SpeechError) as error:
-            logger.warning("not everything could be loaded", reason=str(error))

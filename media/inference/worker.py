@@ -84,7 +84,7 @@ async def _until_over(service: Service, stop: asyncio.Event, sleep_seconds: floa
     loop = asyncio.get_running_loop()
     while not stop.is_set():
         try:
-            async with asyncio.timeout(max(_LOOK_SECONDS, sleep_seconds / 10)):
+            async with asyncio.timeout(_LOOK_SECONDS):
                 await stop.wait()
         except TimeoutError:
             tired = loop.time() - service.busy_at > sleep_seconds > 0

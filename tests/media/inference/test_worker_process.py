@@ -1,6 +1,7 @@
 """Workers as processes: killed in mid-call, started anew, and small again after a long rest."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,3 +92,28 @@ async def test_the_shipped_voice_speaks_through_a_worker_and_is_understood_by_it
     assert plain(heard.text) == plain(SENTENCE)
     assert [SENTENCE[word.start : word.end] for piece in pieces for word in piece.words]
     assert any(piece.visemes for piece in pieces)
+
+
+async def test_a_worker_that_hangs_is_left_for_another(processes: Make) -> None:
+    hung = processes()
+    async with Inference([hung.address], KEY, silent_seconds=3.0) as client:
+        await until_up(client, 1)
+        ear = client.ear("en")
+        end = hear(ear, say(SENTENCE))
+        await judgements(ear, end)
+        hung.child.send_signal(signal.SIGSTOP)
+        hear(ear, say("Good night."), end)
+        with pytest.raises(HearingError, match="lost"):
+            await judgements(ear, end + 3600 * 16_000)
+
+
+async def test_who_begins_to_listen_has_the_models_loaded_once(processes: Make) -> None:
+    worker = processes()
+    async with Inference([worker.address], KEY) as client:
+        await until_up(client, 1)
+        small = memory_mb(worker.child.pid)
+        for _ in range(5):
+            await client.listen("en-GB")
+        await until(lambda: memory_mb(worker.child.pid) > small + 150, 40)
+        with pytest.raises(HearingError, match="no recogniser understands"):
+            await client.listen("hi")
