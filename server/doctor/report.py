@@ -15,6 +15,7 @@ from server.doctor.parts import (
     look_at_model,
 )
 from server.doctor.shapes import Report
+from server.doctor.speech import look_at_speech
 from server.doctor.surroundings import look_around
 from server.supervisor.folder import DataFolder, kindred_version
 
@@ -31,6 +32,7 @@ async def examine(settings: Settings) -> Report:
         look_at_mail(settings),
     )
     parts += await look_at_hearing(settings, running)
+    parts += look_at_speech(settings)
     return Report(
         kindred=kindred_version(),
         running=running is not None,

@@ -12,10 +12,12 @@ from config.hearing import HearingSettings, TranscriptionProvider
 from config.models import ModelProvider, ModelSettings
 from config.server import ServerSettings
 from config.settings import Settings
+from config.speech import SpeechProvider, SpeechSettings
 from config.stores import DatabaseSettings
 from config.turn_model import installed_path
 from server.doctor import doctor, examine
 from server.doctor.hearing import look_at_recogniser, look_at_turns
+from server.doctor.speech import look_at_speaker
 from server.supervisor.folder import DataFolder, State
 
 
@@ -119,3 +121,33 @@ def test_recognisers_are_told_apart(settings: Settings) -> None:
     mine, nobody = (look_at_recogniser(name, changed) for name in hearing.use)
     assert (mine.state, mine.condition) == ("no api_key", "wrong")
     assert "hearing.providers has not" in nobody.state
+
+
+@pytest.mark.parametrize(
+    ("provider", "condition"),
+    [
+        (SpeechProvider(kind="openai"), "wrong"),
+        (SpeechProvider(kind="openai", api_key="k"), "fine"),
+        (SpeechProvider(kind="elevenlabs", base_url="http://127.0.0.1:9"), "fine"),
+        (SpeechProvider(kind="my.module:Speaker"), "fine"),
+        (SpeechProvider(kind="polly", api_key="k"), "wrong"),
+    ],
+)
+def test_a_remote_speaker_needs_a_known_kind_and_a_key(
+    settings: Settings, provider: SpeechProvider, condition: str
+) -> None:
+    chosen = SpeechSettings(use=["studio"], providers={"studio": provider})
+    part = look_at_speaker("studio", msgspec.structs.replace(settings, speech=chosen))
+    assert part.condition == condition
+
+
+def test_a_speaker_that_nobody_knows_is_wrong_and_says_who_is_known(settings: Settings) -> None:
+    part = look_at_speaker("alice", settings)
+    assert part.condition == "wrong"
+    assert "embedded, espeak" in part.state
+
+
+def test_the_shipped_voice_is_installed_with_its_licence(settings: Settings) -> None:
+    part = look_at_speaker("embedded", settings)
+    assert part.condition == "fine"
+    assert "CC0" in part.licence
