@@ -109,11 +109,12 @@ class JoeVoice:
         self, said: Mapped, phonemes: list[Phoneme], latent: Any, frames: Any, timbre: Timbre
     ) -> Plan:
         ends = np.cumsum(frames)
-        skipped = max(int(ends[1]) - _LEAD, 0)
+        skipped = max(int(ends[0]) - _LEAD, 0)
         places = ends - skipped
-        timed = [Timed(Phoneme(" "), 0, int(places[1]))]
+        # A sound is heard from the blank before its symbol on: measured at p, t, k and s.
+        timed = [Timed(Phoneme(" "), 0, int(places[0]))]
         for place, phoneme in enumerate(phonemes):
-            timed.append(Timed(phoneme, timed[-1].end, int(places[2 * place + 3])))
+            timed.append(Timed(phoneme, timed[-1].end, int(places[2 * place + 2])))
         total = int(places[-1])
         timed.append(Timed(Phoneme(" "), timed[-1].end, total))
         scale = _FRAME * PLAYOUT_RATE / (self._rate * timbre.size)

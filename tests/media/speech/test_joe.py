@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.bench_speech import LIPS, closure_errors_ms
 from media.speech.joe import JoeVoice
 from media.speech.ports import SpeechError, Spoken, VoiceChoice
 from media.speech.visemes import SHAPES
@@ -137,3 +138,19 @@ def test_the_cast_do_not_sound_the_same() -> None:
     women = {c.slug for c in read_cast(CAST) if c.gender == "woman"}
     men = {c.slug for c in read_cast(CAST) if c.gender == "man"}
     assert min(voices[slug].pitch for slug in women) > max(voices[slug].pitch for slug in men)
+
+
+def test_the_lips_close_when_the_sound_does(joe: JoeVoice) -> None:
+    """Within 40 ms, as the bench measures it: one frame of a picture."""
+    errors: list[float] = []
+    for voice in ("", "mezzo-warm"):
+        pieces = say(joe, LIPS[0], VoiceChoice(voice=voice))
+        visemes = [viseme for piece in pieces for viseme in piece.visemes]
+        errors += closure_errors_ms(samples(whole(pieces)), visemes)
+    assert len(errors) >= 10
+    assert sum(abs(error) <= 40 for error in errors) >= 0.9 * len(errors)
+
+
+def test_the_same_words_are_said_the_same_way(joe: JoeVoice) -> None:
+    assert say(joe, SENTENCE) == say(joe, SENTENCE)
+    assert say(joe, SENTENCE)[0].words != say(joe, SENTENCE, VoiceChoice(voice="bass"))[0].words
