@@ -21,6 +21,7 @@ from rooms.room import RoomParts
 from rooms.speaking import Speaking
 from server.accounts.service import Accounts
 from server.calls import CallDoor
+from server.livekit import LiveKitDoor
 from server.oversight import Staff
 from server.rest.limits import RequestLimits
 
@@ -50,5 +51,6 @@ class House:
     realtime: Realtime
     inference: Inference
     call_door: CallDoor
+    livekit: LiveKitDoor
     model_url: str | None
     draining: bool = False

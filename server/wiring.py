@@ -54,6 +54,7 @@ from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
 from server.calls import CallDoor
 from server.house import House
+from server.livekit import LiveKitDoor
 from server.mail import Mailer
 from server.observability.lag import LoopLag
 from server.oversight import Staff
@@ -154,6 +155,7 @@ class Wiring:
             turn_seconds=settings.rooms.turn_seconds,
         )
         realtime.doors += openai_realtime.routes(realtime, companions)
+        door = CallDoor(settings.media, self.workers, realtime)
         return House(
             settings=settings,
             version=version,
@@ -175,7 +177,8 @@ class Wiring:
             router=router,
             room_parts=parts,
             realtime=realtime,
-            call_door=CallDoor(settings.media, self.workers, realtime),
+            call_door=door,
+            livekit=LiveKitDoor(settings.media.livekit, door),
             model_url=model_url,
         )
 

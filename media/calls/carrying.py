@@ -43,6 +43,7 @@ QUALITY_EVERY: Final = 250
 TAIL_FRAMES: Final = 10  # of silence after sound, so that the peer plays what it holds
 KEEP_ALIVE_FRAMES: Final = 20
 TICKS_PER_SAMPLE: Final = 3
+GAP_SAMPLES: Final = 3_200
 KEYFRAME_EVERY_US: Final = 250_000  # asked for no more often
 MESSAGES_PER_SECOND: Final = 50
 BLOCKED_AFTER_US: Final = 7_000_000  # a browser that only listens reports every 5 s
@@ -199,9 +200,10 @@ class Carried:
         frame = None if self._blocked else playout.frame()
         if frame is not None:
             self._silent_frames = 0
-            self.peer.send_sound(self._encoder.encode(frame), beat.sample, beat.due_us)
+            sound = frame if self.peer.raw else self._encoder.encode(frame)
+            self.peer.send_sound(sound, beat.sample, beat.due_us)
         else:
-            if self._silent_frames < TAIL_FRAMES or self._silent_frames % KEEP_ALIVE_FRAMES == 0:
+            if self._keeps_alive() and not self.peer.raw:
                 self.peer.send_sound(opus.SILENCE, beat.sample, beat.due_us)
             self._silent_frames += 1
         beat.left()
@@ -214,8 +216,12 @@ class Carried:
         if beat.slot % QUALITY_EVERY == 0:
             self._report()
 
+    def _keeps_alive(self) -> bool:
+        """Whether this frame of silence is sent."""
+        return self._silent_frames < TAIL_FRAMES or self._silent_frames % KEEP_ALIVE_FRAMES == 0
+
     def _look_whether_blocked(self, now: int) -> None:
-        blocked = now - self._alive_us > BLOCKED_AFTER_US
+        blocked = now - self._alive_us > BLOCKED_AFTER_US and not self.peer.raw
         if blocked != self._blocked:
             self._blocked = blocked
             self._tell(Blocked(on=blocked))
@@ -283,6 +289,11 @@ class Carried:
         for one in heard:
             self._tell(one)
 
+    def on_pcm(self, pcm: bytes) -> None:
+        """See media/calls/engine.py."""
+        self._alive_us = now_us()
+        self._tell(self._hearing.add_pcm(pcm, self._alive_us))
+
     def on_message(self, data: bytes) -> None:
         """See media/calls/engine.py."""
         second, count = now_us() // 1_000_000, 1
@@ -341,6 +352,16 @@ class Hearing:
         steps = self._reorder.add(packet.sequence, packet.stamp, packet.payload, now)
         self._ended_us = now
         return self._decoded(steps)
+
+    def add_pcm(self, pcm: bytes, now: int) -> Heard:
+        """Sound that is decoded already; after a pause its place is where the wall clock says."""
+        away = (now - self._ended_us) * 16 // 1000
+        if self._ended_us and away > GAP_SAMPLES:
+            self._until_sample += away
+        self._ended_us = now
+        heard = Heard(pcm=pcm, at_sample=self._until_sample)
+        self._until_sample += len(pcm) // SAMPLE_BYTES
+        return heard
 
     def tick(self, now: int) -> list[Heard]:
         """Time has passed."""

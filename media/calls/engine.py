@@ -34,6 +34,9 @@ class PeerEvents(Protocol):
 
     def on_sound(self, packet: Received) -> None: ...
 
+    def on_pcm(self, pcm: bytes) -> None:
+        """Sound an engine has decoded itself: 16 kHz mono."""
+
     def on_message(self, data: bytes) -> None: ...
 
     def on_keyframe_wanted(self) -> None: ...
@@ -51,6 +54,7 @@ class Peer(Protocol):
     """One connection to one person."""
 
     codec: Codec | None  # of the pictures the peer can show
+    raw: bool  # encodes sound itself: `send_sound` is given 24 kHz PCM, and no silence
 
     async def answer(self, offer: Offer) -> str:
         """The answer's SDP. Raises EngineRefused."""

@@ -175,6 +175,7 @@ class RtcPeer:
 
     def __init__(self, events: PeerEvents, ice: tuple[IceServer, ...], *, video: bool) -> None:
         self.codec: Codec | None = None
+        self.raw = False
         self._events = events
         self._video_wanted = video
         servers = [

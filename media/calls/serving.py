@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import msgspec
 import structlog
@@ -32,10 +32,8 @@ MOST_UNSENT_BYTES: Final = 512_000  # to a holder that does not read: further so
 MOST_LEGS: Final = 500
 
 
-class JoinRoom(Protocol):
-    """Joins a LiveKit room as a participant; see media/calls/livekit.py."""
-
-    def __call__(self, ask: wire.OpenRoom) -> MediaEngine: ...
+# Joins a LiveKit room as a participant; see media/calls/livekit.py.
+JoinRoom = Callable[[wire.OpenRoom], MediaEngine]
 
 
 class Worker:

@@ -20,6 +20,7 @@ import structlog
 import uvloop
 
 from config.media import MediaSettings
+from media.calls.livekit import livekit_rooms
 from media.calls.load import Load
 from media.calls.orders import VARIABLE, WorkerOrders
 from media.calls.rtc import RtcEngine
@@ -45,7 +46,13 @@ def main() -> int:
 async def serve(orders: WorkerOrders, parent: int) -> None:
     """Listen, tell where, look at the load; until SIGTERM, or the parent is gone."""
     key, load = secrets.token_urlsafe(24), Load(orders.media.most_load)
-    worker = Worker(RtcEngine(), key, load=load, bits_per_second=orders.media.opus_bits_per_second)
+    worker = Worker(
+        RtcEngine(),
+        key,
+        load=load,
+        bits_per_second=orders.media.opus_bits_per_second,
+        rooms=livekit_rooms(),
+    )
     board = ValkeyBoard(orders.bus_url)
     await board.start()
     server, address = await listen(worker, orders)

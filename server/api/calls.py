@@ -12,6 +12,7 @@ from starlette.responses import Response
 from rooms.errors import BadRequest, NotFound
 from rooms.ports import Principal
 from server.calls import links
+from server.livekit import LiveKitCall
 from server.rest import Call, Routes
 from server.rest.reading import UnsupportedMediaType, read_body
 from storage.calls import CallRow, find_call
@@ -72,6 +73,26 @@ async def begin_call(call: Call, query: CallQuery) -> Response:
     for link in links(door.ice_servers(who.person.id)):
         response.headers.append("link", link)
     return response
+
+
+@routes.post("/v1/calls/livekit", status=201, scope="chat")
+async def begin_livekit_call(call: Call, query: CallQuery) -> LiveKitCall:
+    """Call in a LiveKit room, where the operator has one: join with LiveKit's client."""
+    return await call.house.livekit.begin(
+        call.principal,
+        room=query.room,
+        kind=query.kind,
+        call=query.call,
+        key=call.idempotency_key or call.request_id,
+    )
+
+
+@routes.post("/v1/calls/livekit/webhook", status=204, public=True, body_bytes=OFFER_BYTES)
+async def livekit_reports(call: Call) -> None:
+    """LiveKit's webhook; its signature is checked."""
+    data = await read_body(call.request, OFFER_BYTES)
+    told = call.request.headers.get("authorization", "").removeprefix("Bearer ")
+    call.house.livekit.reported(data.decode(errors="replace"), told)
 
 
 @routes.patch("/v1/calls/{call_id}", status=204, scope="chat", body_bytes=OFFER_BYTES)

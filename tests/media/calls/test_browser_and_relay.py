@@ -82,6 +82,7 @@ class Card:
         self.wanted: list[Any] = []
         self.key_wanted = True
         self.count = 0
+        self.closed = False
         self.encoder: Any = VideoCodecContext.create(codec, "w")
         self.encoder.width = self.encoder.height = 256
         self.encoder.pix_fmt, self.encoder.bit_rate = "yuv420p", 300_000
@@ -94,8 +95,7 @@ class Card:
             self.key_wanted = self.key_wanted or isinstance(one, KeyframeWanted)
 
     async def _draw(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+        while not self.closed:
             frame = VideoFrame.from_ndarray(self._bars(), format="rgb24").reformat(format="yuv420p")
             frame.pts = self.count
             if self.key_wanted:
@@ -113,9 +113,7 @@ class Card:
                 )
                 self.key_wanted = self.key_wanted and not packet.is_keyframe
             self.count += 1
-            due = loop.time() + 0.04
-            while loop.time() < due:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.04)
 
     def _bars(self) -> np.ndarray:
         picture = np.zeros((256, 256, 3), np.uint8)
@@ -123,6 +121,7 @@ class Card:
         return picture
 
     def close(self) -> None:
+        self.closed = True
         for task in self.tasks:
             task.cancel()
         self.link.close()
