@@ -251,6 +251,7 @@ async def test_the_rest_of_what_is_overridden_is_there() -> None:
 
     sender = RTCRtpSender("audio", Transport())  # type: ignore[arg-type]
     assert hasattr(sender, "_RTCRtpSender__rtt")
+    assert hasattr(sender, "_RTCRtpSender__encoder")
     transceiver = RTCRtpTransceiver("audio", None, sender)  # type: ignore[arg-type]
     for name in ("_RTCRtpTransceiver__sender", "_RTCRtpTransceiver__receiver", "_offerDirection"):
         assert hasattr(transceiver, name)
