@@ -58,6 +58,7 @@ class Worker:
         self._key = key
         self._bits_per_second = bits_per_second
         self._keys: dict[str, str] = {}
+        self._patience: dict[str, tuple[asyncio.TimerHandle, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.links: set[_Link] = set()
 
@@ -107,8 +108,10 @@ class Worker:
         self._keys[leg] = key = secrets.token_urlsafe(24)
         self.opened += 1
         loop = asyncio.get_running_loop()
-        loop.call_later(UNHELD_SECONDS, self._close_unheld, leg)
-        loop.call_later(UNCONNECTED_SECONDS, self._close_unconnected, leg)
+        self._patience[leg] = (
+            loop.call_later(UNHELD_SECONDS, self._close_unheld, leg),
+            loop.call_later(UNCONNECTED_SECONDS, self._close_unconnected, leg),
+        )
         return wire.Opened(id=ask.id, leg=leg, key=key, answer=answer)
 
     def _asked_for(
@@ -154,6 +157,8 @@ class Worker:
     def _ended(self, carried: Carried) -> None:
         self.legs.pop(carried.leg, None)
         self._keys.pop(carried.leg, None)
+        for timer in self._patience.pop(carried.leg, ()):
+            timer.cancel()
         self.spawn(carried.peer.aclose())
 
     async def aclose(self, reason: GoneReason = "worker_lost") -> None:

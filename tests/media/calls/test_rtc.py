@@ -282,6 +282,7 @@ async def hold_calls(folder: Path, count: int, *, at_once: int = 4) -> list[floa
         assert worker.opened == len(range(0, count, at_once)) * at_once
         assert not worker.legs
         assert not worker._keys
+        assert not worker._patience
         await until(lambda: not worker._tasks)
     return sizes
 
