@@ -28,7 +28,7 @@ from rooms.moderation.care import care_for
 from rooms.ports import Principal
 from rooms.prompting import compile_for
 from rooms.shapes import CompanionCard, ReplyStatus, Usage
-from rooms.turn import finish
+from rooms.stopping import finish
 from storage.ids import new_id
 from storage.safety import count_crisis
 

@@ -8,9 +8,8 @@ survives it.
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import structlog
 from msgspec import Struct
@@ -36,10 +35,10 @@ from rooms.pen import Pen
 from rooms.ports import LogStale, LogStalled, RoomLog, Screen, Telling
 from rooms.shapes import Message, Usage
 from rooms.spans import past, step
+from rooms.stopping import finish, survive
 from rooms.tallies import TurnTally
 
 logger = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ class Turn:
         if self._hold is None:
             self._refuse(error)
             return None
-        return await finish(self._end(error))
+        return await survive(self._end(error))
 
     async def _stream(self) -> None:
         """Hold and ask side by side; words wait at the gate until the hold stands."""
@@ -378,15 +377,3 @@ class Turn:
             logger.warning("settled, then the room went elsewhere", reply=self.asked.reply)
         except LogStalled:
             logger.error("settled, but its end cannot be told yet", reply=self.asked.reply)
-
-
-async def finish(work: Coroutine[object, object, T]) -> T:
-    """Complete `work` even if we are cancelled meanwhile, then let the cancellation through."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.info("finished with an error while being cancelled", error=type(error).__name__)
-        raise

@@ -306,9 +306,12 @@ class Floor:
                 heard_at=max(one.heard_at for one in speech.pieces()),
                 decided_at=self.now,
             )
-        elif self._settings.speculate and not speech.speculated and self.other == "silent":
+        elif judged and self._may_speculate(speech):
             speech.speculated = True
             yield Speculate(heard.text)
+
+    def _may_speculate(self, speech: Speech) -> bool:
+        return self._settings.speculate and not speech.speculated and self.other == "silent"
 
     def _give_up(self, speech: Speech) -> Iterator[Order]:
         """It was nothing, or nothing that counts: everything is as it was before."""

@@ -31,8 +31,8 @@ from rooms.overseer import Overseer
 from rooms.placing import Placing
 from rooms.ports import CallMark, LogStale, LogStalled, Principal, Telling
 from rooms.shapes import CallEndReason, CallPart, Message, Sender
+from rooms.stopping import finish
 from rooms.tree import Tree
-from rooms.turn import finish
 from storage.ids import new_id
 
 if TYPE_CHECKING:

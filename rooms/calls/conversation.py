@@ -12,7 +12,7 @@ from rooms.calls.around import Around
 from rooms.calls.conductor import Conductor, TalkParts
 from rooms.ports import LogStale, Principal
 from rooms.room import ChatRoom
-from rooms.turn import finish
+from rooms.stopping import finish
 
 
 class Conversation:

@@ -20,7 +20,7 @@ from rooms.events import MessageCreated, ReplyDelta, ReplyDone, ReplyStarted
 from rooms.oversight import Glance
 from rooms.ports import LiveRoom, LogStale, LogStalled, Metered, Principal, RoomLog, Telling
 from rooms.shapes import Message, Sender, TextPart, Wallet
-from rooms.turn import finish
+from rooms.stopping import finish
 from storage.bus.memory import MemoryBus, Store
 from tests.realtime.node import principal
 
