@@ -40,8 +40,8 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     gap_ms: int = 4_000
     resume_ms: int = 2_000
     ahead_ms: int = 4_000
-    keep_ms: int = 10_000
-    span_ms: int = 25_000
+    keep_ms: int = 8_000
+    span_ms: int = 15_000
     echo_db: float = 6.0
     speculate: bool = True
     reply_tokens: int = 160
