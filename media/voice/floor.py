@@ -37,6 +37,7 @@ SUSPECT_SPAN_MS: Final = 3_000  # with an echo about, words are looked for this 
 QUIETEST_DB: Final = -120.0
 CLEAN_MS: Final = 5_000  # the companion sounded so long unheard: the line has no echo
 ECHO_WORDS_CLEAN: Final = 4
+VAIN_PAUSES: Final = 2
 
 
 class TakeFloor(Order, frozen=True):
@@ -63,11 +64,19 @@ class Floor:
         self._loud = 0  # voiced samples in a row that are louder than an echo would be
         self._loudest_db = QUIETEST_DB
         self._echo_db: float | None = None
+        self._vain = 0  # pauses for nothing, in a row
         self._clean = 0  # samples the companion sounded in which nobody was heard
         self._lost: list[Lost] = []
         self._came_at = 0  # when sound last came
+        self._away = 0  # samples that went by since, without any
         self._quiet_since = 0  # when a voice was last heard
         self._pieces = 0
+
+    @property
+    def time(self) -> int:
+        """The ear's clock as it stands, `now` being how far sound was judged. Sound that comes
+        late is judged all the same, so time may step back."""
+        return self.now + self._away
 
     @property
     def speaking(self) -> bool:
@@ -79,7 +88,7 @@ class Floor:
     def voiced(self, window: Voiced) -> Iterator[Order]:
         """One judgement of voice activity."""
         samples = max(window.until_sample - self.now, 0)
-        self.now = max(self.now, window.until_sample)
+        self.now, self._away = max(self.now, window.until_sample), 0
         samples -= self._lost_within(window.until_sample - samples, window.until_sample)
         if samples <= 0:
             return
@@ -122,10 +131,10 @@ class Floor:
 
     def tick(self, fact: Tick) -> Iterator[Order]:
         """Time passes without sound: it is silence only after a long while."""
-        self.now = max(self.now, fact.sample)
+        self._away = max(fact.sample - self.now, 0)
         yield from self._resume_if_long_quiet()
         speech = self._speech
-        if speech is None or self.now - self._came_at < self._settings.gap_ms * PER_MS:
+        if speech is None or self.time - self._came_at < self._settings.gap_ms * PER_MS:
             return
         speech.silent = max(speech.silent, self._settings.ceiling_ms * PER_MS)
         if speech.asked is None:
@@ -238,7 +247,7 @@ class Floor:
             yield Pause()
 
     def _resume_if_long_quiet(self) -> Iterator[Order]:
-        if self.paused and self.now - self._quiet_since >= self._settings.resume_ms * PER_MS:
+        if self.paused and self.time - self._quiet_since >= self._settings.resume_ms * PER_MS:
             yield from self._resume()
 
     def _resume(self) -> Iterator[Order]:
@@ -261,6 +270,7 @@ class Floor:
             return
         match self._verdict(speech, heard):
             case "noise" | "echo":
+                self._learn_noise(speech)
                 yield from self._give_up(speech)
             case "nod" if self.other != "silent":
                 yield from self._give_up(speech)
@@ -287,7 +297,7 @@ class Floor:
         asked = speech.asked
         assert asked is not None
         if self.other == "open":
-            self.paused = False
+            self.paused, self._vain = False, 0
             yield TakeFloor()
         if speech.shown != heard.text:
             speech.shown = heard.text
@@ -309,6 +319,14 @@ class Floor:
         elif judged and self._may_speculate(speech):
             speech.speculated = True
             yield Speculate(heard.text)
+
+    def _learn_noise(self, speech: Speech) -> None:
+        """What paused the companion in vain, and again, does so no more: it must be louder."""
+        if self.paused:
+            self._vain += 1
+            if self._vain >= VAIN_PAUSES:
+                loudest_db = max(piece.level_db for piece in speech.pieces())
+                self._echo_db = max(loudest_db, self._echo_db or QUIETEST_DB)
 
     def _may_speculate(self, speech: Speech) -> bool:
         return self._settings.speculate and not speech.speculated and self.other == "silent"

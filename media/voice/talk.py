@@ -50,7 +50,7 @@ class Talk:
     @property
     def now(self) -> int:
         """The ear's clock."""
-        return self.floor.now
+        return self.floor.time
 
     def tell(self, fact: Told) -> list[Order]:
         """Take a fact in; what is to be done, in this order."""

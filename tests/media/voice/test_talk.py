@@ -315,3 +315,21 @@ def test_noise_is_transcribed_once_and_is_nothing() -> None:
     scene = Scene([Says(1_000 * n, 200, "", speech=0.0) for n in range(1, 30)]).run(32_000)
     assert scene.committed == []
     assert scene.asks <= 29
+
+
+def test_sound_that_comes_late_is_heard_all_the_same() -> None:
+    """Time went on without it (a stalled loop, a burst); it counts once it is there."""
+    scene = Scene([Says(500, 1_200, "How are you today?")])
+    scene._tell(o.Tick(60_000 * 16))
+    scene.run(6_000)
+    assert scene.committed == ["How are you today?"]
+
+
+def test_noise_that_paused_it_in_vain_twice_does_so_no_more() -> None:
+    """A fan, a dog, an echo nobody can read: the companion is not kept from speaking."""
+    noise = [Says(2_000 + 1_500 * n, 400, "", speech=0.0, level_db=-30.0) for n in range(12)]
+    scene = Scene(noise)
+    scene.say(LONG)
+    scene.run(36_000)
+    assert len(scene.orders(o.Pause)) == 2
+    assert scene.heard_text("say") == LONG

@@ -73,21 +73,30 @@ class Line:
         half = WORD_MS * 24 // 2
         return [word for value, word in spoken.items() if self.sent[value] >= half]
 
+    def took(self, frame: np.ndarray) -> None:
+        """What left."""
+        self.sent.update(frame.tolist())
+
     async def run(self) -> None:
-        """Twenty milliseconds each way, again and again."""
-        self._events.put_nowait(Connected())
+        """Again and again, until it is closed."""
         while not self.closed:
             await asyncio.sleep(0.002)
-            pcm = _take(self._mouth, 320)
-            self._events.put_nowait(Heard(pcm=pcm.tobytes(), at_sample=self.frames * 320))
-            self.frames += 1
-            if self._queue and not self.paused and not self.stalled:
-                self._send()
+            self.step()
+
+    def step(self) -> None:
+        """Twenty milliseconds each way."""
+        if not self.frames:
+            self._events.put_nowait(Connected())
+        pcm = _take(self._mouth, 320)
+        self._events.put_nowait(Heard(pcm=pcm.tobytes(), at_sample=self.frames * 320))
+        self.frames += 1
+        if self._queue and not self.paused and not self.stalled:
+            self._send()
 
     def _send(self) -> None:
         size = min(480, sum(map(len, self._queue)))
         frame = _take(self._queue, size)
-        self.sent.update(frame.tolist())
+        self.took(frame)
         self._left += size
         if self.frames % 5 == 0 or not self._queue:
             self._say_played(dry=not self._queue)
