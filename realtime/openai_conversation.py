@@ -27,6 +27,8 @@ class Item(Struct, eq=False):
     texts: list[str]
     status: Status = "completed"
     refused: bool = False  # the screen let no response be made of it
+    audio: bool = False  # it was said aloud: its text is a transcript
+    marks: list[tuple[int, int]] = []  # how many characters had sounded at which sample
 
     def text(self) -> str:
         """All of it."""
@@ -34,14 +36,19 @@ class Item(Struct, eq=False):
 
     def shown(self) -> dict[str, Any]:
         """The item as clients read it."""
-        kind = SPOKEN_AS[self.role]
+        if self.audio:
+            kind = "input_audio" if self.role == "user" else "output_audio"
+            said: list[str | None] = [*self.texts] or [None]
+            content: list[dict[str, Any]] = [{"type": kind, "transcript": text} for text in said]
+        else:
+            content = [{"type": SPOKEN_AS[self.role], "text": text} for text in self.texts]
         return {
             "id": self.id,
             "object": "realtime.item",
             "type": "message",
             "status": self.status,
             "role": self.role,
-            "content": [{"type": kind, "text": text} for text in self.texts],
+            "content": content,
         }
 
     def size(self) -> int:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from realtime import frames
 from realtime.openai_conversation import Conversation, Item, item_of, last_words, spoken
 from realtime.openai_errors import error_object
+from realtime.openai_orders import Hear, Transcribe
 from realtime.openai_shapes import (
     RESPONSE_KNOWN,
     SESSION_KNOWN,
@@ -82,7 +83,7 @@ class Close(Struct, frozen=True):
     code: int
 
 
-Order = Tell | Speak | Hush | Close
+Order = Tell | Speak | Hush | Close | Hear | Transcribe
 
 
 class OpenAISession:

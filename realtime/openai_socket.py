@@ -13,8 +13,11 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from media.hearing.ports import Ear
+from media.speech.ports import Speaker, VoiceChoice
 from realtime import frames
 from realtime.actor import Actor
+from realtime.openai_orders import Hear, Transcribe
 from realtime.openai_session import (
     CLOSE_EXPIRED,
     Close,
@@ -44,12 +47,21 @@ CANCELLED: Final = End(status="cancelled", reason="client_cancelled")
 REASONS: Final = {**frames.CLOSE_REASONS, CLOSE_EXPIRED: "the session has ended; open another"}
 
 
+class VoiceParts(Struct, frozen=True):
+    """Who listens and who speaks, and who may be listened to."""
+
+    listens: Callable[[str], Awaitable[Ear]]  # raises HearingError
+    speaks: Callable[[str, str], Awaitable[tuple[Speaker, VoiceChoice]]]  # raises SpeechError
+    refusal: Callable[[Principal], Awaitable[ProductError | None]]
+
+
 class Companions(Struct, frozen=True):
     """Who can be talked to, and how a completion with one of them is begun."""
 
     card: Callable[[str, Principal], Awaitable[CompanionCard]]
     begin: Callable[[Principal, str, list[Spoken], int | None], Coroutine[Any, Any, Completion]]
     turn_seconds: float
+    voice: "VoiceParts | None" = None
 
 
 class Unheard:
@@ -103,10 +115,8 @@ class OpenAISocket:
         if who.expires_at_ms is not None:
             expires_ms = min(expires_ms, who.expires_at_ms)
         self.who = who
-        self.session = OpenAISession(
-            model, rules, lambda prefix: new_id(prefix, node.now_ms), node.now(), expires_ms // 1000
-        )
         self._node = node
+        self.session = self._session(model, rules, expires_ms // 1000)
         self._companions = companions
         self._model = model
         self._expires_at = expires_ms
@@ -121,6 +131,13 @@ class OpenAISocket:
         self._flowing.set()
         self._stuck_at: float | None = None
         self._due_at: float | None = None
+
+    def _session(self, model: str, rules: OpenAIRules, expires_at: int) -> OpenAISession:
+        """The rules of what is said here."""
+        node = self._node
+        return OpenAISession(
+            model, rules, lambda prefix: new_id(prefix, node.now_ms), node.now(), expires_at
+        )
 
     @property
     def waiting(self) -> int:
@@ -252,7 +269,12 @@ class OpenAISocket:
                     self._write(payloads)
                     payloads = []
                     self._goodbye(code, "")
+                case Hear() | Transcribe():
+                    self._hear(order)
         self._write(payloads)
+
+    def _hear(self, order: Hear | Transcribe) -> None:
+        """Sound; realtime/openai_voice_socket.py has ears."""
 
     def _write(self, payloads: list[bytes]) -> None:
         peer = self._peer

@@ -51,6 +51,7 @@ class Response(Struct, kw_only=True):
     asked: list[Item] = []  # the person's words that it answers
     texts: list[str] = []
     stopping: bool = False
+    audio: bool = False  # it is spoken; its text is what was put into sound
 
     def place(self) -> dict[str, Any]:
         """Where a piece of text belongs."""
@@ -70,7 +71,7 @@ class Response(Struct, kw_only=True):
             "status_details": None,
             "output": [],
             "conversation_id": self.conversation,
-            "output_modalities": ["text"],
+            "output_modalities": ["audio"] if self.audio else ["text"],
             "max_output_tokens": self.max_output_tokens,
             "usage": None,
             "metadata": self.metadata or None,
@@ -129,7 +130,7 @@ def opening_events(response: Response, before: str | None) -> list[Event]:
     ]
     if response.conversation is not None:
         events.append(("conversation.item.added", {"previous_item_id": before, "item": item}))
-    part = {"type": "text", "text": ""}
+    part = _part(response, "")
     events.append(("response.content_part.added", {**response.place(), "part": part}))
     return events
 
@@ -139,16 +140,32 @@ def ended_events(response: Response, end: End, before: str | None, *, held: bool
     events: list[Event] = []
     if response.texts:
         text, item = response.item.texts[0], response.item.shown()
-        part = {"type": "text", "text": text}
+        part = _part(response, text)
         of_it = {"response_id": response.id, "output_index": 0, "item": item}
         events = [
-            ("response.output_text.done", {**response.place(), "text": text}),
+            *_done(response, text),
             ("response.content_part.done", {**response.place(), "part": part}),
             ("response.output_item.done", of_it),
         ]
         if held:
             events.append(("conversation.item.done", {"previous_item_id": before, "item": item}))
     return [*events, ("response.done", {"response": response.shown(end)})]
+
+
+def _part(response: Response, text: str) -> dict[str, Any]:
+    if response.audio:
+        return {"type": "audio", "transcript": text}
+    return {"type": "text", "text": text}
+
+
+def _done(response: Response, text: str) -> list[Event]:
+    place = response.place()
+    if not response.audio:
+        return [("response.output_text.done", {**place, "text": text})]
+    return [
+        ("response.output_audio.done", place),
+        ("response.output_audio_transcript.done", {**place, "transcript": text}),
+    ]
 
 
 def rate_limits(turns: TurnsLeft | None) -> list[dict[str, Any]]:

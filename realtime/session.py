@@ -289,6 +289,10 @@ class Bucket:
         self._left -= 1
         return 0.0 if self._left >= 0 else -self._left / self._per_second
 
+    def give_back(self) -> None:
+        """One that is counted elsewhere."""
+        self._left = min(self._burst, self._left + 1)
+
     def flooding(self) -> bool:
         """Whether the debt is so deep that nobody sends like this by accident."""
         return self._left < -2 * self._burst

@@ -111,10 +111,21 @@ class OpenAIDoor(SocketDoor):
                 _check_scopes(who)
                 model = model_of(scope)
                 await self._companions.card(model, who)
-                self._socket = OpenAISocket(self._node, self._companions, who, model)
+                self._socket = await self._made(who, model)
                 await self._socket.enter()
         except (BusDown, *DATABASE_AWAY) as error:
             raise Unavailable("Our stores do not answer. Please try again.") from error
+
+    async def _made(self, who: Principal, model: str) -> OpenAISocket:
+        """With ears and a voice where this house has them."""
+        voice = self._companions.voice
+        if voice is None:
+            return OpenAISocket(self._node, self._companions, who, model)
+        # Sound is not for a gateway that carries none: it is loaded with the first of these.
+        from realtime.openai_voice_socket import VoiceSocket
+
+        refusal = await voice.refusal(who)
+        return VoiceSocket(self._node, self._companions, who, model, voice, refusal)
 
 
 def key_of(scope: Scope) -> str:
