@@ -19,10 +19,10 @@ from media.calls.workers import Workers
 from media.inference.client import Inference
 from media.speech.ports import Speaker, VoiceChoice
 from realtime.legs import Legs
-from realtime.openai_socket import Companions
+from realtime.openai_socket import Companions, VoiceParts
 from realtime.service import Realtime
 from realtime.transports import openai_realtime
-from rooms.calls.callers import caller_of
+from rooms.calls.callers import caller_of, refusal_of
 from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
 from rooms.calls.voices import HouseVoices, Listens, Speaks
@@ -153,6 +153,7 @@ class Wiring:
             card=catalogue.card,
             begin=partial(complete, parts, catalogue),
             turn_seconds=settings.rooms.turn_seconds,
+            voice=self._voice(parts),
         )
         realtime.doors += openai_realtime.routes(realtime, companions)
         door = CallDoor(settings.media, self.workers, realtime)
@@ -266,6 +267,16 @@ class Wiring:
     def _listens(self) -> Listens | None:
         """Ears for calls, where there are inference workers at all."""
         return self.inference.listen if self.inference.peers else None
+
+    def _voice(self, parts: RoomParts) -> VoiceParts | None:
+        """What /v1/realtime hears and speaks with; None where this house has no ears or voice."""
+        calls = parts.calls
+        both = calls.voices.parts if calls and isinstance(calls.voices, HouseVoices) else None
+        if calls is None or both is None:
+            return None
+        listens, speaks = both
+        refusal = partial(refusal_of, calls, self.settings.plans, kind="voice")
+        return VoiceParts(listens, speaks, refusal)
 
     def _realtime(
         self,

@@ -1,12 +1,16 @@
 """What is known of a person before they call: read once, when a call begins."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import asyncpg
 
-from rooms.calls.may import Caller
-from rooms.errors import Unauthorized
+from config.plans import Plan
+from rooms.calls.may import Caller, check_caller, check_lawful, check_plan
+from rooms.calls.parts import CallParts
+from rooms.errors import ProductError, Unauthorized
 from rooms.ports import Principal
+from rooms.shapes import CallKind
 from storage.calls import seconds_today
 from storage.people import caller
 
@@ -22,3 +26,16 @@ async def caller_of(db: asyncpg.Pool, who: Principal, *, counted: bool) -> Calle
     level, consents = found
     seconds = await seconds_today(db, person.id, person.timezone, KINDS) if counted else 0
     return Caller(level=level, consents=consents, seconds_today=seconds)
+
+
+async def refusal_of(
+    parts: CallParts, plans: Mapping[str, Plan], who: Principal, kind: CallKind
+) -> ProductError | None:
+    """Why this person may not speak with companions here, or None."""
+    try:
+        check_lawful(who, parts.settings)
+        check_plan(kind, plans[who.person.plan], plans)
+        check_caller(await parts.caller(who, counted=False), parts.settings)
+    except ProductError as refusal:
+        return refusal
+    return None

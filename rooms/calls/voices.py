@@ -37,6 +37,13 @@ class HouseVoices:
         self._speaks = speaks
         self._settings = settings
 
+    @property
+    def parts(self) -> tuple[Listens, Speaks] | None:
+        """Both, for whoever talks without a room; None where one is missing."""
+        if self._listens is None or self._speaks is None:
+            return None
+        return self._listens, self._speaks
+
     def check(self) -> None:
         """See the port."""
         if self._listens is None or self._speaks is None:
