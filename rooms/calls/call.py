@@ -358,8 +358,9 @@ class Call:
             case Typed(data=data):
                 if not self.typed.full():
                     self.typed.put_nowait(data)
-            case Played():
-                pass
+            case Played(samples=samples):
+                if samples:
+                    self._obey(self.life.sounded(now))
             case _:
                 pass
 

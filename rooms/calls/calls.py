@@ -198,7 +198,8 @@ class Calls:
             care_ms=settings.care_seconds * 1000,
             limit_ms=limit,
         )
-        life = CallLife(rules, calling.price, opened.held_microcredits, parts.clock_ms())
+        now = parts.clock_ms()
+        life = CallLife(rules, calling.price, opened.held_microcredits, now, greets=True)
         call = Call(calling, life, log, parts)
         try:
             await call.begin()

@@ -13,6 +13,7 @@ from media.calls.leg import GoneReason
 from rooms.calls.meter import CallMeter, CallPrice
 from rooms.shapes import CallEndReason, CallState
 
+GREETING_MS: Final = 60_000  # models may have to be loaded for the first call
 TELL_MS: Final = 10_000
 KEEP_MS: Final = 30_000
 ASK_AGAIN_MS: Final = 5_000
@@ -97,6 +98,7 @@ class CallLife:
         "_price",
         "_rules",
         "_scarce",
+        "_silent",
         "_since",
         "_told_at",
         "extending",
@@ -106,7 +108,10 @@ class CallLife:
         "state",
     )
 
-    def __init__(self, rules: LifeRules, price: CallPrice, held: int, now: int) -> None:
+    def __init__(
+        self, rules: LifeRules, price: CallPrice, held: int, now: int, *, greets: bool = False
+    ) -> None:
+        """`greets`: nobody pays before the companion's first sound (`sounded`)."""
         self.state: CallState = "connecting"
         self.reason: CallEndReason | None = None
         self.meter = CallMeter(price, held)
@@ -114,6 +119,7 @@ class CallLife:
         self._price = price
         self._rules = rules
         self._since = now  # of the state
+        self._silent = greets
         self._counted_at = now
         self._told_at = self._kept_at = self._marked_at = now
         self._marked_ms = 0
@@ -140,7 +146,7 @@ class CallLife:
     @property
     def metered(self) -> bool:
         """Time counts now."""
-        return self.state == "live" and self._blocked_at is None
+        return self.state == "live" and self._blocked_at is None and not self._silent
 
     # --- what happens
 
@@ -149,6 +155,12 @@ class CallLife:
         if self.state in {"live", "ended"}:
             return []
         return self._to("live", now)
+
+    def sounded(self, now: int) -> list[Order]:
+        """The companion was heard: from its first sound on time is paid for."""
+        orders = self._count(now)
+        self._silent = False
+        return orders
 
     def gone(self, reason: GoneReason, now: int) -> list[Order]:
         """The leg in use is no more."""
@@ -236,6 +248,8 @@ class CallLife:
         orders = self._count(now)
         if self.reason is not None or self.state != "live":
             return orders
+        if self._silent and waited >= GREETING_MS:
+            return orders + self._end("failed")
         if self._blocked_at is not None and now - self._blocked_at >= rules.reconnect_ms:
             return orders + self._end("connection_lost")
         orders += self._hold_ahead(now) + self._last_words(now)

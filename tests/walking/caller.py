@@ -65,6 +65,7 @@ class Caller:
         call, leg = await self.join()
         leg.connect()
         await self.person.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
+        await until(lambda: self.call is not None and self.call.life.metered)
         return call, leg
 
     @property

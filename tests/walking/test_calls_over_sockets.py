@@ -135,6 +135,7 @@ async def test_a_lost_socket_comes_back_to_the_same_call(live: Live) -> None:
     one = await caller(live)
     ack = await start(one)
     await one.person.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
+    await until(lambda: one.call.life.metered)
     await one.pass_time(5)
     await one.person.drop()
     await until(lambda: one.call.life.state == "reconnecting")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from media.calls.leg import Connected, GoneReason, Heard, LegAddress, LegEvent
+from media.calls.leg import Connected, GoneReason, Heard, LegAddress, LegEvent, Played
 from media.calls.leg import Gone as GoneEvent
 from rooms.calls.around import Around
 from rooms.ports import Principal
@@ -63,7 +63,9 @@ class PaperLeg:
 
 
 class PaperTalk:
-    """A conversation: what it was told to say is in `said`."""
+    """A conversation: what it was told to say is in `said`, and sounds at once."""
+
+    born_mute = False
 
     def __init__(self, who: Principal, companion: str, around: Around) -> None:
         self.who = who
@@ -71,6 +73,7 @@ class PaperTalk:
         self.around = around
         self.said: list[tuple[str, bool]] = []
         self.hushed = 0
+        self.mute = PaperTalk.born_mute
         self.saying_seconds = 0.0
         self.heard: list[Heard] = []
         self.leg: Any = None
@@ -87,6 +90,8 @@ class PaperTalk:
 
     async def say(self, text: str, *, interruptible: bool = True) -> int:
         self.said.append((text, interruptible))
+        if not self.mute:
+            self.around.happened(Played(epoch=0, samples=480, clock_us=0))
         if self.saying_seconds:
             await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())],
                                timeout=self.saying_seconds)  # fmt: skip

@@ -54,6 +54,20 @@ def test_nothing_is_metered_before_sound_flows() -> None:
     assert life.meter.metered_ms == 1_850
 
 
+def test_nobody_pays_before_the_companion_is_heard() -> None:
+    life = CallLife(RULES, PRICE, 42_000, 0, greets=True)
+    life.connected(0)
+    run(life, 0, 20_000)
+    assert life.meter.metered_ms == 0
+    life.sounded(20_100)
+    run(life, 20_250, 21_100)
+    assert life.meter.metered_ms == 900
+    mute = CallLife(RULES, PRICE, 42_000, 0, greets=True)
+    mute.connected(0)
+    assert run(mute, 0, 60_000)[-1] == (60_000, End("failed"))
+    assert mute.meter.spent_microcredits == 0
+
+
 def test_who_never_connects_is_not_waited_for() -> None:
     life = a_life()
     assert run(life, 0, 30_000)[-1] == (30_000, End("never_connected"))
