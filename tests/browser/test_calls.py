@@ -93,7 +93,7 @@ def test_both_sides_hear_each_other_and_hanging_up_is_told(caller: Caller) -> No
     caller.talk()
     page = caller.page
     page.wait_for_function(
-        "Number(getComputedStyle(document.querySelector('main.call'))"
+        "() => Number(getComputedStyle(document.querySelector('main.call'))"
         ".getPropertyValue('--level')) > .2"
     )
     page.wait_for_selector('.stage[data-doing="speaking"]')
