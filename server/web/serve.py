@@ -60,6 +60,9 @@ APP_PATHS: Final = (
 )
 # Fetched when somebody calls; nobody else waits for them.
 LATER: Final = ("app/calls/", "app/screens/call")
+AT_ONCE: Final = frozenset(
+    f"app/calls/{name}.js" for name in ("told", "help", "devices", "level")
+)
 LEGAL: Final = ("terms", "privacy", "safety")
 
 
@@ -128,7 +131,7 @@ class Site:
             if name.endswith(".js")
             and name.startswith(("app/", "vendor/"))
             and name != "app/theme.js"
-            and (not name.startswith(LATER) or name == "app/calls/told.js")
+            and (not name.startswith(LATER) or name in AT_ONCE)
         ]
 
     def _kept(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""A voice note in a real browser: a microphone that plays real speech, words written down by ours."""
+"""A voice note in a real browser: the microphone plays real speech, our own recogniser hears it."""
 
 import os
 from collections.abc import Iterator

@@ -23,6 +23,8 @@ export const note = signal(/** @type {Note | null} */ (null));
 let running = null;
 /** What was recorded and could not be sent yet. @type {Blob | null} */
 let kept = null;
+/** What the server has taken of it and was not sent yet. */
+let taken = "";
 
 /** Whether this browser can. */
 export function records() {
@@ -38,6 +40,7 @@ function change(change) {
 export async function begin(room, mostSeconds) {
   if (note.peek() && note.peek()?.phase !== "failed") return;
   kept = null;
+  taken = "";
   note.value = { room, phase: "asking", startedAt: 0, bars: [], fault: "", trouble: "", code: "" };
   try {
     const track = await microphone();
@@ -89,6 +92,8 @@ function halt() {
 
 /** Throw the note away. */
 export async function discard() {
+  if (taken) void api("DELETE", `media/recordings/${taken}`).catch(() => undefined); // else it goes after a day
+  taken = "";
   note.value = null;
   kept = null;
   await halt();
@@ -102,10 +107,11 @@ export async function finish() {
   kept = await halt() ?? kept;
   if (!kept?.size) return void discard();
   try {
-    const taken = await upload(kept);
-    await ask({ type: "message.send", room: now.room, voice: taken.id, key: newKey() });
+    taken ||= (await upload(kept)).id;
+    await ask({ type: "message.send", room: now.room, voice: taken, key: newKey() });
     note.value = null;
     kept = null;
+    taken = "";
   } catch (error) {
     const fault = /** @type {Problem} */ (error);
     change({ phase: "failed", fault: fault.message, code: fault.code ?? "" });

@@ -19,6 +19,7 @@ import { WebRtcLine } from "./webrtc_line.js";
 /** @typedef {WebRtcLine | SocketLine} Line */
 
 const STATS_MS = 2000;
+const LEFT_MS = 3500;
 const KEPT = "kindred.call";
 
 /** What the person has set on this call. */
@@ -41,6 +42,8 @@ let lastReading = null;
 let ticking;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let again;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let leaving;
 /** @type {WakeLockSentinel | null} */
 let awake = null;
 
@@ -108,11 +111,23 @@ function wanted(own) {
       },
       flowing: () => { if (about()) { happened({ type: "flowing" }); measure(); } },
       lost: (silent) => { if (about()) happened({ type: "lost", silent, now: Date.now() }); },
+      left: () => {
+        clearTimeout(leaving);
+        leaving = setTimeout(() => { if (about()) goodbye(); }, LEFT_MS);
+      },
       sound: hear,
       picture: (stream) => { picture.value = stream; },
-      told: (event) => { if (event.type === "call.left" && event.reason === "replaced") happened({ type: "over", reason: "replaced" }); },
+      told: () => undefined, // the socket says the same
     },
   };
+}
+
+/** The server let our connection go in order, and the call was not ended: who has it now? */
+function goodbye() {
+  const own = calling.peek();
+  const told = own ? callOf(own.room) : undefined;
+  if (told?.state === "live") happened({ type: "over", reason: "replaced" });
+  else line?.lose();
 }
 
 /** @param {any} error @returns {import("./phases.js").Fault} */
@@ -198,6 +213,7 @@ export function dismiss() {
 
 function finish() {
   clearTimeout(again);
+  clearTimeout(leaving);
   clearInterval(ticking);
   line?.close();
   line = null;

@@ -26,7 +26,7 @@ export const COME_BACK_MS = 30_000;
 export const SILENT_TRIES = 2;
 const WAITS_MS = [0, 500, 1500, 3000, 5000];
 // What may pass by itself while one comes back: all else ends the call.
-const PASSING = new Set(["unreachable", "at_capacity", "unavailable", "timeout", "lost", "internal", "rate_limited"]);
+const PASSING = new Set(["unreachable", "at_capacity", "no_media_worker", "leg_gone", "leg_lost", "unavailable", "timeout", "lost", "internal", "rate_limited"]);
 
 /** @param {string} room @param {Kind} kind @returns {Own} */
 export function fresh(room, kind) {
@@ -63,7 +63,7 @@ function refused(own, fault, now) {
     return next.phase === "over" ? { ...next, fault } : next;
   }
   // A call to come back to that is over is no fault: it ended while we were away.
-  if (own.call && ["not_found", "call_over", "call_ended"].includes(fault.code)) return { ...own, phase: "over", reason: "connection_lost" };
+  if (own.call && ["not_found", "call_not_found", "call_over", "call_ended"].includes(fault.code)) return { ...own, phase: "over", reason: "connection_lost" };
   return { ...own, phase: "over", reason: "refused", fault };
 }
 

@@ -9,8 +9,6 @@ import { audio } from "./level.js";
 
 const RATE = 16_000;
 const SOUND = 1;
-const FLUSH = 2; // what was sent and not played is void: somebody was interrupted
-const LOST_MS = 6_000;
 
 export class SocketLine {
   /** @param {import("./webrtc_line.js").Wanted} wanted */
@@ -73,7 +71,6 @@ export class SocketLine {
   hear(bytes) {
     const frame = decode(bytes);
     if (!frame || frame.stream !== this.stream) return;
-    if (frame.kind === FLUSH) this.out?.port.postMessage("flush");
     if (frame.kind !== SOUND) return;
     this.out?.port.postMessage(fromPcm16(frame.body));
   }
@@ -81,7 +78,7 @@ export class SocketLine {
   lose() {
     if (this.closed) return;
     this.close();
-    setTimeout(() => this.wanted.ears.lost(false), Math.min(LOST_MS, 300));
+    this.wanted.ears.lost(false);
   }
 
   /** No picture over the socket. @param {MediaStreamTrack | null} _track */

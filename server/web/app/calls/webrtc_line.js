@@ -10,7 +10,7 @@ const GATHER_MS = 600;
 const CONNECT_MS = 9_000;
 const PATIENCE_MS = 2_500;
 
-/** @typedef {{ answered: (call: string) => void, flowing: () => void, lost: (silent: boolean) => void, sound: (stream: MediaStream) => void, picture: (stream: MediaStream | null) => void, told: (event: any) => void }} Ears */
+/** @typedef {{ answered: (call: string) => void, flowing: () => void, lost: (silent: boolean) => void, left: () => void, sound: (stream: MediaStream) => void, picture: (stream: MediaStream | null) => void, told: (event: any) => void }} Ears */
 /** @typedef {{ room: string, kind: string, call: string, microphone: MediaStreamTrack, camera: MediaStreamTrack | null, ears: Ears }} Wanted */
 
 /** TURN and STUN servers, as the last answer named them; the next connection uses them from its start. @type {RTCIceServer[]} */
@@ -41,6 +41,8 @@ export class WebRtcLine {
     pc.onconnectionstatechange = () => this.changed();
     pc.onicecandidate = (event) => { if (event.candidate) this.candidate(event.candidate); };
     this.channel.onmessage = (event) => this.told(event.data);
+    // The far end says goodbye in order: the call ended, or goes on on another device.
+    this.channel.onclose = () => { if (!this.closed && pc.connectionState === "connected") this.wanted.ears.left(); };
     await pc.setLocalDescription(await pc.createOffer());
     await gathered(pc);
     const answer = await this.post(pc.localDescription?.sdp ?? "");

@@ -127,7 +127,7 @@ function useSeconds(own, told) {
 /** @param {{ own: Own }} props */
 function Elapsed({ own }) {
   const seconds = useSeconds(own, currently(own));
-  return html`<time data-elapsed>${clock(seconds)}</time><span aria-hidden="true">·</span>`;
+  return html`<time data-elapsed>${clock(seconds)}</time>`;
 }
 
 /** What it has cost, what a minute costs, and how long the credits last. @param {{ own: Own }} props */
@@ -139,9 +139,9 @@ function Cost({ own }) {
   const cost = Math.max(told.cost, told.cost + Math.max(0, seconds - told.seconds) * told.rate / 60);
   const left = minutesLeft(wallet.value, told.rate, cost);
   const soon = left !== null && left < SOON_MINUTES;
-  return html`<div class=${`cost num${soon ? " soon" : ""}`}>
+  return html`<div class=${`cost num${soon ? " soon" : ""}`} role="group" aria-label="Cost of this call">
     <span><span class="coin" aria-hidden="true"></span><b data-call-cost>${balance(Math.round(cost))}</b></span>
-    <small>${credits(told.rate)} a minute${left === null ? "" : soon ? `, under ${left + 1} min left` : `, about ${left} min left`}</small>
+    <small>${credits(told.rate)} a minute</small>${left === null ? null : html`<small>${soon ? `under ${left + 1} min left` : `about ${left} min left`}</small>`}
     ${soon ? html`<a href="/wallet">Add credits</a><span class="sr" role="alert">Less than ${left + 1} minutes of credits left</span>` : null}
   </div>`;
 }

@@ -7,7 +7,7 @@ import { minutesLeft } from "../calls/told.js";
 import { back } from "../router.js";
 import { balance, credits } from "../format.js";
 import { meta, wallet } from "../live.js";
-import { Avatar } from "../parts.js";
+import { Avatar, drawing } from "../parts.js";
 import { wantedKind } from "../ring.js";
 import { person } from "../session.js";
 import { html, icon, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
@@ -40,7 +40,7 @@ export function CallCheck({ room, face }) {
   return html`<div class="call-check">
     <button type="button" class="icon leave" aria-label="Back to the chat" onClick=${() => back(`/chats/${room}`)}>${icon("back")}</button>
     <section class="invite">
-      <${Avatar} name=${name} src=${face?.portrait} size="s128" />
+      <${Avatar} name=${name} src=${face?.portrait ? drawing(face.portrait) : null} size="s128" />
       <h2>Call ${name}</h2>
       <p class="soft">An AI companion. Nothing is recorded, and nothing is paid before you are connected.</p>
       <div class="seg" role="group" aria-label="Kind of call">
@@ -51,15 +51,15 @@ export function CallCheck({ room, face }) {
     </section>
     <section class="devices" aria-label="Your devices">
       <div class="device">
-        <label for="call-mic">${icon("mic", "s")} Microphone</label>
+        <b class="label">${icon("mic", "s")} Microphone</b>
         ${mic.track ? html`<${Meter} track=${mic.track} />` : null}
-        ${devices.microphones.length > 1 ? html`<${Choice} id="call-mic" devices=${devices.microphones} value=${chosen().microphone} onChange=${(/** @type {string} */ id) => { choose({ microphone: id }); mic.again(); }} />` : html`<p id="call-mic" class="soft small" tabindex="-1">${mic.track?.label || (mic.trouble ? "" : "Asking the browser…")}</p>`}
+        ${devices.microphones.length > 1 ? html`<${Choice} id="call-mic" label="Microphone" devices=${devices.microphones} value=${chosen().microphone} onChange=${(/** @type {string} */ id) => { choose({ microphone: id }); mic.again(); }} />` : html`<p class="soft small">${mic.track?.label || (mic.trouble ? "" : "Asking the browser…")}</p>`}
         ${trouble ? html`<${Trouble} trouble=${trouble} what="Microphone" onAgain=${mic.again} />` : null}
       </div>
       <div class="device">
-        <label for="call-speaker">${icon("speaker", "s")} Speaker</label>
-        ${choosesSpeakers() && devices.speakers.length > 1 ? html`<${Choice} id="call-speaker" devices=${devices.speakers} value=${speaker} onChange=${(/** @type {string} */ id) => { choose({ speaker: id }); setSpeaker(id); }} />` : null}
-        <button type="button" class="btn line" id="call-speaker" onClick=${() => void chime(speaker)}>Play a sound</button>
+        <b class="label">${icon("speaker", "s")} Speaker</b>
+        ${choosesSpeakers() && devices.speakers.length > 1 ? html`<${Choice} id="call-speaker" label="Speaker" devices=${devices.speakers} value=${speaker} onChange=${(/** @type {string} */ id) => { choose({ speaker: id }); setSpeaker(id); }} />` : null}
+        <button type="button" class="btn line" onClick=${() => void chime(speaker)}>Play a sound</button>
       </div>
       ${kind === "video" ? html`<div class="device">
         <label class="switch"><span>${icon("camera", "s")} Share my camera<small>Only in this call. ${name} sees it only if this server's model can see. It is not kept.</small></span><input type="checkbox" checked=${share} onChange=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => setShare(e.currentTarget.checked)} /></label>
@@ -155,8 +155,8 @@ function Preview({ track }) {
 
 /** @param {{ id: string, label?: string, devices: { id: string, label: string }[], value: string | undefined, onChange: (id: string) => void }} props */
 export function Choice({ id, label, devices, value, onChange }) {
-  return html`<select id=${id} class="input" aria-label=${label} value=${value} onChange=${(/** @type {{ currentTarget: HTMLSelectElement }} */ e) => onChange(e.currentTarget.value)}>
-    ${devices.map((one) => html`<option key=${one.id} value=${one.id} selected=${one.id === value}>${one.label}</option>`)}</select>`;
+  return html`<select id=${id} class="input" aria-label=${label} value=${value || devices[0]?.id} onChange=${(/** @type {{ currentTarget: HTMLSelectElement }} */ e) => onChange(e.currentTarget.value)}>
+    ${devices.map((one) => html`<option key=${one.id} value=${one.id} selected=${one.id === (value || devices[0]?.id)}>${one.label}</option>`)}</select>`;
 }
 
 /** @param {{ trouble: Trouble, what: "Microphone" | "Camera", onAgain: () => void }} props */

@@ -5,7 +5,7 @@ import { ending, refusal } from "../calls/refusals.js";
 import { clock } from "../calls/told.js";
 import { credits } from "../format.js";
 import { callOf } from "../live.js";
-import { Avatar } from "../parts.js";
+import { Avatar, drawing } from "../parts.js";
 import { go } from "../router.js";
 import { html, icon, useEffect, useRef, useState } from "../ui.js";
 import { ReceiptDialog } from "./dialogs.js";
@@ -23,7 +23,7 @@ export function CallOver({ own, face }) {
   const needs = own.fault?.code === "consent_needed" ? own.fault.details?.purposes ?? ["voice"] : null;
   const accept = () => { agree(needs).then(dismiss, (error) => setFault(error.message)); };
   return html`<div class="call-over">
-    <${Avatar} name=${face?.name ?? ""} src=${face?.portrait} size="s96" />
+    <${Avatar} name=${face?.name ?? ""} src=${face?.portrait ? drawing(face.portrait) : null} size="s96" />
     <h2 ref=${heading} tabindex="-1">${words.title}</h2>
     ${words.text ? html`<p>${words.text}</p>` : null}
     ${ended && (ended.seconds > 0 || ended.cost > 0) ? html`<dl class="call-facts num">
