@@ -165,7 +165,7 @@ def _curls(group: Group, ribbon: Ribbon, shades: Tones, chance: random.Random) -
     strands = []
     for k in range(44):
         s = (k * 0.618) % 1.0 * 1.12 - 0.04
-        start = chance.uniform(0.07, 0.5)
+        start = chance.uniform(0.07 if s < 0.8 else 0.2, 0.5)
         end = min(1.0, start + chance.uniform(0.36, 0.6))
         bend = waver(chance, chance.uniform(5.5, 9), chance.uniform(2.2, 3.2))
         lock = ribbon.flow((s, start), (s + chance.uniform(-0.06, 0.06), end), bend, 16)

@@ -185,10 +185,10 @@ def ringlets(
         size = chance.uniform(*width)
         forward = k / max(1, len(strands) - 1)
         body = shades.dark if chance.random() > 0.25 + 0.55 * forward else shades.base
-        shape = taper(points, size, root=0.3, tip=0.06)
+        shape = taper(points, size, root=0.05, tip=0.06)
         group.path(shape, shades.deep, 0.9)
         inner = [(x - size * 0.08, y - size * 0.06) for x, y in points]
-        group.path(taper(inner, size * 0.78, root=0.3), body)
+        group.path(taper(inner, size * 0.78, root=0.05), body)
         gleam = [(x - size * 0.17, y - size * 0.06) for x, y in points[1:-1]]
         group.path(
             taper(gleam, size * 0.26), shades.light if chance.random() < 0.7 else shades.sheen, 0.75
