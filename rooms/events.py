@@ -207,6 +207,20 @@ class CallViseme(Event, frozen=True, kw_only=True, tag="call.viseme"):
     visemes: list[Viseme]
 
 
+class CallExpression(Event, frozen=True, kw_only=True, tag="call.expression"):
+    """What the companion's face shows at what it says. Ephemeral, to the person of the call alone.
+
+    `arkit`: the same as weights of ARKit's blend shapes at full strength, those that are not 0.
+    """
+
+    room: str
+    call: str
+    person: str
+    name: str
+    strength: float
+    arkit: dict[str, float]
+
+
 class AuthExpiring(Event, frozen=True, kw_only=True, tag="auth.expiring"):
     """The access token ends in `in_ms`; answer with `auth.refresh`. Ephemeral."""
 
@@ -242,8 +256,9 @@ RoomEvent = (
     | CallEnded
     | CallCaption
     | CallViseme
+    | CallExpression
 )
-EPHEMERAL = (Typing, Read, Presence, AuthExpiring, Reconnect, CallViseme)
+EPHEMERAL = (Typing, Read, Presence, AuthExpiring, Reconnect, CallViseme, CallExpression)
 DURABLE = (
     MessageCreated,
     MessageUpdated,

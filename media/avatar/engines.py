@@ -24,12 +24,15 @@ class KnownEngine(Struct, frozen=True):
 
 
 def _rig(device: str, folder: Path, _weights: Path | None) -> Engine:
-    """The drawn face, by numpy and OpenCV on the CPU."""
-    from media.avatar.cpu import CpuPainter
+    """The drawn face: by numpy and OpenCV on the CPU, by torch on any other device."""
     from media.avatar.rig_engine import RigEngine
 
     if device != "cpu":
-        raise AvatarError("The drawn face is painted on the CPU.", reason="no_device")
+        from media.avatar.torch_painter import TorchPainter
+
+        return RigEngine(cast("Painter", TorchPainter(folder, device)))
+    from media.avatar.cpu import CpuPainter
+
     return RigEngine(cast("Painter", CpuPainter(folder)))
 
 

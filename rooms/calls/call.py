@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
+from media.avatar.arkit import EXPRESSION_WEIGHTS
 from media.calls.leg import Blocked, Connected, Leg, LegEvent, LegQuality, Played, Typed
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption, TurnTimes
+from rooms.calls.feelings import Feelings
 from rooms.calls.life import (
     CallLife,
     Disclose,
@@ -31,7 +33,14 @@ from rooms.calls.quality import QualityBook
 from rooms.calls.scribe import Scribe
 from rooms.credits.calls import Calling, CallSettled
 from rooms.errors import ProductError, Unavailable
-from rooms.events import CallCaption, CallStarted, CallUpdated, CallViseme, RoomEvent
+from rooms.events import (
+    CallCaption,
+    CallExpression,
+    CallStarted,
+    CallUpdated,
+    CallViseme,
+    RoomEvent,
+)
 from rooms.ports import CallMark, LogStale, LogStalled, RoomLog, Telling
 from rooms.shapes import CallEndReason
 from storage.database import DATABASE_AWAY
@@ -61,6 +70,7 @@ class Call:
         self._log = log
         self._parts = parts
         self._scribe = Scribe(log)
+        self._feelings = Feelings()
         self._arrivals: asyncio.Queue[Leg] = asyncio.Queue(4)
         self._over = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -312,6 +322,22 @@ class Call:
                 withdrawn=caption.withdrawn,
             )
         )
+        self._express(caption)
+
+    def _express(self, caption: Caption) -> None:
+        """What it feels at its words goes to whoever draws its face."""
+        feeling, calling = self._feelings.read(caption), self.calling
+        if feeling.strength > 0:
+            self._log.mention(
+                CallExpression(
+                    room=calling.room,
+                    call=calling.call,
+                    person=self.person,
+                    name=feeling.name,
+                    strength=feeling.strength,
+                    arkit=EXPRESSION_WEIGHTS[feeling.name],
+                )
+            )
 
     def turned(self, times: TurnTimes) -> None:
         """A turn is over."""

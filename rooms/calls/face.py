@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from config.faces import FaceSettings
 from media.avatar.motion.attitudes import Attitude
-from media.avatar.motion.expressions import read_feeling
 from media.avatar.rendering.links import Face
 from media.avatar.rendering.wire import (
     Behave,
@@ -26,6 +25,7 @@ from media.avatar.rendering.wire import (
 from media.calls.leg import GoneReason, Leg, LegAddress, LegEvent, Played
 from media.speech.ports import Spoken
 from rooms.calls.around import Around, Caption, TurnTimes
+from rooms.calls.feelings import Feelings
 from rooms.calls.parts import Talk
 from rooms.errors import ProductError
 
@@ -71,8 +71,7 @@ class CallFace:
         self._face: Face | None = None
         self._attitude: Attitude = "greeting"
         self._legs = 0
-        self._felt = 0  # code points of the caption whose feelings were shown
-        self._captioned = ""
+        self._feelings = Feelings()
 
     def show(self, address: LegAddress) -> None:
         """A leg is there: a face goes to it, where it can show one."""
@@ -163,11 +162,7 @@ class CallFace:
         self._around.happened(event)
 
     def _feel(self, caption: Caption) -> None:
-        """Feelings of the words that were heard since the last caption."""
-        if caption.id != self._captioned:
-            self._captioned, self._felt = caption.id, 0
-        new, self._felt = caption.text[self._felt :], max(self._felt, len(caption.text))
-        feeling = read_feeling(new)
+        feeling = self._feelings.read(caption)
         if self._face is not None and feeling.strength > 0:
             self._face.tell(
                 Feel(face=self._face.asked.face, name=feeling.name, strength=feeling.strength)

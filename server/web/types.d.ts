@@ -432,6 +432,17 @@ export interface CallViseme {
   visemes: Viseme[];
 }
 
+/** What the companion's face shows at what it says. Ephemeral, to the person of the call alone. `arkit`: the same as weights of ARKit's blend shapes at full strength, those that are not 0. */
+export interface CallExpression {
+  type: "call.expression";
+  room: string;
+  call: string;
+  person: string;
+  name: string;
+  strength: number;
+  arkit: Record<string, number>;
+}
+
 /** What a numbered event carries besides its own fields. `seq` has no gap and no repeat within a session; `at` is unix milliseconds. */
 export interface Numbered {
   seq: number;
@@ -639,4 +650,5 @@ export type ServerFrame =
   | (CallUpdated & Numbered)
   | (CallEnded & Numbered)
   | (CallCaption & Numbered)
-  | CallViseme;
+  | CallViseme
+  | CallExpression;

@@ -58,7 +58,7 @@ def test_faces_of_several_companions_are_one_batch(rigs: Path) -> None:
 def test_what_has_not_changed_is_left_as_it_was(rigs: Path) -> None:
     painter = TorchPainter(rigs)
     asset = painter.prepare(LOOKS[0], SIZE)
-    held = np.zeros((2, 384, SIZE), np.uint8)
+    held = np.zeros((2, SIZE * 3 // 2, SIZE), np.uint8)
     told = painter.paint([asset, asset], FACES[:2], changed=np.array([True, False]), into=held)
     assert told is held
     assert held[0].any()
