@@ -3,7 +3,7 @@
     python -m loadtest.bench_speech
 
 The error of the mouth's times is measured on the sound itself: where a word has p, b or m between
-two vowels, the treble falls; the fall's lowest point is compared with the middle of the closed lips.
+two vowels, the treble falls; its lowest point is compared with the middle of the closed lips.
 """
 
 import argparse

@@ -25,7 +25,7 @@ from media.speech.wording import said_of
 from rooms.credits.jobs import HeldJob, Job, JobCredits
 from rooms.errors import Forbidden, Invalid, NotFound, TooMany, Unavailable
 from rooms.ports import Principal
-from rooms.turn import finish
+from rooms.stopping import finish
 from rooms.voices import choice_of, named_voice
 
 if TYPE_CHECKING:

@@ -144,10 +144,7 @@ class Wiring:
         accounts.depart, accounts.departed = company.depart, company.look_again
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
-        staff = Staff(self.db, self.settings.oversight, realtime.command)
-        realtime.watching.admit = staff.admit_watch
-        realtime.watching.still = staff.still
-        realtime.watching.tell = staff.tell
+        staff = self._staff(realtime)
         realtime.ended = accounts.revoked.add
         companions = Companions(
             card=catalogue.card,
@@ -182,6 +179,14 @@ class Wiring:
             livekit=LiveKitDoor(settings.media.livekit, door),
             model_url=model_url,
         )
+
+    def _staff(self, realtime: Realtime) -> Staff:
+        """Who may watch, and who is told of it."""
+        staff = Staff(self.db, self.settings.oversight, realtime.command)
+        realtime.watching.admit = staff.admit_watch
+        realtime.watching.still = staff.still
+        realtime.watching.tell = staff.tell
+        return staff
 
     def _room_parts(
         self, router: Router, credits: Credits, catalogue: Catalogue, calls: CallParts

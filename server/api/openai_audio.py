@@ -18,7 +18,7 @@ from media.sound.formats import PLAYOUT_RATE
 from media.speech.files import CONTENT_TYPES, MAKER, REMARK, Format, wav_beginning
 from rooms.errors import Invalid, Unavailable
 from rooms.speaking import Segment, Speech, Understood, Wanted
-from rooms.turn import finish
+from rooms.stopping import finish
 from server.api.openai import openai_error
 from server.rest import Call, Routes
 from server.rest.multipart import boundary_of, read_form

@@ -60,9 +60,7 @@ APP_PATHS: Final = (
 )
 # Fetched when somebody calls; nobody else waits for them.
 LATER: Final = ("app/calls/", "app/screens/call")
-AT_ONCE: Final = frozenset(
-    f"app/calls/{name}.js" for name in ("told", "help", "devices", "level")
-)
+AT_ONCE: Final = frozenset(f"app/calls/{name}.js" for name in ("told", "help", "devices", "level"))
 LEGAL: Final = ("terms", "privacy", "safety")
 
 
