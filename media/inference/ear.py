@@ -28,6 +28,7 @@ _KEPT_SECONDS: Final = 20
 _UNREAD_MOST: Final = 1024  # judgements nobody fetches: half a minute
 _UNJUDGED_MOST: Final = 640  # windows a worker owes us: 20 s
 _ATTACH_SECONDS: Final = 3.0
+_TURNED_AWAY_SECONDS: Final = 1.0  # a worker that refused is not asked again before
 _TURN_SECONDS: Final = 5.0
 _WORDS_SECONDS: Final = 60.0
 
@@ -62,6 +63,7 @@ class RemoteEar:
         self._sent = KeptSound(_KEPT_SECONDS)
         self._peer: Peer | None = None
         self._turned_away: frozenset[str] = frozenset()
+        self._again_at = 0.0
         self._slots: deque[_Slot] = deque()
         self._owed: deque[_Slot] = deque()
         self._trouble = ""
@@ -152,6 +154,7 @@ class RemoteEar:
         """The worker listens no more; what it owes will never come."""
         if refused and self._peer is not None:
             self._turned_away |= {self._peer.address}
+            self._again_at = asyncio.get_running_loop().time() + _TURNED_AWAY_SECONDS
         self._peer = None
         self._owed.clear()
         self._slots = deque(slot for slot in self._slots if slot.probability is not None)
@@ -188,10 +191,11 @@ class RemoteEar:
 
     def _attach(self) -> Peer | None:
         """Find a worker and give it what it needs of the past."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._again_at:
+            self._turned_away = frozenset()
         peer = self._find(self._turned_away)
         if peer is None:
-            # Everybody may be asked again, but this sound has nobody.
-            self._turned_away = frozenset()
             if not self._alone:
                 self._alone, self._trouble = True, "no inference worker is there"
             return None

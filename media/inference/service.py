@@ -55,6 +55,7 @@ CLAUSE_CHARACTERS_MOST: Final = 600
 HELLO_SECONDS: Final = 5.0
 _LOAD_SECONDS: Final = 0.05
 _BEAT_SECONDS: Final = 1.0
+_DEAF_SECONDS: Final = 30.0  # between attempts to load what could not be loaded
 _SOUND_BYTES_MOST: Final = 64 * WINDOW_BYTES
 
 
@@ -79,6 +80,7 @@ class Service:
         self.busy_at = asyncio.get_running_loop().time()
         self._key = key
         self._tasks: set[asyncio.Task[None]] = set()
+        self.deaf = ""  # why it cannot listen at all
         self._hearing = False
         self._warm = False
         self._next_beat: asyncio.TimerHandle | None = None
@@ -118,9 +120,14 @@ class Service:
             self.judging.begin(await self.engines.activity())
         except HearingError as error:
             self._hearing = False
+            self.deaf = str(error)
+            asyncio.get_running_loop().call_later(_DEAF_SECONDS, self._try_again)
             for caller in self.callers:
-                for ear in caller.ears:
-                    caller.link.send(EarRefused(ear, str(error)))
+                for ear in list(caller.ears):
+                    caller.refuse(ear, str(error))
+
+    def _try_again(self) -> None:
+        self.deaf = ""
 
     def warm_up(self) -> None:
         """Load what a call needs, once, before anybody waits for it."""
@@ -200,6 +207,11 @@ class Caller:
         """Whether anything is owed to it."""
         return bool(self.ears or self._asked)
 
+    def refuse(self, ear: int, why: str) -> None:
+        """Listen to this call no more."""
+        self._close_ear(ear)
+        self.link.send(EarRefused(ear, why))
+
     def _lost(self, why: str) -> None:
         self._service.callers.discard(self)
         self._impatience.cancel()
@@ -262,6 +274,9 @@ class Caller:
         service = self._service
         if service.ears >= service.most_ears:
             self.link.send(EarRefused(frame.ear, "this worker listens to as many as it may"))
+            return
+        if service.deaf:
+            self.link.send(EarRefused(frame.ear, service.deaf))
             return
         number = frame.ear
 

@@ -35,10 +35,11 @@ async def serving(
     hearing: HearingSettings | None = None,
     speaker: Callable[[], Speaker] | None = None,
     most_ears: int = 400,
+    engines: type[Engines] = Engines,
 ) -> AsyncIterator[Service]:
     """A worker in this loop, on a socket at `path`."""
-    engines = Engines(hearing or HearingSettings(), InferenceSettings(device="cpu"), speaker)
-    service = Service(engines, KEY, most_ears)
+    made = engines(hearing or HearingSettings(), InferenceSettings(device="cpu"), speaker)
+    service = Service(made, KEY, most_ears)
     server = await asyncio.get_running_loop().create_unix_server(service.accept, str(path))
     try:
         yield service

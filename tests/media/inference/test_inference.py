@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from config.hearing import HearingSettings
+from media.hearing.activity import Activity
 from media.hearing.ports import Ear, HearingError, Voiced
 from media.inference.client import Inference
+from media.inference.engines import Engines
 from media.inference.service import Service
 from media.sound.formats import HEARING_FRAME_SAMPLES as FRAME
 from media.sound.levels import silence
@@ -247,3 +249,28 @@ async def test_a_full_worker_sends_ears_to_another(tmp_path: Path) -> None:
         words = await asyncio.gather(*(ear.transcribe(0, len(pcm) // 2) for ear in ears))
         assert {plain(said.text) for said in words} == {plain(SENTENCE)}
         assert (one.ears, other.ears) == (1, 3)
+
+
+class Deaf(Engines):
+    """Engines whose network cannot be loaded."""
+
+    tried = 0
+
+    async def activity(self) -> Activity:
+        self.tried += 1
+        raise HearingError("the network is broken", retryable=False)
+
+
+async def test_a_worker_that_cannot_listen_says_so_and_is_not_pestered(tmp_path: Path) -> None:
+    path = tmp_path / "deaf.sock"
+    async with serving(path, engines=Deaf) as service:
+        async with Inference([f"unix:{path}"], KEY) as client:
+            await until(lambda: client.is_up)
+            ear = client.ear("en")
+            end = hear(ear, say("Good night."))
+            with pytest.raises(HearingError, match="the network is broken"):
+                await judgements(ear, end)
+            with pytest.raises(HearingError):
+                await ear.transcribe(0, end)
+        assert isinstance(service.engines, Deaf)
+        assert service.engines.tried == 1
