@@ -5,6 +5,7 @@ import itertools
 import struct
 import zlib
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -12,11 +13,13 @@ import numpy.typing as npt
 import pytest
 
 from media.avatar.cpu import CpuPainter
-from media.avatar.painter import AvatarError
+from media.avatar.engine import Source
+from media.avatar.painter import AvatarError, Painter
 from media.avatar.picture import models
 from media.avatar.picture.claims import MAX_BYTES, PictureRefused, check
 from media.avatar.picture.shelf import PictureShelf, picture_digest
 from media.avatar.raster import rasterise
+from media.avatar.rig_engine import RigEngine
 from media.avatar.state import row
 from media.avatar.still import draw
 from rooms.companions.catalogue import CAST
@@ -179,3 +182,14 @@ def test_without_the_networks_the_answer_says_so(tmp_path: Path) -> None:
     with pytest.raises(PictureRefused) as caught:
         PictureShelf(tmp_path, tmp_path / "none").find(MIRA, 128)
     assert caught.value.reason == "no_finder"
+
+
+def test_a_call_shows_the_picture_and_the_drawing_where_it_cannot(painter: CpuPainter) -> None:
+    engine = RigEngine(cast("Painter", painter))
+    look = SHIPPED["noor"]
+    worn = engine.prepare(Source(appearance=look, picture=MIRA), 256)
+    assert worn.digest == picture_digest(MIRA)
+    drawn = engine.prepare(Source(appearance=look, picture=b"no picture"), 256)
+    assert drawn.digest == painter.prepare(look, 256).digest
+    with pytest.raises(AvatarError):
+        engine.prepare(Source(picture=b"no picture"), 256)
