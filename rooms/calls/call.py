@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
-from media.avatar.arkit import EXPRESSION_WEIGHTS
 from media.calls.leg import Blocked, Connected, Leg, LegEvent, LegQuality, Played, Typed
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption, TurnTimes
@@ -31,14 +30,12 @@ from rooms.calls.life import (
 from rooms.calls.parts import CallParts, Talk
 from rooms.calls.quality import QualityBook
 from rooms.calls.scribe import Scribe
+from rooms.calls.told import captioned, expressed, marked, mouthed, updated
 from rooms.credits.calls import Calling, CallSettled
 from rooms.errors import ProductError, Unavailable
 from rooms.events import (
-    CallCaption,
-    CallExpression,
     CallStarted,
     CallUpdated,
-    CallViseme,
     RoomEvent,
 )
 from rooms.ports import CallMark, LogStale, LogStalled, RoomLog, Telling
@@ -310,34 +307,14 @@ class Call:
 
     def caption(self, caption: Caption) -> None:
         """Show what is being said."""
-        calling = self.calling
-        self._scribe.caption(
-            CallCaption(
-                room=calling.room,
-                call=calling.call,
-                of=self.person if caption.who == "person" else calling.companion,
-                utterance=caption.id,
-                text=caption.text,
-                final=caption.final,
-                withdrawn=caption.withdrawn,
-            )
-        )
+        self._scribe.caption(captioned(self.calling, caption))
         self._express(caption)
 
     def _express(self, caption: Caption) -> None:
         """What it feels at its words goes to whoever draws its face."""
-        feeling, calling = self._feelings.read(caption), self.calling
+        feeling = self._feelings.read(caption)
         if feeling.strength > 0:
-            self._log.mention(
-                CallExpression(
-                    room=calling.room,
-                    call=calling.call,
-                    person=self.person,
-                    name=feeling.name,
-                    strength=feeling.strength,
-                    arkit=EXPRESSION_WEIGHTS[feeling.name],
-                )
-            )
+            self._log.mention(expressed(self.calling, feeling))
 
     def turned(self, times: TurnTimes) -> None:
         """A turn is over."""
@@ -354,17 +331,7 @@ class Call:
     def sounding(self, epoch: int, at_sample: int, piece: Spoken) -> None:
         """Speech was queued: its mouth shapes go to whoever draws them."""
         if piece.visemes:
-            calling = self.calling
-            self._log.mention(
-                CallViseme(
-                    room=calling.room,
-                    call=calling.call,
-                    person=self.person,
-                    epoch=epoch,
-                    at_sample=at_sample,
-                    visemes=list(piece.visemes),
-                )
-            )
+            self._log.mention(mouthed(self.calling, epoch, at_sample, piece))
 
     def happened(self, event: LegEvent) -> None:
         """What the leg tells beside sound."""
@@ -401,24 +368,10 @@ class Call:
         return self._parts.clock_ms()
 
     def _marked(self) -> CallMark:
-        calling, meter = self.calling, self.life.meter
-        return CallMark(
-            calling.call,
-            calling.payer,
-            calling.hold,
-            calling.companion,
-            meter.metered_ms,
-            meter.spent_microcredits,
-        )
+        return marked(self.calling, self.life)
 
     def _updated(self) -> CallUpdated:
-        return CallUpdated(
-            room=self.calling.room,
-            call=self.calling.call,
-            state=self.life.state,
-            seconds=self.life.seconds,
-            cost_microcredits=self.life.meter.spent_microcredits,
-        )
+        return updated(self.calling, self.life)
 
 
 TypedLoop = Callable[[Call], Coroutine[object, object, None]]

@@ -1,0 +1,74 @@
+"""What a call shows and keeps of itself, put into words of the protocol.
+
+Values from values: who is told, and when, is rooms/calls/call.py's.
+"""
+
+from media.avatar.arkit import EXPRESSION_WEIGHTS
+from media.avatar.motion.expressions import Feeling
+from media.speech.ports import Spoken
+from rooms.calls.around import Caption
+from rooms.calls.life import CallLife
+from rooms.credits.calls import Calling
+from rooms.events import CallCaption, CallExpression, CallUpdated, CallViseme
+from rooms.ports import CallMark
+
+
+def captioned(calling: Calling, caption: Caption) -> CallCaption:
+    """What is being said, by whom."""
+    by_person = caption.who == "person"
+    return CallCaption(
+        room=calling.room,
+        call=calling.call,
+        of=calling.who.person.id if by_person else calling.companion,
+        utterance=caption.id,
+        text=caption.text,
+        final=caption.final,
+        withdrawn=caption.withdrawn,
+    )
+
+
+def expressed(calling: Calling, feeling: Feeling) -> CallExpression:
+    """What the companion's face shows, for whoever draws it."""
+    return CallExpression(
+        room=calling.room,
+        call=calling.call,
+        person=calling.who.person.id,
+        name=feeling.name,
+        strength=feeling.strength,
+        arkit=EXPRESSION_WEIGHTS[feeling.name],
+    )
+
+
+def mouthed(calling: Calling, epoch: int, at_sample: int, piece: Spoken) -> CallViseme:
+    """The mouth shapes of queued speech, for whoever draws them."""
+    return CallViseme(
+        room=calling.room,
+        call=calling.call,
+        person=calling.who.person.id,
+        epoch=epoch,
+        at_sample=at_sample,
+        visemes=list(piece.visemes),
+    )
+
+
+def marked(calling: Calling, life: CallLife) -> CallMark:
+    """What the log keeps, so that a call whose holder dies is settled to its last second."""
+    return CallMark(
+        calling.call,
+        calling.payer,
+        calling.hold,
+        calling.companion,
+        life.meter.metered_ms,
+        life.meter.spent_microcredits,
+    )
+
+
+def updated(calling: Calling, life: CallLife) -> CallUpdated:
+    """How the call stands, and what it has cost so far."""
+    return CallUpdated(
+        room=calling.room,
+        call=calling.call,
+        state=life.state,
+        seconds=life.seconds,
+        cost_microcredits=life.meter.spent_microcredits,
+    )
