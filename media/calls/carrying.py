@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from media.calls import opus
 from media.calls.beat import Beat
+from media.calls.decoding import Hearing
 from media.calls.engine import MediaEngine, PeerState, Received
 from media.calls.leg import (
     Blocked,

@@ -13,6 +13,7 @@ ALLOWED = {
     "realtime/openai_socket.py:_speak": "the boundary of a response: logged, told as failed",
     "realtime/forward.py:_carry_out": "whoever waits on another node must be answered; logged",
     "server/rest/problems.py:guarded": "the boundary of HTTP: logged with an incident, said as 500",
+    "server/livekit.py:reported": "anybody's bytes: whatever the checking raises is a 401",
     "server/mail.py:_handle": "one letter that cannot be sent stops no other; logged",
     "loadtest/driver.py:_visit": "a scenario is anybody's file: counted by its type, traced",
     "media/avatar/rendering/device.py:_make": "an engine fails on one face: logged, that face ends",
