@@ -26,7 +26,6 @@ from media.calls.leg import (
     Played,
     Typed,
 )
-from media.calls.listening import Hearing
 from media.calls.pictures import Pictures
 from media.calls.playout import Playout
 from media.calls.wire import (
