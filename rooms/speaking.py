@@ -267,12 +267,8 @@ class Speech:
         splitter = ClauseSplitter()
         said = False
         for clause in [*splitter.push(self._text), *splitter.finish()]:
-            spoken = cast(
-                "AsyncGenerator[Spoken, None]",
-                self._house.speaker.speak(clause.text, self._choice),
-            )
             try:
-                async with aclosing(spoken) as pieces:
+                async with aclosing(self._clause(clause.text, again=not said)) as pieces:
                     async for piece in pieces:
                         self._done, said = clause.end, True
                         if piece.pcm:
@@ -285,3 +281,23 @@ class Speech:
                 ) from error
         if not said:
             raise Unavailable("The voice made no sound of this.", code="speech_unavailable")
+
+    async def _clause(self, text: str, *, again: bool) -> AsyncGenerator[Spoken, None]:
+        """One clause; the first may be asked for again, while a worker loads its voice."""
+        begun = False
+        try:
+            async with aclosing(self._pieces_of(text)) as pieces:
+                async for piece in pieces:
+                    begun = True
+                    yield piece
+                return
+        except SpeechError as error:
+            if begun or not again or not error.retryable:
+                raise
+        async with aclosing(self._pieces_of(text)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def _pieces_of(self, text: str) -> AsyncGenerator[Spoken, None]:
+        spoken = self._house.speaker.speak(text, self._choice)
+        return cast("AsyncGenerator[Spoken, None]", spoken)
