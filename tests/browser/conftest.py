@@ -61,6 +61,8 @@ def _environment(folder: Path, port: int, upstream: int) -> dict[str, str]:
         f"{script}BASE_URL": f"http://127.0.0.1:{upstream}/v1",
         f"{script}MODEL": "script",
         "KINDRED_PLANS__FREE__REQUESTS_PER_MINUTE": "600",
+        "KINDRED_PLANS__FREE__VOICE": "true",
+        "KINDRED_PLANS__FREE__VIDEO": "true",
         "KINDRED_API__REGISTER__REQUESTS": "1000",
         "KINDRED_API__REGISTER__WINDOW_SECONDS": "60",
         "KINDRED_API__SIGN_IN__REQUESTS": "1000",

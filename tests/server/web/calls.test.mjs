@@ -21,6 +21,11 @@ test("a call dials, is answered, and is live when sound flows", () => {
   assert.ok(going(own));
 });
 
+test("sound that flows before the answer is taken in makes the call live all the same", () => {
+  const own = [{ type: "dial", line: "webrtc" }, { type: "flowing" }, { type: "answered", call: "c1" }].reduce(step, fresh("r1", "voice"));
+  assert.deepEqual([own.phase, own.call], ["live", "c1"]);
+});
+
 test("a lost call comes back as the same call, and gives up after half a minute", () => {
   let own = step(live(), { type: "lost", now: 1000 });
   assert.equal(own.phase, "reconnecting");

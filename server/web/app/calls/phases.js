@@ -38,7 +38,7 @@ export function step(own, event) {
   if (own.phase === "over" && event.type !== "dial") return own;
   switch (event.type) {
     case "dial": return { ...fresh(own.room, own.kind), phase: "dialling", line: event.line, call: event.call ?? "" };
-    case "answered": return { ...own, call: event.call || own.call, phase: own.phase === "reconnecting" ? "reconnecting" : "connecting" };
+    case "answered": return { ...own, call: event.call || own.call, phase: own.phase === "dialling" ? "connecting" : own.phase };
     case "flowing": return { ...own, phase: "live", failed: 0, tries: 0, lostAt: 0 };
     case "lost": return lost(own, event.now, event.silent ?? false);
     case "refused": return refused(own, event.fault, event.now);

@@ -52,7 +52,9 @@ export class WebRtcLine {
     }
     await pc.setRemoteDescription({ type: "answer", sdp: answer });
     wanted.ears.answered(this.location.split("/").at(-1) ?? "");
-    this.timer = setTimeout(() => this.lose(), CONNECT_MS);
+    // On one machine the sound may flow before the answer is quite taken in.
+    clearTimeout(this.timer);
+    if (!this.heard) this.timer = setTimeout(() => this.lose(), CONNECT_MS);
     void this.trickle();
   }
 

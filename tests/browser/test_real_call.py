@@ -1,0 +1,89 @@
+"""A whole call with nothing doubled but the model's words: `kindred up`, its media and inference
+workers, and a real browser whose microphone plays speech and whose statistics say what it heard."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media.sound.wav import wav_of
+from tests.browser.conftest import CHROMIUM, House, Tab
+from tests.media.joe import say
+
+WORDS = "Hello there. I went to the market this morning, and I bought some apples."
+RATE = 48_000
+# Keeps the page's connections, so that their statistics can be asked for.
+WATCH = """() => {
+  const Real = RTCPeerConnection;
+  window.lines = [];
+  window.RTCPeerConnection = class extends Real {
+    constructor(...args) { super(...args); window.lines.push(this); }
+  };
+}"""
+HEARD = """async () => {
+  const line = window.lines.at(-1);
+  if (!line) return 0;
+  for (const one of (await line.getStats()).values())
+    if (one.type === "inbound-rtp" && one.kind === "audio") return one.totalAudioEnergy;
+  return 0;
+}"""
+
+
+@pytest.fixture(scope="module")
+def talking_browser(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Chromium whose microphone is silent, says WORDS, and is silent again, over and over."""
+    file = tmp_path_factory.mktemp("microphone") / "words.wav"
+    silence = bytes(2 * RATE * 7)
+    file.write_bytes(wav_of(silence + say(WORDS, RATE) + silence, RATE))
+    running = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--no-sandbox",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-audio-capture={file}",
+            "--autoplay-policy=no-user-gesture-required",
+        ],
+    )
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def caller(talking_browser: Any, house: House) -> Iterator[Tab]:
+    house.pace()
+    tab = Tab(talking_browser, house, permissions=["microphone"])
+    tab.page.add_init_script(f"({WATCH})()")
+    tab.chat()
+    yield tab
+    if os.environ.get("KINDRED_TEST_PICTURE"):
+        tab.page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
+    tab.context.close()
+    assert tab.faults == []
+
+
+def test_one_calls_is_greeted_understood_answered_and_hangs_up(caller: Tab) -> None:
+    page = caller.page
+    page.locator("[data-call]").click()
+    page.wait_for_selector("[data-meter]")
+    page.locator(".devices .btn.p").click()
+    page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+    page.locator('[data-caption="companion"]').first.wait_for(timeout=60_000)
+    assert page.evaluate(HEARD) > 0
+    page.locator('[data-caption="you"]', has_text="market").wait_for(timeout=90_000)
+    page.wait_for_selector('.stage[data-doing="speaking"]', timeout=60_000)
+    before = page.evaluate(HEARD)
+    page.wait_for_timeout(1500)
+    assert page.evaluate(HEARD) > before
+    page.wait_for_selector("[data-quality]")
+    page.get_by_role("button", name="End").click()
+    page.get_by_role("heading", name="Call ended").wait_for()
+    page.locator("[data-call-time]").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Back to the chat").click()
+    page.locator("[data-call-entry]").wait_for()
+    said = [one for one in caller.history() if one["sender"]["kind"] == "person"]
+    assert any("market" in part.get("text", "") for one in said for part in one["parts"])
+    folder: Path = caller.server.folder
+    assert not list(folder.rglob("recordings/*/*"))  # nobody agreed to be kept
