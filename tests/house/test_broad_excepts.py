@@ -5,7 +5,6 @@ import ast
 BROAD = {"Exception", "BaseException"}
 # path:function -> why it must catch everything
 ALLOWED = {
-    "server/livekit.py:reported": "whatever a forged webhook makes three libraries raise is a 401",
     "rooms/calls/call.py:run": "the boundary of a call: logged, and what it took is settled",
     "rooms/turn.py:_take": "whatever ends a turn becomes its one ending; logged in _end",
     "rooms/turn.py:_end": "the log is gone, but what it took must still be settled",
