@@ -42,6 +42,7 @@ class Paced(Upstream):
         self._tokens, self._gap_seconds = script.tokens, script.gap_seconds
         self._first_seconds = script.first_seconds
         super()._answer(head)
+        script.asked += not head.startswith(b"GET")
 
 
 class Script:
@@ -52,6 +53,7 @@ class Script:
         self.gap_seconds = gap_seconds
         self.first_seconds = 0.005
         self.away = False
+        self.asked = 0
         self.connections: list[Upstream] = []
         self.port = 0
 

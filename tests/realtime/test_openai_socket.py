@@ -123,7 +123,7 @@ async def test_a_reader_that_stops_stops_its_own_reply_and_nobody_elses(
         await stop_reading(slow, 8)
         live.script.tokens, live.script.gap_seconds = 400, 0.01
         await slow.send({"type": "response.create"})
-        while not live.script.connections:  # noqa: ASYNC110 - until the model is asked
+        while not live.script.asked:  # noqa: ASYNC110 - it answers at the pace it began with
             await asyncio.sleep(0.01)
         upstream = live.script.connections[0]
         live.script.tokens = 20
