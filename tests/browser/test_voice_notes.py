@@ -69,6 +69,10 @@ def test_a_note_is_recorded_agreed_to_written_down_answered_and_played(speaker: 
     note.get_by_role("button", name="Pause").click()
     (item,) = [one for one in speaker.history() if one["sender"]["kind"] == "person"]
     assert item["parts"][0]["type"] == "voice"
+    page.get_by_role("button", name="More about your message").click()
+    page.get_by_role("menuitem", name="Delete the recording").click()
+    page.get_by_text("The recording is deleted.").wait_for()
+    assert speaker.api("GET", "media/recordings")["items"] == []
 
 
 def test_a_note_thrown_away_leaves_nothing(speaker: Tab) -> None:

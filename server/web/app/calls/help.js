@@ -50,7 +50,7 @@ export function helpFor(trouble, { agent, host, what = "Microphone" }) {
     case "insecure": return {
       title: `Browsers lend the ${thing} only to safe addresses`,
       text: `This page was opened as http://${host}. A ${thing} is lent to https addresses, and to localhost.`,
-      steps: ["On the computer that runs Kindred, open http://localhost instead.", "From other devices, put it behind https: docs/guides/calls.md shows two ways.", "Until then you can write, and hear the companion."],
+      steps: ["On the computer that runs Kindred, open http://localhost instead.", "From other devices, put it behind https; the guide “Calling” says how.", "Until then you can write, and hear the companion."],
     };
     case "unsupported": return { title: "This browser cannot call", text: `It offers no ${thing} to web pages.`, steps: ["Update it, or use a current Chrome, Edge, Firefox or Safari.", "Inside another app, choose “Open in browser”."] };
     case "refused": return { title: `The ${thing} is blocked for this page`, text: "You, or a setting, said no. The browser will not ask again until you change that:", steps: ALLOW[browserOf(agent)](what) };

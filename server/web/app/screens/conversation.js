@@ -1,5 +1,6 @@
 /** One conversation: who it is with, what to know just now, what was said, and where one writes. */
 import { again, carryOn, closeRoom, openRoom, react, stop } from "../actions.js";
+import { api } from "../api.js";
 import { peopleOf, several } from "../company.js";
 import { words } from "../format.js";
 import { announcement, begun, broke, demo, happen, link, logOf, low, outbox, me, present, replying, roomOf, typingIn } from "../live.js";
@@ -113,6 +114,11 @@ function Banners() {
   </${Fragment}>`;
 }
 
+/** Erase a note's sound; its words stay. @param {string} recording */
+function eraseNote(recording) {
+  api("DELETE", `media/recordings/${recording}`).then(() => toast("The recording is deleted. Its words stay."), (error) => toast(error.status === 404 ? "It was deleted before." : error.message));
+}
+
 /** Read a reply aloud in its companion's voice, or stop. @param {Message} message */
 function aloud(message) {
   if (playing.peek()?.id === message.id) return hush();
@@ -135,6 +141,8 @@ function MessageMenu({ message, at = { x: 0, y: 0 }, me, hands, onClose, onRepor
   if (reply && free && newest && message.continuable) items.push({ label: "Continue", icon: "play", act: () => carryOn(message.room, message.id) });
   if (reply && words(message)) items.push({ label: playing.value?.id === message.id ? "Stop speaking" : "Speak aloud", icon: "speaker", act: () => aloud(message) });
   if (reply && message.receipt) items.push({ label: "Receipt", icon: "receipt", act: () => hands.receipt(/** @type {string} */ (message.receipt)) });
+  const voice = /** @type {any} */ (message.parts.find((one) => one.type === "voice"));
+  if (mine && voice) items.push(null, { label: "Delete the recording", icon: "trash", danger: true, act: () => eraseNote(voice.recording) });
   if (!mine) items.push({ label: "What the model sees", icon: "eye", act: onPrompt }, null, { label: "Report", icon: "flag", danger: true, act: () => onReport(message) });
   const faces = { chosen: message.reactions[me] ?? "", choose: (/** @type {string | null} */ face) => void react(message.room, message.id, face) };
   return html`<${Menu} label="Message" items=${items} at=${at} onClose=${onClose} faces=${faces} />`;
