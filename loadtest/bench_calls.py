@@ -36,7 +36,7 @@ from media.sound.formats import PLAYOUT_RATE
 KEY: Final = "bench"
 FRAME_SECONDS: Final = 0.02
 LOUD: Final = 3_000
-CLICK_EVERY: Final = 15  # frames
+CLICK_EVERY: Final = 50  # frames: an echo that takes long is not taken for the next one
 
 
 class Row(Struct, frozen=True, kw_only=True):
