@@ -40,6 +40,9 @@ bench: install-dev ## Measure beside the bare model and beside our peers; tables
 	@$(BIN)/python -m loadtest.peers.bench
 	@$(BIN)/python -m loadtest.bench_hostile
 	@$(BIN)/python -m loadtest.bench_growth
+	@$(BIN)/python -m loadtest.bench_hearing
+	@$(BIN)/python -m loadtest.bench_speech
+	@$(BIN)/python -m loadtest.bench_faces
 	@$(BIN)/python -m loadtest.bench_calls
 
 lint: install-dev ## Style, types and the order of the house
