@@ -300,7 +300,7 @@ class RtcPeer:
 
     def _on_state(self) -> None:
         names: dict[str, PeerState] = {
-            "connected": "connected", "failed": "lost", "closed": "closed"
+            "connected": "connected", "failed": "lost", "closed": "lost"
         }  # fmt: skip
         state = names.get(self._connection.connectionState)
         if state is not None and state != self._told and self._told not in ("lost", "closed"):

@@ -199,6 +199,8 @@ class _Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for frame in self._frames.feed(data):
+                if self._transport is None or self._transport.is_closing():
+                    return  # refused: what follows the greeting is for nobody
                 self._take(frame)
         except (wire.WireBroken, msgspec.DecodeError) as error:
             logger.warning("a link was cut", role=self._role, why=type(error).__name__)

@@ -168,6 +168,28 @@ async def test_a_lost_connection_goes_on_with_a_new_offer(live: Live, workers: W
     await again.close()
 
 
+async def test_a_client_that_lets_go_of_its_line_comes_back_into_the_same_call(
+    live: Live, workers: Workers
+) -> None:
+    """A browser closes a failing connection before it makes another: that is no hanging up."""
+    await workers.add("one")
+    client = await live.person()
+    room = (await client.room())["id"]
+    person, again = Person(Microphone()), Person(Microphone())
+    answer = await offered(client, room, await person.offer())
+    await person.answered(answer.text)
+    call = answer.headers["location"].rpartition("/")[2]
+    await client.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
+    await person.close()
+    await client.until(lambda f: f["type"] == "call.updated" and f["state"] == "reconnecting")
+    answer = await offered(client, room, await again.offer(), f"&call={call}")
+    assert answer.status_code == 201, answer.text
+    await again.answered(answer.text)
+    await client.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
+    await until(lambda: again.sound.any())
+    await again.close()
+
+
 async def test_candidates_trickle_and_a_restart_is_refused(live: Live, workers: Workers) -> None:
     await workers.add("one")
     client = await live.person()

@@ -206,7 +206,7 @@ async def test_a_leg_is_for_one_holder_with_its_key(tmp_path: Path) -> None:
         await person.close()
 
 
-async def test_a_peer_that_hangs_up_ends_its_leg(tmp_path: Path) -> None:
+async def test_a_peer_that_lets_go_of_its_connection_may_come_back(tmp_path: Path) -> None:
     async with serving(tmp_path) as (worker, control):
         person = Person(Microphone())
         leg = await call(control, person)
@@ -214,7 +214,7 @@ async def test_a_peer_that_hangs_up_ends_its_leg(tmp_path: Path) -> None:
         await person.close()
         async with asyncio.timeout(10):
             events = [event async for event in leg.events()]
-        assert events[-1] == Gone(reason="hung_up")
+        assert events[-1] == Gone(reason="connection_lost"), "hanging up is said by DELETE"
         await until(lambda: not worker.legs)
 
 
