@@ -1,7 +1,8 @@
-"""Faces from pictures, found in a child process with limits and kept by the picture's hash.
+"""Faces from pictures, found in a child process with limits, and never kept on disk.
 
 A decoder that is fed by strangers may crash or grow; the child has a memory and a time limit and
-nothing to lose. What is kept is the upright square and 468 places, not the picture itself.
+nothing to lose. What it finds, the upright square and 468 places, passes through a file that is
+deleted when it has been read: a worker must not remember a face that its owner has taken back.
 """
 
 import base64
@@ -52,7 +53,7 @@ def picture_digest(data: bytes) -> str:
 
 
 class PictureShelf:
-    """Faces on disk by picture. Blocking."""
+    """Finds the face in a picture; a second or so each time. Blocking."""
 
     def __init__(self, folder: Path, model_folder: Path | None = None) -> None:
         self._folder = folder
@@ -63,19 +64,14 @@ class PictureShelf:
         networks to look with: `no_finder`) or AvatarError."""
         if size not in SIZES:
             raise AvatarError(f"frames come in {SIZES}, not {size}", reason="size")
-        digest = picture_digest(data)
-        path = self._folder / f"{digest}-{size}.picture.npz"
-        if not path.exists():
-            check(data)
-            if not models.present(self._models):
-                raise refused("no_finder", "This server cannot find faces in pictures.")
+        check(data)
+        if not models.present(self._models):
+            raise refused("no_finder", "This server cannot find faces in pictures.")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="picture-", dir=self._folder) as passing:
+            path = Path(passing) / "face.npz"
             self._find_in_child(data, size, path)
-        return load(path, digest, size)
-
-    def forget(self, digest: str) -> None:
-        """Delete what was made of a picture."""
-        for path in self._folder.glob(f"{digest}-*.picture.npz"):
-            path.unlink(missing_ok=True)
+            return load(path, picture_digest(data), size)
 
     def _find_in_child(self, data: bytes, size: int, path: Path) -> None:
         order = Order(
@@ -110,7 +106,7 @@ def save(path: Path, frame: Pixels, places: Floats) -> None:
 
 
 def load(path: Path, digest: str, size: int) -> MovingPicture:
-    """A kept face. Raises AvatarError `broken_rig`; a broken file is deleted."""
+    """What the child found. Raises AvatarError `broken_rig`."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             frame, places = kept["frame"], kept["places"]
@@ -119,7 +115,6 @@ def load(path: Path, digest: str, size: int) -> MovingPicture:
         if places.shape != (POINTS, 2) or not np.isfinite(places).all():
             raise ValueError("the places have another shape")
     except (KeyError, ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        path.unlink(missing_ok=True)
         raise AvatarError(f"a kept face cannot be read: {error}", reason="broken_rig") from error
     return MovingPicture(digest, frame, measure(places, size))
 
