@@ -118,7 +118,11 @@ async def end_call(call: Call, call_id: str) -> None:
 
 @routes.get("/api/v1/ice-servers", scope="chat")
 async def ice_servers(call: Call) -> IceServers:
-    """STUN and TURN servers with credentials of a few hours, for a connection's configuration."""
+    """STUN and TURN servers with credentials of a few hours, for a connection's configuration.
+
+    Who asks is about to call: whoever listens and speaks gets ready meanwhile.
+    """
+    call.house.inference.warm()
     door = call.house.call_door
     servers = door.ice_servers(call.principal.person.id)
     return IceServers(

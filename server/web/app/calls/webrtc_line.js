@@ -16,6 +16,13 @@ const PATIENCE_MS = 2_500;
 /** TURN and STUN servers, as the last answer named them; the next connection uses them from its start. @type {RTCIceServer[]} */
 let iceServers = [];
 
+/** While devices are being checked: learn of relays. The server takes it as a sign to get its models ready. */
+export async function prepare() {
+  const answer = await ask("/api/v1/ice-servers", { method: "GET" }).catch(() => null);
+  const told = answer?.ok ? await answer.json().catch(() => null) : null;
+  if (told?.ice_servers?.length) iceServers = told.ice_servers;
+}
+
 export class WebRtcLine {
   /** @param {Wanted} wanted */
   constructor(wanted) {

@@ -127,7 +127,9 @@ function useSeconds(own, told) {
 /** @param {{ own: Own }} props */
 function Elapsed({ own }) {
   const seconds = useSeconds(own, currently(own));
-  return html`<time data-elapsed>${clock(seconds)}</time>`;
+  const longest = useRef(0);
+  longest.current = Math.max(longest.current, seconds); // paid time begins later than the talk
+  return html`<time data-elapsed>${clock(longest.current)}</time>`;
 }
 
 /** What it has cost, what a minute costs, and how long the credits last. @param {{ own: Own }} props */

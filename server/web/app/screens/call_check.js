@@ -4,6 +4,7 @@ import { camera, choose, chosen, choosesSpeakers, DeviceFault, list, microphone 
 import { helpFor } from "../calls/help.js";
 import { audio, chime, Level } from "../calls/level.js";
 import { minutesLeft } from "../calls/told.js";
+import { prepare } from "../calls/webrtc_line.js";
 import { back } from "../router.js";
 import { balance, credits } from "../format.js";
 import { meta, wallet } from "../live.js";
@@ -27,6 +28,7 @@ export function CallCheck({ room, face }) {
   const film = useTrack(() => camera(), kind === "video" && share);
   const [devices, setDevices] = useState(/** @type {Devices} */ ({ microphones: [], cameras: [], speakers: [] }));
   const [speaker, setSpeaker] = useState(chosen().speaker ?? "");
+  useEffect(() => { void prepare(); }, []);
   useEffect(() => { void list().then(setDevices); }, [mic.track, film.track]);
   const heard = useHeard(mic.track);
   const silent = heard === false;
