@@ -53,7 +53,6 @@ def _recorded(folder: Path) -> tuple[bytes, ...]:
 
 def _spoken() -> tuple[bytes, ...]:
     from media.speech.joe import JoeVoice  # two seconds to load, and only where nothing is recorded
-
     from media.speech.ports import VoiceChoice
 
     voice, choice = JoeVoice(), VoiceChoice()
