@@ -158,7 +158,6 @@ async def browsing(microphone: Path) -> AsyncIterator[Any]:
         await browser.close()
 
 
-@pytest.mark.browser
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium")
 async def test_a_browser_is_heard_hears_and_sees(tmp_path: Path, microphone: Path) -> None:
     async with serving(tmp_path) as (_, control), browsing(microphone) as page:
