@@ -69,9 +69,14 @@ class Found(Struct, frozen=True):
 class NewMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Words, or (`voice`) a voice note of yours."""
 
-    text: Text = ""
+    text: Text = ""  # "" only where it is left out
     parent: str | None = None
     voice: str | None = None
+
+    def __post_init__(self) -> None:
+        """Something has to be said, in one way or the other."""
+        if not self.text and self.voice is None:
+            raise ValueError("Object missing required field `text`")
 
 
 class Edit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
