@@ -31,7 +31,7 @@ MEASURES: Final = {
     "call_answer": "from pressing call until the server's answer",
     "call_connected": "from pressing call until the first sound arrives",
     "voice_to_voice": "from the last sound said until the first sound of the answer",
-    "sound_late": "how late each 20 ms of sound came, beside the first",
+    "sound_late": "how late each 20 ms of sound came, beside the soonest of the call",
     "waited": "how long after its intended moment a message was really sent",
 }
 COUNTERS: Final = {

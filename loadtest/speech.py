@@ -10,11 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from media.sound.formats import PLAYOUT_RATE
 from media.sound.resampling import resampled
 from media.sound.wav import NotWav, read_wav
 
 RATE: Final = 48_000
+FAINT: Final = 180  # of 32,768: below -45 dB, what nobody hears as a voice
 SPOKEN: Final = (
     "Good evening. What is the harbour like tonight?",
     "What would you do if it rained?",
@@ -57,4 +60,10 @@ def _spoken() -> tuple[bytes, ...]:
 
     voice, choice = JoeVoice(), VoiceChoice()
     spoken = (b"".join(piece.pcm for piece in voice.say(line, choice)) for line in SPOKEN)
-    return tuple(resampled(pcm, PLAYOUT_RATE, RATE) for pcm in spoken)
+    return tuple(resampled(_voiced(pcm), PLAYOUT_RATE, RATE) for pcm in spoken)
+
+
+def _voiced(pcm: bytes) -> bytes:
+    """Without what the voice leaves after its last sound: a caller's turn ends with that sound."""
+    loud = np.flatnonzero(np.abs(np.frombuffer(pcm, "<i2")) > FAINT)
+    return pcm[: 2 * (int(loud[-1]) + 1)] if loud.size else pcm

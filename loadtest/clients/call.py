@@ -183,7 +183,8 @@ class Call:
             while True:
                 frame = cast("av.AudioFrame", await track.recv())
                 gaps = len(listening.gaps)
-                listening.frame(time.perf_counter(), level_db(frame))
+                sent = None if frame.pts is None else frame.pts / RATE
+                listening.frame(time.perf_counter(), level_db(frame), sent)
                 measures.count("sound_frames")
                 if len(listening.gaps) > gaps:
                     measures.count("sound_gaps")

@@ -30,22 +30,31 @@ class Listening:
         self.gaps: list[float] = []
         self.late_seconds: list[float] = []
         self.spell: Spell | None = None
-        self._first_at: float | None = None
-        self._last_at = 0.0
+        self._last_at: float | None = None
+        self._last_sent = 0.0
+        self._last_db = -96.0
+        self._soonest = 0.0
         self._spells = 0
 
-    def frame(self, at: float, level_db: float) -> None:
-        """20 ms of sound came at `at`."""
-        if self._first_at is None:
-            self._first_at = at
+    def frame(self, at: float, level_db: float, sent_seconds: float | None = None) -> None:
+        """20 ms of sound came at `at`, stamped `sent_seconds` by the one who sent it.
+
+        Nothing is sent while nobody speaks, so stamps that step on with the clock are a silence;
+        a hole is sound that comes later than its stamp says, or is cut off in mid-voice.
+        """
+        sent = self.frames * FRAME_SECONDS if sent_seconds is None else sent_seconds
+        travelled = at - sent
+        if self._last_at is None:
+            self._soonest = travelled
         else:
-            between = at - self._last_at
-            if between > GAP_SECONDS:
+            between, held = at - self._last_at, travelled - (self._last_at - self._last_sent)
+            cut = held > GAP_SECONDS - FRAME_SECONDS or self._last_db >= VOICED_DB
+            if between > GAP_SECONDS and cut:
                 self.gaps.append(between)
-            due = self._first_at + self.frames * FRAME_SECONDS
-            self.late_seconds.append(max(0.0, at - due))
+            self._soonest = min(self._soonest, travelled)
+            self.late_seconds.append(travelled - self._soonest)
         self.frames += 1
-        self._last_at = at
+        self._last_at, self._last_sent, self._last_db = at, sent, level_db
         if level_db >= VOICED_DB:
             self._voiced(at)
 

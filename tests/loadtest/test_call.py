@@ -68,6 +68,20 @@ def test_a_hole_is_counted_and_frames_in_time_are_not_late() -> None:
     assert listening.late_seconds[4] == pytest.approx(0.2)
 
 
+def test_a_silence_that_is_not_sent_is_neither_a_hole_nor_late() -> None:
+    listening = listened([LOUD] * 5 + [QUIET])
+    listening.frame(13.0, LOUD, 3.0)
+    listening.frame(13.05, LOUD, 3.02)
+    assert listening.gaps == []
+    assert listening.late_seconds[-2:] == [pytest.approx(0.0), pytest.approx(0.03)]
+
+
+def test_sound_cut_off_in_mid_voice_is_a_hole_whatever_its_stamps_say() -> None:
+    listening = listened([QUIET] + [LOUD] * 5)
+    listening.frame(10.4, LOUD, 0.4)
+    assert listening.gaps == [pytest.approx(0.3)]
+
+
 @asynchronous
 async def test_voice_to_voice_is_the_time_from_the_last_sound_said(
     phone: SmallPhone, lines: Path
