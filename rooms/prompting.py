@@ -13,6 +13,7 @@ from rooms.shapes import Person
 if TYPE_CHECKING:
     from rooms.room import RoomParts
 
+SMALL_PROMPT_TOKENS = 640  # read anew in about two seconds on one core, and it heeds no more
 MARGIN_TOKENS = 64  # our count is an estimate; the model's own may be a little higher
 
 
@@ -38,6 +39,8 @@ def compile_for(
     if spoken_tokens:
         reply_tokens = min(reply_tokens, spoken_tokens)
     most_tokens = router.context_tokens - reply_tokens - MARGIN_TOKENS
+    if router.is_demo:
+        most_tokens = min(most_tokens, SMALL_PROMPT_TOKENS)
     local = datetime.fromtimestamp(parts.now_ms() / 1000, zone_of(person.timezone))
     scene = Scene(
         persona=persona,

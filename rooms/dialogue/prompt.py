@@ -6,6 +6,7 @@ must not be lost (persona, bounds, the last words) is never dropped, the oldest 
 
 from collections.abc import Callable, Sequence
 from typing import Literal
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -182,7 +183,12 @@ def _small_head(scene: Scene) -> list[tuple[str, str]]:
 
 
 def _newest_that_fit(window: Sequence[Said], room_tokens: int, count: CountTokens) -> list[Said]:
-    """The newest messages within the budget; the last one is clipped rather than dropped."""
+    """The newest messages within the budget; the last one is clipped rather than dropped.
+
+    What begins a shortened history stays the same for several turns (the least by checksum in its
+    older half): a history that moved on with every turn would have to be read anew each time,
+    which is seconds on a CPU, and providers would find nothing of it in their caches.
+    """
     kept: list[Said] = []
     left = room_tokens
     for said in reversed(window):
@@ -193,6 +199,10 @@ def _newest_that_fit(window: Sequence[Said], room_tokens: int, count: CountToken
             break
         kept.append(said)
         left -= cost
+    if len(kept) < len(window):
+        older = range(len(kept) - 1, (len(kept) - 1) // 2, -1)
+        start = min(older, key=lambda at: crc32(kept[at].text.encode()), default=len(kept) - 1)
+        del kept[start + 1 :]
     return kept[::-1]
 
 

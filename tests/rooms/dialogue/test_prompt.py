@@ -57,6 +57,21 @@ def test_a_message_longer_than_the_budget_is_clipped_not_dropped() -> None:
     assert len(last) < 2000
 
 
+def test_a_long_history_begins_at_the_same_message_for_several_turns() -> None:
+    said = [
+        Said("person" if i % 2 == 0 else "companion", f"message {i} " + "word " * 20)
+        for i in range(200)
+    ]
+    begins = []
+    for length in range(80, 200, 2):
+        budget = Budget(prompt_tokens=1_000, reply_tokens=100, messages=0)
+        compiled = compile_prompt(scene(*said[:length]), budget, count)
+        begins.append(compiled.prompt.lines[1].text)
+        assert said[length - 1].text in compiled.prompt.lines[-1].text
+        assert compiled.input_tokens > 500, "no more than half of the room is given away"
+    assert len(set(begins)) <= len(begins) / 3, "it moves on with every third turn at most"
+
+
 def test_a_continued_reply_is_prefilled() -> None:
     compiled = compile_prompt(
         scene(Said("person", "tell me"), begun="Once upon"),
