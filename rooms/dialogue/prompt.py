@@ -201,9 +201,14 @@ def _newest_that_fit(window: Sequence[Said], room_tokens: int, count: CountToken
         left -= cost
     if len(kept) < len(window):
         older = range(len(kept) - 1, (len(kept) - 1) // 2, -1)
-        start = min(older, key=lambda at: crc32(kept[at].text.encode()), default=len(kept) - 1)
+        start = min(older, key=lambda at: _mark(kept[at], kept[at - 1]), default=len(kept) - 1)
         del kept[start + 1 :]
     return kept[::-1]
+
+
+def _mark(said: Said, answer: Said) -> int:
+    """The same for the same two messages, however often one of them is said."""
+    return crc32(f"{said.text}\n{answer.text}".encode())
 
 
 def _clip(said: Said, tokens: int, count: CountTokens) -> Said:

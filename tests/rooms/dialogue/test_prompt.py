@@ -59,7 +59,9 @@ def test_a_message_longer_than_the_budget_is_clipped_not_dropped() -> None:
 
 def test_a_long_history_begins_at_the_same_message_for_several_turns() -> None:
     said = [
-        Said("person" if i % 2 == 0 else "companion", f"message {i} " + "word " * 20)
+        Said("person", "Go on, please. " + "word " * 20)
+        if i % 2 == 0
+        else Said("companion", f"message {i} " + "word " * 20)
         for i in range(200)
     ]
     begins = []
