@@ -47,6 +47,12 @@ test("where no WebRTC gets through, the socket is taken", () => {
   assert.equal(own.line, "socket");
 });
 
+test("a device without any network takes the socket at once", () => {
+  const dialled = step(fresh("r1", "voice"), { type: "dial", line: "webrtc" });
+  const own = step(dialled, { type: "lost", now: 1, silent: true, nowhere: true });
+  assert.deepEqual([own.phase, own.line, waitMs(own)], ["reconnecting", "socket", 0]);
+});
+
 test("a refusal ends a new call; what may pass is tried again in one that goes on", () => {
   const busy = { code: "at_capacity", message: "", details: {} };
   const dialled = step(fresh("r1", "voice"), { type: "dial", line: "webrtc" });

@@ -110,7 +110,7 @@ function wanted(own) {
         happened({ type: "answered", call });
       },
       flowing: () => { if (about()) { happened({ type: "flowing" }); measure(); } },
-      lost: (silent) => { if (about()) happened({ type: "lost", silent, now: Date.now() }); },
+      lost: (silent, nowhere) => { if (about()) happened({ type: "lost", silent, nowhere, now: Date.now() }); },
       left: () => {
         clearTimeout(leaving);
         leaving = setTimeout(() => { if (about()) goodbye(); }, LEFT_MS);

@@ -17,7 +17,7 @@
  * @typedef {{ type: "dial", line: LineKind, call?: string }
  *   | { type: "answered", call: string }
  *   | { type: "flowing" }
- *   | { type: "lost", now: number, silent?: boolean }
+ *   | { type: "lost", now: number, silent?: boolean, nowhere?: boolean }
  *   | { type: "refused", fault: Fault, now: number }
  *   | { type: "over", reason: string }} Happening
  */
@@ -40,15 +40,15 @@ export function step(own, event) {
     case "dial": return { ...fresh(own.room, own.kind), phase: "dialling", line: event.line, call: event.call ?? "" };
     case "answered": return { ...own, call: event.call || own.call, phase: own.phase === "dialling" ? "connecting" : own.phase };
     case "flowing": return { ...own, phase: "live", failed: 0, tries: 0, lostAt: 0 };
-    case "lost": return lost(own, event.now, event.silent ?? false);
+    case "lost": return lost(own, event.now, event.nowhere ? SILENT_TRIES : Number(event.silent ?? false));
     case "refused": return refused(own, event.fault, event.now);
     case "over": return { ...own, phase: "over", reason: event.reason };
   }
 }
 
-/** @param {Own} own @param {number} now @param {boolean} silent @returns {Own} */
+/** @param {Own} own @param {number} now @param {number} silent how much speaks against WebRTC @returns {Own} */
 function lost(own, now, silent) {
-  const failed = own.failed + (silent ? 1 : 0);
+  const failed = own.failed + silent;
   const lostAt = own.lostAt || now;
   if (now - lostAt > COME_BACK_MS) return { ...own, phase: "over", reason: "connection_lost" };
   // A network that lets no WebRTC through may still let the socket through.
@@ -59,7 +59,7 @@ function lost(own, now, silent) {
 /** @param {Own} own @param {Fault} fault @param {number} now @returns {Own} */
 function refused(own, fault, now) {
   if (own.call && PASSING.has(fault.code)) {
-    const next = lost(own, now, false);
+    const next = lost(own, now, 0);
     return next.phase === "over" ? { ...next, fault } : next;
   }
   // A call to come back to that is over is no fault: it ended while we were away.

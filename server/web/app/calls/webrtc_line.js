@@ -10,7 +10,7 @@ const GATHER_MS = 600;
 const CONNECT_MS = 9_000;
 const PATIENCE_MS = 2_500;
 
-/** @typedef {{ answered: (call: string) => void, flowing: () => void, lost: (silent: boolean) => void, left: () => void, sound: (stream: MediaStream) => void, picture: (stream: MediaStream | null) => void, told: (event: any) => void }} Ears */
+/** @typedef {{ answered: (call: string) => void, flowing: () => void, lost: (silent: boolean, nowhere?: boolean) => void, left: () => void, sound: (stream: MediaStream) => void, picture: (stream: MediaStream | null) => void, told: (event: any) => void }} Ears */
 /** @typedef {{ room: string, kind: string, call: string, microphone: MediaStreamTrack, camera: MediaStreamTrack | null, ears: Ears }} Wanted */
 
 /** TURN and STUN servers, as the last answer named them; the next connection uses them from its start. @type {RTCIceServer[]} */
@@ -52,6 +52,10 @@ export class WebRtcLine {
     this.channel.onclose = () => { if (!this.closed && pc.connectionState === "connected") this.wanted.ears.left(); };
     await pc.setLocalDescription(await pc.createOffer());
     await gathered(pc);
+    if (alone(pc)) {
+      this.lose(true);
+      return;
+    }
     const answer = await this.post(pc.localDescription?.sdp ?? "");
     if (this.closed) {
       await this.hangUp();
@@ -130,10 +134,11 @@ export class WebRtcLine {
     else this.timer = setTimeout(() => this.lose(), CONNECT_MS);
   }
 
-  lose() {
+  /** @param {boolean} [nowhere] no connection of this kind can be had here */
+  lose(nowhere = false) {
     if (this.closed) return;
     this.close();
-    this.wanted.ears.lost(!this.heard);
+    this.wanted.ears.lost(!this.heard, nowhere);
   }
 
   /** @param {string} data */
@@ -193,6 +198,14 @@ function gathered(pc) {
       if (pc.iceGatheringState === "complete") { clearTimeout(timer); done(); }
     });
   });
+}
+
+/**
+ * A device without any network finds no address of its own, not even for a server on itself.
+ * @param {RTCPeerConnection} pc
+ */
+function alone(pc) {
+  return !navigator.onLine && !pc.localDescription?.sdp.includes("a=candidate");
 }
 
 /** @param {string} path @param {RequestInit & { headers?: Record<string, string> }} options */
