@@ -141,8 +141,13 @@ class Actor:
         """A log's entry."""
         if self._joining and told.log in self._joining:
             self._joining[told.log].append(told)
-        else:
+        elif told.to or self._since or told.log == self.person:
             self._show(told)
+        else:  # a room's own, from its beginning: for everybody, so nothing is to be asked
+            for socket in self.sockets:
+                if not socket.out.send_now(told):
+                    socket.out.put(told)
+                    self._schedule()
 
     def _show(self, told: Told) -> None:
         if told.to and (told.to != self.person or told.to == TO_NODES):

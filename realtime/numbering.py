@@ -53,40 +53,40 @@ class _Run:
 class Numbering:
     """Gives numbers to entries; says when an anchor must be written first."""
 
-    __slots__ = ("_base", "_dirty", "_generation", "_log", "_pos", "_runs", "acked", "seq")
+    __slots__ = ("_base", "_dirty", "acked", "generation", "log", "pos", "runs", "seq")
 
     def __init__(self, base: Mapping[str, Place], seq: int = 0) -> None:
         """`base`: where each log stood when frame `seq` was the last."""
         self.seq = seq
         self.acked = seq
         self._base: dict[str, Place] = dict(base)  # at `acked`
-        self._runs: deque[_Run] | None = None  # after `acked`
-        self._log = ""  # of the last frame; so are the next two
-        self._generation = ""
-        self._pos = 0
+        self.runs: deque[_Run] | None = None  # after `acked`
+        self.log = ""  # of the last frame; so are the next two
+        self.generation = ""
+        self.pos = 0
         self._dirty = False
 
     def number(self, log: str, generation: str, pos: int, *, merged: bool) -> Anchor | None:
         """Give the next number to this entry; an Anchor to write before the frame, if needed."""
         self.seq += 1
-        run = self._runs[-1] if self._runs else None
-        anchored = merged or log != self._log or generation != self._generation
-        if anchored or run is None or pos != self._pos + 1:
-            if self._runs is None:
-                self._runs = deque()
-            self._runs.append(_Run(self.seq, log, generation, pos, anchored))
-            if len(self._runs) > RUNS_MAX:
-                self.ack(self._runs[RUNS_MAX // 2].seq)  # nobody comes back that far
-        self._log, self._generation, self._pos = log, generation, pos
+        run = self.runs[-1] if self.runs else None
+        anchored = merged or log != self.log or generation != self.generation
+        if anchored or run is None or pos != self.pos + 1:
+            if self.runs is None:
+                self.runs = deque()
+            self.runs.append(_Run(self.seq, log, generation, pos, anchored))
+            if len(self.runs) > RUNS_MAX:
+                self.ack(self.runs[RUNS_MAX // 2].seq)  # nobody comes back that far
+        self.log, self.generation, self.pos = log, generation, pos
         return Anchor(self.seq, log, generation, pos) if anchored else None
 
     def next_of(self, log: str, generation: str, pos: int) -> int:
         """The number of an entry that needs no anchor, or 0 and nothing done where it needs one."""
-        if log != self._log or generation != self._generation:
+        if log != self.log or generation != self.generation:
             return 0
-        if pos == self._pos + 1 and self._runs:
+        if pos == self.pos + 1 and self.runs:
             self.seq += 1
-            self._pos = pos
+            self.pos = pos
         else:
             self.number(log, generation, pos, merged=False)
         return self.seq
@@ -97,7 +97,7 @@ class Numbering:
         if seq <= self.acked:
             return
         self.acked, self._dirty = seq, True
-        runs = self._runs
+        runs = self.runs
         while runs and runs[0].seq <= seq:
             run = runs[0]
             end = runs[1].seq - 1 if len(runs) > 1 else self.seq
@@ -107,7 +107,7 @@ class Numbering:
                 runs.popleft()
             else:
                 run.seq, run.pos, run.anchored = seq + 1, run.pos + shown + 1, False
-        self._runs = runs or None
+        self.runs = runs or None
 
     def record(self, person: str, epoch: str, sign_in: str) -> Record:
         """What to keep on the bus, together with `anchors`."""
@@ -116,7 +116,7 @@ class Numbering:
 
     def anchors(self) -> list[Anchor]:
         """The anchors after `acked`."""
-        runs = self._runs or ()
+        runs = self.runs or ()
         return [Anchor(r.seq, r.log, r.generation, r.pos) for r in runs if r.anchored]
 
     @property
@@ -126,10 +126,10 @@ class Numbering:
 
     def _log_at_acked(self) -> str:
         """The log frames go on in after `acked` as long as no anchor says otherwise."""
-        if self._runs:
-            first = self._runs[0]
+        if self.runs:
+            first = self.runs[0]
             return "" if first.anchored else first.log
-        return self._log
+        return self.log
 
 
 class Rest(Struct, frozen=True):

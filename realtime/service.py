@@ -61,7 +61,7 @@ class Realtime:
         authenticate: Authenticate,
         open_room: OpenRoom,
         fence_floor: Callable[[str], Awaitable[int]],
-        rooms_of: Callable[[str], Awaitable[Mapping[str, str]]],
+        rooms_of: Callable[[str], Awaitable[Mapping[str, str] | None]],
         admit: Callable[[Principal, str], Awaitable[str]],
         leave: Callable[[Principal, str], Awaitable[None]],
         wallet_of: Callable[[Principal], Awaitable[Wallet]],
@@ -250,7 +250,7 @@ class Realtime:
 
     async def logs_of(self, who: Principal) -> dict[str, Place | None]:
         """The logs a person's sessions follow, their own and their rooms', and from where on."""
-        rooms = await self._rooms_of(who.person.id)
+        rooms = await self._rooms_of(who.person.id) or {}
         return {who.person.id: None, **{room: place_in(seat) for room, seat in rooms.items()}}
 
     def replaced(self, who: Principal, session: str, owner: str) -> None:

@@ -164,6 +164,7 @@ class Tails:
             tail.generation, tail.pos, tail.ring = generation, 0, None
         if first > tail.pos + 1:
             return self._fill(log, tail, (generation, first, entries))
+        generation = tail.generation  # the same object each time: sessions compare it often
         for pos, wanted in enumerate(entries, first):
             if pos > tail.pos:
                 self._show(tail, Told(log, generation, pos, wanted))

@@ -3,12 +3,25 @@
 Sessions hold references to it, never copies.
 """
 
+import struct
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from realtime.codec import Format, encode_json, number_json, number_pack, repacked
 from storage.bus.ports import Entry, Place, Wanted
+
+NUMBERED: Final = b'{"seq":'
+
+
+def text_head(length: int) -> bytes:
+    """The head of a text frame of a WebSocket, as a server sends it."""
+    if length < 126:
+        return b"\x81%c" % length
+    if length < 65_536:
+        return struct.pack("!BBH", 0x81, 126, length)
+    return struct.pack("!BBQ", 0x81, 127, length)
 
 
 class Told:
@@ -17,8 +30,10 @@ class Told:
     __slots__ = (
         "_packed",
         "at",
+        "digits",
         "event",
         "generation",
+        "head",
         "log",
         "merged",
         "pos",
@@ -38,11 +53,15 @@ class Told:
         self.merged = False
         self._packed: bytes | None = None
         self.tail = b""
+        self.head = b""
+        self.digits = 0
 
-    def make_tail(self) -> bytes:
-        """What follows the number in a JSON frame: the same for everybody, so made once."""
-        self.tail = b',"at":%d,%b' % (self.at, self.event[1:])
-        return self.tail
+    def begin(self, digits: int) -> None:
+        """A JSON frame but for its number of so many digits: `head` before it, `tail` behind."""
+        if not self.tail:
+            self.tail = b',"at":%d,%b' % (self.at, self.event[1:])
+        self.head = text_head(len(NUMBERED) + digits + len(self.tail)) + NUMBERED
+        self.digits = digits
 
     def visible(self, person: str, since: Place | None = None) -> bool:
         """Whether this person may see it; what is private to somebody else takes no number.

@@ -69,6 +69,7 @@ from storage.members import company_of
 from storage.messages import branch
 from storage.presence import Presences
 from storage.rooms import fence_of, find_room, raise_fence, room_ids_of
+from storage.together import Together
 
 logger = structlog.get_logger(__name__)
 DRAWN_AHEAD = (256, 96, 512)  # cards, avatars, panels: in the order they are met
@@ -312,7 +313,7 @@ class Wiring:
             authenticate=not_yet,  # type: ignore[arg-type]  # replaced once accounts stand
             open_room=open_room,
             fence_floor=lambda room: fence_of(self.db, room),
-            rooms_of=lambda person: room_ids_of(self.db, person),
+            rooms_of=Together(partial(room_ids_of, self.db)).find,
             admit=not_yet,
             leave=not_yet,  # type: ignore[arg-type]  # likewise
             wallet_of=credits.balance,

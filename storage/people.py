@@ -5,7 +5,7 @@ Addresses and names are compared without case; nothing here decides who may do w
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from msgspec import Struct
@@ -42,6 +42,22 @@ class PersonRow(Struct, frozen=True, kw_only=True):
     deleted_at: int | None
 
 
+class StandingRow(Struct, frozen=True, kw_only=True):
+    """Of an account what every request and socket needs, and whether a sign-in of it stands."""
+
+    person: str
+    username: str
+    display_name: str
+    birth_date: date
+    country: str
+    timezone: str
+    language: str
+    role: str
+    plan: str
+    status: str
+    live: bool
+
+
 _COLUMNS = """person, email, username, password, display_name, birth_date, country, timezone,
     language, role, plan, status, level, interests, preferences,
     (extract(epoch FROM deleted_at) * 1000)::bigint AS deleted_at"""
@@ -68,10 +84,17 @@ FIND_BY_EMAIL = sql(
     "find_by_email",
     f"SELECT {_COLUMNS} FROM people WHERE lower(email) = lower($1)",  # noqa: S608
 )
+# Of many at once: those who come back together are one statement (storage/together.py).
 FIND_SIGNED_IN = sql(
     "find_signed_in",
-    f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM sign_ins s WHERE s.person = people.person "  # noqa: S608
-    "AND s.sign_in = $2 AND s.revoked_at IS NULL) AS live FROM people WHERE person = $1",
+    """
+    SELECT asked.sign_in, p.person, p.username, p.display_name, p.birth_date, p.country,
+           p.timezone, p.language, p.role, p.plan, p.status,
+           EXISTS (SELECT 1 FROM sign_ins s WHERE s.person = p.person
+                      AND s.sign_in = asked.sign_in AND s.revoked_at IS NULL) AS live
+      FROM unnest($1::text[], $2::text[]) AS asked (person, sign_in)
+      JOIN people p ON p.person = asked.person
+    """,
 )
 SET_PROFILE = sql(
     "set_profile",
@@ -137,6 +160,9 @@ LIST_PEOPLE = sql(
 )
 
 
+_STANDING: Final = StandingRow.__struct_fields__  # in the order of the statement
+
+
 def _person(record: asyncpg.Record | None) -> PersonRow | None:
     return None if record is None else PersonRow(**dict(record))
 
@@ -189,15 +215,15 @@ async def find_by_email(db: asyncpg.Pool, email: str) -> PersonRow | None:
 
 
 async def find_signed_in(
-    db: asyncpg.Pool, person: str, sign_in: str
-) -> tuple[PersonRow | None, bool]:
-    """An account, and whether this sign-in of it stands."""
-    record = await db.fetchrow(FIND_SIGNED_IN, person, sign_in)
-    if record is None:
-        return None, False
-    values = dict(record)
-    live: bool = values.pop("live")
-    return PersonRow(**values), live
+    db: asyncpg.Pool, asked: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], StandingRow]:
+    """Accounts by (person, sign-in), and whether these sign-ins of theirs stand."""
+    people, sign_ins = [one[0] for one in asked], [one[1] for one in asked]
+    found: dict[tuple[str, str], StandingRow] = {}
+    for sign_in, person, *values in await db.fetch(FIND_SIGNED_IN, people, sign_ins):
+        fields = zip(_STANDING, (person, *values), strict=True)
+        found[person, sign_in] = StandingRow(**dict(fields))
+    return found
 
 
 async def list_people(db: asyncpg.Pool, limit: int, offset: int = 0) -> list[PersonRow]:

@@ -4,6 +4,7 @@ Writers name the room's fence where it matters, so that a holder that lost its l
 no rows. Messages live in storage/messages.py; money in storage/ledger.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -102,10 +103,15 @@ LIST_ROOMS = sql(
     """,  # noqa: S608
 )
 
+# Of many at once: those who come back together are one statement (storage/together.py).
 ROOM_IDS_OF = sql(
     "room_ids_of",
-    "SELECT room, since_log FROM members WHERE member = $1 AND kind = 'person' AND left_at IS NULL "
-    "ORDER BY joined_at DESC LIMIT $2",
+    """
+    SELECT asked.person, mine.room, mine.since_log FROM unnest($1::text[]) AS asked (person)
+     CROSS JOIN LATERAL (
+           SELECT room, since_log FROM members WHERE member = asked.person AND kind = 'person'
+              AND left_at IS NULL ORDER BY joined_at DESC LIMIT $2) mine
+    """,
 )
 
 COUNT_ROOMS = sql(
@@ -199,10 +205,14 @@ async def list_rooms(
     return [_room(record) for record in await db.fetch(LIST_ROOMS, person, status, limit, offset)]
 
 
-async def room_ids_of(db: asyncpg.Pool, person: str, limit: int = 1000) -> dict[str, str]:
-    """The rooms a person is in, the newest first, and from where on their logs are theirs."""
-    found = await db.fetch(ROOM_IDS_OF, person, limit)
-    return {record["room"]: record["since_log"] for record in found}
+async def room_ids_of(
+    db: asyncpg.Pool, people: Sequence[str], limit: int = 1000
+) -> dict[str, dict[str, str]]:
+    """The rooms each is in, the newest first, and from where on their logs are theirs."""
+    found: dict[str, dict[str, str]] = {}
+    for person, room, since_log in await db.fetch(ROOM_IDS_OF, list(people), limit):
+        found.setdefault(person, {})[room] = since_log
+    return found
 
 
 async def count_rooms(db: asyncpg.Pool, person: str) -> int:

@@ -4,10 +4,10 @@ uvloop's own write costs 2 us more than the system call it makes, which is a fif
 (docs/why/frames-past-asgi.md). Only where nothing waits in the transport, and never under TLS.
 """
 
-import os
 import struct
 from asyncio import Transport
 from collections.abc import Sequence
+from os import write
 from typing import Final
 
 from realtime.told import Told
@@ -15,12 +15,17 @@ from realtime.told import Told
 TEXT: Final = 0x81
 BINARY: Final = 0x82
 NO_DESCRIPTOR: Final = -1
+NUMBERS_KEPT: Final = 4_096
+NUMBERS: Final = [b"%d" % n for n in range(NUMBERS_KEPT)]  # looked up in half the time
 
 
 class Outgoing:
-    """Frames to one transport. Writing never waits; what the kernel does not take, uvloop keeps."""
+    """Frames to one transport. Writing never waits; what the kernel does not take, uvloop keeps.
 
-    __slots__ = ("_fd", "_opcode", "_shut", "_transport")
+    `doubt` it when somebody else wrote to the transport: something may wait there since.
+    """
+
+    __slots__ = ("_clear", "_fd", "_opcode", "_shut", "_transport")
 
     def __init__(self, transport: Transport, *, text: bool) -> None:
         self._transport = transport
@@ -29,6 +34,7 @@ class Outgoing:
         raw = transport.get_extra_info("socket")
         plain = raw is not None and transport.get_extra_info("sslcontext") is None
         self._fd = raw.fileno() if plain else NO_DESCRIPTOR
+        self._clear = NO_DESCRIPTOR  # the same, while nothing waits in the transport
 
     def frames(self, payloads: Sequence[bytes]) -> None:
         """Payloads as frames, in one write."""
@@ -47,32 +53,48 @@ class Outgoing:
 
     def entry(self, seq: int, told: Told) -> None:
         """One entry of a log as a JSON frame, made and written in one go."""
-        head, tail = b'{"seq":%d' % seq, told.tail or told.make_tail()
-        length = len(head) + len(tail)
-        if length < 126:
-            self._put(b"\x81%c%b%b" % (length, head, tail))
-        elif length < 65_536:
-            self._put(b"\x81~%c%c%b%b" % (length >> 8, length & 255, head, tail))
-        else:
-            self._put(_header(TEXT, length) + head + tail)
+        number = NUMBERS[seq] if seq < NUMBERS_KEPT else b"%d" % seq
+        if told.digits != len(number):
+            told.begin(len(number))
+        data = told.head + number + told.tail
+        if self._clear < 0:
+            self._put(data)
+            return
+        try:
+            sent = write(self._clear, data)
+        except OSError:  # full, or gone: the transport finds out and tells
+            sent = 0
+        if sent != len(data):
+            self._clear = NO_DESCRIPTOR
+            self._transport.write(data[sent:])
+
+    def doubt(self) -> None:
+        """Somebody wrote past us: look before the next frame whether it has left."""
+        self._clear = NO_DESCRIPTOR
 
     def shut(self) -> None:
-        """A goodbye was said: nothing comes after it."""
+        """A goodbye was said, or nobody is there: nothing comes after it.
+
+        The number may be another socket's soon, so whoever closes the transport says so first.
+        """
         self._shut = True
+        self._fd = self._clear = NO_DESCRIPTOR
 
     def _put(self, data: bytes) -> None:
         transport = self._transport
         if self._shut or transport.is_closing():
-            self._fd = NO_DESCRIPTOR  # the number may be another socket's soon
+            self._fd = self._clear = NO_DESCRIPTOR
             return
         if self._fd >= 0 and not transport.get_write_buffer_size():
+            self._clear = self._fd
             try:
-                sent = os.write(self._fd, data)
-            except OSError:  # full, or gone: the transport finds out and tells
+                sent = write(self._fd, data)
+            except OSError:
                 sent = 0
             if sent == len(data):
                 return
             data = data[sent:]
+        self._clear = NO_DESCRIPTOR
         transport.write(data)
 
 

@@ -13,6 +13,9 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from realtime.transports.handshake import accept_of
+from realtime.transports.uvicorn_socket import SocketProtocol
+
 NOTSENT_BYTES: Final = 65_536
 HEAD_BYTES_MAX: Final = 65_536
 BODY_BYTES: Final = 1_024
@@ -71,6 +74,21 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if not self.parser.should_upgrade():
             self._expect_body()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection to our sockets with the head as it was read, where it is in order."""
+        kind = self.ws_protocol_class
+        scope, url = self.scope, self.url
+        plain = scope["method"] == "GET" and scope["http_version"] == "1.1" and url.isascii()
+        accept = accept_of(self.headers) if plain and kind is SocketProtocol else None
+        if accept is None:
+            super().handle_websocket_upgrade()
+            return
+        self.connections.discard(self)
+        protocol = SocketProtocol(self.config, self.server_state, self.app_state)
+        protocol.connection_made(self.transport)
+        protocol.open(accept, {**scope}, url)
+        self.transport.set_protocol(protocol)
 
     def on_message_complete(self) -> None:
         self._not_slow()

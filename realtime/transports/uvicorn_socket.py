@@ -11,7 +11,9 @@ import contextlib
 import socket
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.http11 import Response
@@ -19,6 +21,7 @@ from websockets.protocol import State
 
 from realtime import frames
 from realtime.session import Bucket
+from realtime.transports.handshake import offered, switching
 from realtime.transports.incoming import NO_CODE, Closed, Incoming, Message, Ping, Pong, Violation
 from realtime.transports.outgoing import Outgoing
 
@@ -52,6 +55,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.conn.available_extensions = None  # no compression, whatever is configured
         self.paused = False
         self._listener: Listener | None = None
+        self._accept = b""  # the answer to a handshake we read ourselves
         self._text = True
         self.outgoing: Outgoing | None = None
         self._incoming = Incoming(self.config.ws_max_size)
@@ -60,6 +64,39 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._after_bytes = 0  # what came after our goodbye
 
     # --- the handshake
+
+    def open(self, accept: bytes, scope: dict[str, Any], url: bytes) -> None:
+        """Begin at a handshake that transports/handshake.py found in order, read once already."""
+        self.handshake_initiated, self._accept = True, accept
+        raw_path, _, query_string = url.partition(b"?")
+        path = raw_path.decode("ascii")
+        scope = {
+            **scope,
+            "type": "websocket",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
+            "scheme": "wss" if scope["scheme"] == "https" else "ws",
+            "path": self.root_path + (unquote(path) if "%" in path else path),
+            "raw_path": self.root_path.encode("ascii") + raw_path,
+            "query_string": query_string,
+            "subprotocols": offered(scope["headers"]),
+            "extensions": {"websocket.http.response": {}, EXTENSION: self},
+        }
+        del scope["method"]
+        self.scope: Any = scope
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
+
+    def _say_yes(self, message: Any) -> None:
+        """Our own answer to a handshake we read ourselves."""
+        if self.disconnected:
+            raise ClientDisconnected
+        self.handshake_complete, self.conn.state = True, State.OPEN
+        headers = [*self.default_headers, *message.get("headers", [])]
+        chosen = message.get("subprotocol") or ""
+        if not self.transport.is_closing():
+            self.transport.write(switching(self._accept, headers, chosen))
 
     def handle_connect(self, event: Any) -> None:
         """The application finds us in its scope; another version is told which one we speak."""
@@ -112,6 +149,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def cut(self) -> None:
         """End the connection at once, whatever is still to be sent."""
+        if self.outgoing is not None:
+            self.outgoing.shut()
         self.transport.abort()
 
     def detach(self) -> None:
@@ -154,8 +193,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """ASGI's way out; a peer that takes nothing cannot hold up the end here either."""
-        await super().send(message)
-        if message["type"] == "websocket.accept":
+        opens = message["type"] == "websocket.accept"
+        if opens and self._accept and not self.handshake_complete:
+            self._say_yes(message)
+        else:
+            await super().send(message)
+        if opens:
             self._go_on_reading()
         elif self.close_sent:
             self._abort_soon()
@@ -175,8 +218,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._listener is not None:
             self._listener.writable()
 
+    def shutdown(self) -> None:
+        """The server ends; its goodbye is the last frame."""
+        if self.outgoing is not None:
+            self.outgoing.shut()
+        super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._not_stuck()
+        if self.outgoing is not None:
+            self.outgoing.shut()
         super().connection_lost(exc)
 
     def _not_stuck(self) -> None:
@@ -247,6 +298,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 with contextlib.suppress(InvalidState):
                     self.conn.send_pong(came.data)
                 self.transport.write(b"".join(self.conn.data_to_send()))
+                if self.outgoing is not None:
+                    self.outgoing.doubt()
             case Pong():
                 self.handle_pong(came)  # type: ignore[arg-type]  # it looks at `data` alone
         if self._controls is None:

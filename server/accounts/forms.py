@@ -12,7 +12,7 @@ from config.accounts import AccountSettings
 from rooms.errors import Forbidden, Invalid, Unlawful
 from rooms.shapes import Person
 from server.accounts.places import check_country, check_zone
-from storage.people import PersonRow
+from storage.people import PersonRow, StandingRow
 
 # Python's `$` matches before a last line feed too; this does not, and other readers of the schema
 # take it as well.
@@ -125,7 +125,7 @@ def check_preferences(wanted: Preferences, level: str, *, explicit_offered: bool
         )
 
 
-def shown(row: PersonRow) -> Person:
+def shown(row: PersonRow | StandingRow) -> Person:
     """An account as its owner's clients see it."""
     return Person(
         id=row.person,

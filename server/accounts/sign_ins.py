@@ -6,7 +6,8 @@ as long for an account that exists as for one that does not.
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import asyncpg
 import structlog
@@ -20,11 +21,13 @@ from server.accounts.passwords import Passwords
 from server.accounts.tokens import Tokens, hash_of, new_secret
 from storage import api_keys, people, sign_ins
 from storage.ids import new_id
-from storage.people import PersonRow
+from storage.people import PersonRow, StandingRow
+from storage.together import Together
 
 logger = structlog.get_logger(__name__)
 REVOKED: Final = 4504
 EVERYTHING: Final = frozenset({"*"})
+Row = TypeVar("Row", PersonRow, StandingRow)
 
 
 class Ended:
@@ -71,6 +74,7 @@ class SignIns:
         self._keys = KeyRing(db, tokens, now_ms)
         self._account_log = account_log
         self._now_ms = now_ms
+        self._signed_in = Together(partial(people.find_signed_in, db))
         self.ended = Ended(settings.access_seconds, now_ms)
 
     def today(self) -> date:
@@ -151,9 +155,8 @@ class SignIns:
         claims = await self._keys.claims(token)
         if claims.sign_in in self.ended:
             raise Unauthorized("This sign-in was ended.", code="revoked")
-        found, live = await people.find_signed_in(self._db, claims.person, claims.sign_in)
-        row = _standing(found)
-        if not live:
+        row = _standing(await self._signed_in.find((claims.person, claims.sign_in)))
+        if not row.live:
             raise Unauthorized("This sign-in was ended.", code="revoked")
         return self._principal(row, claims.sign_in, EVERYTHING, claims.expires_at_ms)
 
@@ -165,7 +168,11 @@ class SignIns:
         return self._principal(row, found.api_key, frozenset(found.scopes), None)
 
     def _principal(
-        self, row: PersonRow, sign_in: str, scopes: frozenset[str], expires_at_ms: int | None
+        self,
+        row: PersonRow | StandingRow,
+        sign_in: str,
+        scopes: frozenset[str],
+        expires_at_ms: int | None,
     ) -> Principal:
         return Principal(
             person=shown(row),
@@ -227,7 +234,7 @@ def _wrong() -> Unauthorized:
     return Unauthorized("The name or the password is wrong.", code="wrong_credentials")
 
 
-def _standing(row: PersonRow | None) -> PersonRow:
+def _standing(row: Row | None) -> Row:
     """The account, where it is open. Raises what its owner is told otherwise."""
     if row is None or row.status == "deleted":
         raise Unauthorized("This account is closed.", code="account_closed")

@@ -7,9 +7,10 @@ import pytest
 
 from storage import api_keys, people, sign_ins
 from storage.erase import KEPT, OWNERS, SECRET_TABLES, erase, tables_of_people
-from storage.people import NameTaken, PersonRow
+from storage.people import NameTaken, PersonRow, StandingRow
 
 pytestmark = pytest.mark.stores
+SHARED = set(StandingRow.__struct_fields__) - {"live"}
 
 
 def row(person: str = "u_1", **changes: object) -> PersonRow:
@@ -76,14 +77,21 @@ async def test_only_what_is_given_is_changed(database: asyncpg.Pool) -> None:
     assert (changed.plan, changed.role) == ("vip", "member")
 
 
-async def test_a_signed_in_person_is_one_read(database: asyncpg.Pool) -> None:
+async def test_signed_in_people_are_one_read(database: asyncpg.Pool) -> None:
     await add(database, row())
     await signed_in(database, "u_1", "si_1")
-    assert await people.find_signed_in(database, "u_1", "si_1") == (row(), True)
-    assert await people.find_signed_in(database, "u_1", "si_2") == (row(), False)
-    assert await people.find_signed_in(database, "u_2", "si_1") == (None, False)
+    await add(database, row("u_2"))
+    await signed_in(database, "u_2", "si_9")
+    asked = [("u_1", "si_1"), ("u_1", "si_2"), ("u_2", "si_9"), ("u_2", "si_1"), ("u_3", "si_1")]
+    found = await people.find_signed_in(database, asked)
+    assert {key: one.live for key, one in found.items()} == dict(
+        zip(asked, (True, False, True, False), strict=False)
+    )
+    one = found["u_1", "si_1"]
+    whole = row()
+    assert all(getattr(one, field) == getattr(whole, field) for field in SHARED)
     assert await sign_ins.revoke(database, "u_1", None, "test", None) == ["si_1"]
-    assert await people.find_signed_in(database, "u_1", "si_1") == (row(), False)
+    assert not (await people.find_signed_in(database, asked))["u_1", "si_1"].live
 
 
 async def signed_in(database: asyncpg.Pool, person: str, sign_in: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 import websockets
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from server.accounts.tokens import Tokens, new_signing_key
+from server.accounts.tokens import Tokens, UnknownKey, new_signing_key
 from tests.live import Client, Live
 
 pytestmark = pytest.mark.stores
@@ -168,6 +168,29 @@ def test_a_token_expires_by_the_clock_it_was_given() -> None:
     now[0] += 901_000
     with pytest.raises(Exception, match="expired"):
         tokens.claims(token)
+
+
+def test_a_checked_token_counts_only_as_long_as_its_key() -> None:
+    now = [1_790_000_000_000]
+    old, new = new_signing_key(), new_signing_key()
+    tokens = Tokens([old], 900, lambda: now[0])
+    token = tokens.access("u_1", "si_1")
+    assert tokens.claims(token) == tokens.claims(token)
+    tokens.take([new, old])
+    assert tokens.claims(token).person == "u_1"
+    tokens.take([new])
+    with pytest.raises(UnknownKey):
+        tokens.claims(token)
+
+
+def test_of_tokens_that_were_checked_only_so_many_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.accounts.tokens.PROVED_MAX", 3)
+    tokens = Tokens([new_signing_key()], 900, lambda: 1_790_000_000_000)
+    made = [tokens.access(f"u_{n}", "si_1") for n in range(5)]
+    assert [tokens.claims(one).person for one in made] == [f"u_{n}" for n in range(5)]
+    assert list(tokens._proved) == made[2:]
 
 
 def mailed(live: Live) -> list[Any]:
