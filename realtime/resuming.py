@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from realtime.told import Told
 from storage.bus.ports import Kept, Place
 
 REPLAY_MAX: Final = 4_096
+FEW_LOGS: Final = 3
 
 
 class NotResumable(Exception):
@@ -51,12 +52,14 @@ async def missed(
     if found is None:
         raise NotResumable("seq_ahead")
     await _catch_up(tails, live, found)
-    read = await asyncio.gather(
-        *(
-            _after(tails, log, found.get(log), live.get(log), person, since)
-            for log, since in logs.items()
-        )
-    )
+
+    def after(log: str, since: Place | None) -> Awaitable[tuple[Place | None, list[Told]]]:
+        return _after(tails, log, found.get(log), live.get(log), person, since)
+
+    if len(logs) <= FEW_LOGS:  # mostly there is nothing to wait for, and a task costs more
+        read = [await after(log, since) for log, since in logs.items()]
+    else:
+        read = await asyncio.gather(*(after(log, since) for log, since in logs.items()))
     base: dict[str, Place] = {}
     replays: list[list[Told]] = []
     for log, (place, entries) in zip(logs, read, strict=True):

@@ -13,9 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from config.settings import Settings
 from media.inference.client import Inference
+from realtime.transports.websocket import SocketDoor
 from rooms.dialogue.router import build_router
 from server.api import (
     admin,
@@ -67,6 +69,17 @@ REST = [
 ]
 
 
+class Application(Starlette):
+    """Sockets go straight to their door: in a storm of them each layer between is a share of it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        straight = self.state.sockets.get(scope.get("path"))
+        if scope["type"] != "websocket" or straight is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await straight(scope, receive, send)
+
+
 def product_version() -> str:
     """The installed version; a checkout without an install is named so."""
     try:
@@ -108,6 +121,7 @@ def create_app(
         house = await wiring.build(router, model_url, version)
         app.state.house = house
         door.open(house)
+        app.state.sockets = {"/v1/socket": SocketDoor(house.realtime)}
         outlook.open(house, wiring)
         app.state.traces = house.realtime.traces
         await house.realtime.start()
@@ -129,11 +143,12 @@ def create_app(
         await wiring.close()
         await db.close()
 
-    app = Starlette(
+    app = Application(
         routes=[*door.routes(), *_routes(version), *outlook.routes(), *web.routes],
         lifespan=lifespan,
         exception_handlers={HTTPException: http_problem},
     )
+    app.state.sockets = {}
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -5,8 +5,7 @@ everybody comes at once. What is not plainly right is left to it, and so is ever
 """
 
 import hashlib
-from base64 import b64decode, b64encode
-from binascii import Error
+from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -42,11 +41,12 @@ def accept_of(headers: Headers) -> bytes | None:
         return None
     key = found.get(b"sec-websocket-key", b"")
     try:
-        if len(b64decode(key, validate=True)) != KEY_BYTES:
+        if len(a2b_base64(key, strict_mode=True)) != KEY_BYTES:
             return None
-    except Error:
+    except (Error, ValueError):
         return None
-    return b64encode(hashlib.sha1(key + GUID, usedforsecurity=False).digest())
+    digest = hashlib.sha1(key + GUID, usedforsecurity=False).digest()
+    return b2a_base64(digest, newline=False)
 
 
 def switching(accept: bytes, headers: Iterable[tuple[bytes, bytes]], subprotocol: str) -> bytes:

@@ -39,17 +39,20 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._stuck_timer: asyncio.TimerHandle | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
-        self._in_head = False
+        self._in_head = self._held_little = False
         self._came_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        raw = transport.get_extra_info("socket")
+        self._expect_head()
+
+    def _hold_little(self) -> None:
+        """What the kernel holds unsent is out of our sight: keep it small."""
+        self._held_little = True
+        raw = self.transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(OSError, AttributeError):
-                # What the kernel holds unsent is out of our sight: keep it small.
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_BYTES)
-        self._expect_head()
 
     # --- in
 
@@ -71,9 +74,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._not_slow()
-        super().on_headers_complete()
         if not self.parser.should_upgrade():
+            if not self._held_little:
+                self._hold_little()
             self._expect_body()
+        super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection to our sockets with the head as it was read, where it is in order."""
