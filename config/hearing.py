@@ -28,7 +28,7 @@ class HearingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     answer_seconds: how long one recogniser may take for an utterance.
     most_waiting: utterances that may wait for a recogniser in one worker; more are refused.
     open_db: sound below this level costs no inference (decibels, full scale is 0).
-    turn_model: path of another smart-turn network; empty takes the installed one.
+    turn_model: path of another smart-turn network; empty takes the installed one, none uses none.
     """
 
     use: list[str] = field(default_factory=lambda: ["embedded"])

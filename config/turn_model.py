@@ -18,6 +18,7 @@ MODEL_NAME: Final = "smart-turn-v3.2-cpu.onnx"
 MODEL_SHA256: Final = "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f"
 MODEL_BYTES: Final = 8_679_182
 LICENCE: Final = "BSD-2-Clause"
+NO_MODEL: Final = "none"  # as hearing.turn_model: punctuation and silence decide
 _MEMBER: Final = f"pipecat/audio/turn/smart_turn/data/{MODEL_NAME}"
 _SECONDS: Final = 300
 

@@ -36,7 +36,7 @@ GAP_MS = 40.0
 FIRST_MS = 60.0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
@@ -276,7 +276,7 @@ def cpu_seconds(child: "subprocess.Popen[bytes]") -> dict[str, float]:
 
 async def measure(people: int, seconds: float, data: Path) -> dict[str, Any]:
     """The whole run."""
-    upstream, port = _free_port(), _free_port()
+    upstream, port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         "KINDRED_DATA": str(data),

@@ -16,7 +16,7 @@ import structlog
 
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
-from config.turn_model import is_installed
+from config.turn_model import NO_MODEL, is_installed
 from media.hearing.chain import Chain
 from media.hearing.onnx import ModelBroken
 from media.hearing.ports import HearingError, Transcriber
@@ -69,7 +69,8 @@ class Engines:
     @property
     def judges_turns(self) -> bool:
         """Whether there is a network for ends of turns at all."""
-        return bool(self.hearing.turn_model) or is_installed(Path(sys.prefix))
+        own = self.hearing.turn_model
+        return own != NO_MODEL and (bool(own) or is_installed(Path(sys.prefix)))
 
     @property
     def spoken_languages(self) -> tuple[str, ...]:

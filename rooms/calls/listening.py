@@ -119,5 +119,6 @@ class Listening:
             async with asyncio.timeout(ASK_SECONDS):
                 probability = await self._ear.turn_ended(order.from_sample, order.until_sample)
         except (HearingError, TimeoutError) as error:
-            logger.warning("an end of turn was not judged", kind=type(error).__name__)
+            if not isinstance(error, HearingError) or error.retryable:  # else nobody ever judges
+                logger.warning("an end of turn was not judged", kind=type(error).__name__)
         self._tell(Judged(order.piece, probability))

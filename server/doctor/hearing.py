@@ -10,7 +10,7 @@ from pathlib import Path
 
 from config.hearing import TranscriptionProvider
 from config.settings import Settings
-from config.turn_model import LICENCE, MODEL_NAME, installed_path, is_installed
+from config.turn_model import LICENCE, MODEL_NAME, NO_MODEL, installed_path, is_installed
 from media.hearing.providers.table import EMBEDDED, UnknownProvider, provider_of
 from media.inference.peer import parse_address
 from server.doctor.parts import package
@@ -103,7 +103,9 @@ def look_at_activity() -> Part:
 def look_at_turns(settings: Settings, environment: Path) -> Part:
     """What tells the end of a turn from a pause. Calls go on without it, less well."""
     own = settings.hearing.turn_model
-    if own:
+    if own == NO_MODEL:
+        there, state = True, "none: punctuation and silence decide"
+    elif own:
         there = Path(own).expanduser().is_file()
         state = "installed" if there else "there is no such file"
     elif is_installed(environment):

@@ -113,6 +113,12 @@ def test_a_missing_end_of_turn_model_is_said_and_harms_nothing(
     assert look_at_turns(settings, tmp_path).state.startswith("damaged")
 
 
+def test_no_end_of_turn_model_may_be_wanted(settings: Settings, tmp_path: Path) -> None:
+    changed = msgspec.structs.replace(settings, hearing=HearingSettings(turn_model="none"))
+    part = look_at_turns(changed, tmp_path)
+    assert (part.condition, part.state) == ("fine", "none: punctuation and silence decide")
+
+
 def test_recognisers_are_told_apart(settings: Settings) -> None:
     hearing = HearingSettings(
         use=["mine", "nobody"], providers={"mine": TranscriptionProvider(kind="deepgram")}
