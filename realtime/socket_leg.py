@@ -6,7 +6,6 @@ more, and nobody pays.
 """
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections import deque
@@ -69,8 +68,8 @@ class SocketLeg:
         if codec == "opus":
             self._in, self._to = Decoder(), Encoder()
         else:
-            self._in = Resampler(sample_rate, HEARING_RATE)
-            self._to = Resampler(PLAYOUT_RATE, sample_rate)
+            self._in = Resampler(sample_rate, HEARING_RATE, "LQ")
+            self._to = Resampler(PLAYOUT_RATE, sample_rate, "LQ")
         self._events: deque[LegEvent] = deque()
         self._heard_samples = 0
         self._more = asyncio.Event()
@@ -82,7 +81,8 @@ class SocketLeg:
         self._late: deque[bytes] = deque(maxlen=LATE_FRAMES)
         self._seq = 0
         self._sent_us = 0
-        self._ended = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
+        self._resting = False
         self._lateness: list[float] = []
         self._told_dry = True
 
@@ -112,6 +112,7 @@ class SocketLeg:
         """The socket takes no more."""
         if self._stuck_at is None:
             self._stuck_at = self._now()
+            self._wake_if_resting()
 
     def writable(self) -> None:
         """The socket takes more: what is not too old goes first."""
@@ -127,7 +128,7 @@ class SocketLeg:
         if self._gone is None:
             self._gone = reason
             self._happens(Gone(reason=reason))
-            self._ended.set()
+            self._wake()
 
     @property
     def over(self) -> bool:
@@ -152,12 +153,14 @@ class SocketLeg:
         """See `Leg`."""
         self._out.play(epoch, pcm)
         self._told_dry = False
+        self._wake_if_resting()
 
     def flush(self, epoch: int) -> None:
         """See `Leg`."""
         self._tell_played()
         if self._out.flush(epoch):
             self._late.clear()
+            self._wake_if_resting()
 
     def pause(self) -> None:
         """See `Leg`."""
@@ -167,6 +170,7 @@ class SocketLeg:
     def resume(self) -> None:
         """See `Leg`."""
         self._out.resume()
+        self._wake_if_resting()
 
     def tell(self, data: bytes) -> None:
         """The socket has its events already."""
@@ -178,27 +182,64 @@ class SocketLeg:
     # --- pacing
 
     async def run(self) -> None:
-        """Send 20 ms every 20 ms, until it is over. Owned by the socket's node."""
+        """Send 20 ms every 20 ms while there is sound, until it is over. The node owns it.
+
+        Sound that comes after silence leaves at once: the beat begins with it.
+        """
         loop = asyncio.get_running_loop()
         beat, told_at = Beat(_us(loop.time())), loop.time()
         while not self.over:
-            now_us = _us(loop.time())
-            await self._sleep((beat.wake_us(now_us) - now_us) / 1_000_000)
-            now_us = _us(loop.time())
-            self._look_whether_blocked()
-            for _ in range(beat.due(now_us)):
-                self._lateness.append((now_us - beat.due_us) / 1000)
-                beat.left()
-                if not self._blocked:
-                    self._send_next()
+            if self._rests():
+                await self._rest(told_at + QUALITY_SECONDS - loop.time())
+                beat = Beat(_us(loop.time()))
+            else:
+                now_us = _us(loop.time())
+                await self._sleep((beat.wake_us(now_us) - now_us) / 1_000_000)
+            self._pace(beat, _us(loop.time()))
             if loop.time() - told_at >= QUALITY_SECONDS:
                 told_at = loop.time()
                 self._tell_quality()
 
+    def _pace(self, beat: Beat, now_us: int) -> None:
+        self._look_whether_blocked()
+        for _ in range(beat.due(now_us)):
+            if self._rests() or self.over:
+                return
+            self._lateness.append((now_us - beat.due_us) / 1000)
+            beat.left()
+            if not self._blocked:
+                self._send_next()
+
+    def _rests(self) -> bool:
+        """Nothing is to be sent, or told, until something comes."""
+        silent = self._told_dry or self._out.paused
+        return silent and not self._out.sounding and self._stuck_at is None
+
+    async def _rest(self, seconds: float) -> None:
+        self._resting = True
+        try:
+            await self._sleep(seconds)
+        finally:
+            self._resting = False
+
     async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
+        """For so long, or until woken. A future and a timer: this is done 50 times a second."""
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = loop.call_later(max(0.0, seconds), self._wake)
+        try:
+            await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _wake_if_resting(self) -> None:
+        if self._resting:
+            self._wake()
 
     def _look_whether_blocked(self) -> None:
         stuck = self._stuck_at

@@ -28,9 +28,11 @@ PLAIN: Final = {
     "KINDRED_API__REQUESTS": "100000",
     "KINDRED_SERVER__PORTRAITS_AHEAD": "false",
 }
-# Models that take no time, no end-of-turn network, and a turn that ends with a pause of 200 ms.
+# Models that take no time, no end-of-turn network and no recall (which has a model of its own),
+# and a turn that ends with a pause of 200 ms.
 STUBS: Final = {
     **PLAIN,
+    "KINDRED_PLANS__VIP__RECALL": "0",
     "KINDRED_HEARING__TURN_MODEL": "none",
     "KINDRED_HEARING__USE": '["stub"]',
     "KINDRED_HEARING__PROVIDERS__STUB__KIND": "loadtest.peers.stub_providers:StubRecogniser",

@@ -88,6 +88,7 @@ def decided_by_ours(pcm: bytes) -> dict[int, int]:
 async def talked(port: int, make: Make, people: int, seconds: float, top: psutil.Process,
                  role: Callable[[psutil.Process], str]) -> dict[str, Any]:  # fmt: skip
     """Everybody talks for so long: what it cost, and what they noticed."""
+    await warmed(port, make)
     before = memory_mb(top)
     talkers = await opened(port, [make(n) for n in range(people)])
     await pump(talkers, 3.0)
@@ -121,6 +122,16 @@ async def talked(port: int, make: Make, people: int, seconds: float, top: psutil
         "unread": noticed.unread,
         "connections_lost": lost,
     }
+
+
+async def warmed(port: int, make: Make) -> None:
+    """The first session has modules and models loaded, which is no other session's cost."""
+    (first,) = await opened(port, [make(0)])
+    await pump([first], 2.0)
+    first.talking = True
+    await pump([first], 6.0)
+    first.close()
+    await asyncio.sleep(1.0)
 
 
 async def opened(port: int, talkers: Sequence[Talker]) -> list[Talker]:

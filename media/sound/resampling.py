@@ -3,7 +3,7 @@
 A stream keeps its filter between pieces, so that cutting it up changes nothing but the delay.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import soxr
@@ -12,6 +12,7 @@ from media.sound.formats import SAMPLE_BYTES
 from media.sound.levels import samples_of
 
 _QUALITY: Final = "HQ"
+Quality = Literal["LQ", "HQ"]
 _LEAST_HZ: Final = 4_000
 _MOST_HZ: Final = 192_000
 _MOST_CHANNELS: Final = 8
@@ -41,16 +42,19 @@ def mixed_down(pcm: bytes, channels: int) -> bytes:
 
 
 class Resampler:
-    """One stream. Not for two threads at once; costs a few kB, and nothing while it rests."""
+    """One stream. Not for two threads at once; costs a few kB, and nothing while it rests.
 
-    def __init__(self, from_hz: int, to_hz: int) -> None:
+    `HQ` holds sound back for 20 ms, `LQ` for 6: its treble rolls off sooner, which no voice shows.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int, quality: Quality = "HQ") -> None:
         _check(from_hz, to_hz)
         self.from_hz = from_hz
         self.to_hz = to_hz
         self._stream = (
             None
             if from_hz == to_hz
-            else soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16", quality=_QUALITY)
+            else soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16", quality=quality)
         )
 
     def push(self, pcm: bytes) -> bytes:
