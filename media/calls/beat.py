@@ -32,6 +32,10 @@ class Beat:
         """The place of the next frame on the leg's clock, at 24 kHz."""
         return self.slot * PLAYOUT_FRAME_SAMPLES
 
+    def us_of(self, sample: int) -> int:
+        """When a place on the leg's clock is, or was, due."""
+        return self._origin_us + sample * FRAME_US // PLAYOUT_FRAME_SAMPLES
+
     def sample_at(self, now_us: int) -> int:
         """The place of any time on the leg's clock."""
         return (now_us - self._origin_us) * PLAYOUT_FRAME_SAMPLES // FRAME_US

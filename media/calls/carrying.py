@@ -234,7 +234,8 @@ class Carried:
             if picture.position is not None and playing is not None:
                 sample += picture.position - playing
             self._picture_sample = max(self._picture_sample + 1, sample)
-            self.peer.send_picture(picture.data, self._picture_sample)
+            due_us = self._beat.us_of(self._picture_sample)
+            self.peer.send_picture(picture.data, self._picture_sample, due_us)
         if ask:
             self._want_keyframe()
 

@@ -68,8 +68,8 @@ class Peer(Protocol):
         """An Opus packet; `sample` is its place on the leg's clock at 24 kHz."""
         ...
 
-    def send_picture(self, data: bytes, sample: int) -> None:
-        """An encoded frame, on the same clock."""
+    def send_picture(self, data: bytes, sample: int, due_us: int) -> None:
+        """An encoded frame, on the same clock; `due_us` is when its sample is heard."""
         ...
 
     def send_message(self, data: bytes) -> None:

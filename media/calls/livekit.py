@@ -87,7 +87,7 @@ class RoomPeer:
         with contextlib.suppress(asyncio.QueueFull):
             self._sound.put_nowait(payload)
 
-    def send_picture(self, data: bytes, sample: int) -> None:
+    def send_picture(self, data: bytes, sample: int, due_us: int) -> None:
         """No encoded pictures; see above."""
 
     def send_message(self, data: bytes) -> None:

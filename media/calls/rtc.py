@@ -49,6 +49,16 @@ CONSENT_FAILURES: Final = 3
 CONSENT_SECONDS: Final = 4
 
 
+_NTP_UNIX_SECONDS: Final = 2_208_988_800
+_WALL_US: Final = time.time_ns() // 1000 - time.monotonic_ns() // 1000  # once: it must not jump
+
+
+def ntp_of(monotonic_us: int) -> int:
+    """A moment of CLOCK_MONOTONIC as an NTP timestamp; of one process, all by one clock."""
+    seconds, us = divmod(monotonic_us + _WALL_US, 1_000_000)
+    return ((seconds + _NTP_UNIX_SECONDS) << 32) + (us << 32) // 1_000_000
+
+
 class OpusPackets:
     """Takes the place of aiortc's Opus encoder, whose codec and resampler are half a megabyte."""
 
@@ -63,6 +73,7 @@ class OutgoingTrack(MediaStreamTrack):
     def __init__(self, kind: str, left: Callable[[int], None] | None = None) -> None:
         super().__init__()
         self.kind = kind
+        self.taken_due_us = 0  # when the packet that was taken last was due
         self._left = left
         self._ready: deque[tuple[Any, int]] = deque(maxlen=MOST_WAITING)
         self._wanted: asyncio.Future[None] | None = None
@@ -83,6 +94,7 @@ class OutgoingTrack(MediaStreamTrack):
             self._wanted = asyncio.get_running_loop().create_future()
             await self._wanted
         packet, due_us = self._ready.popleft()
+        self.taken_due_us = due_us
         if self._left is not None:
             self._left(time.monotonic_ns() // 1000 - due_us)
         return packet
@@ -129,14 +141,38 @@ class PacketReceiver(RTCRtpReceiver):
 
 
 class PacketSender(RTCRtpSender):
-    """Tells what the peer reports: lost packets, a picture wanted anew, what it can receive."""
+    """Tells what the peer reports: lost packets, a picture wanted anew, what it can receive.
+
+    Its own reports pair a stamp with when that was *due*, on the leg's clock. aiortc's pair it with
+    when the packet left: a busy worker would move mouths against their sound by how late it is.
+    """
 
     events: PeerEvents | None = None
 
     def __init__(self, track: MediaStreamTrack | str, transport: Any) -> None:
         super().__init__(track, transport)
+        self._taken_due_us = 0
+        self._paired: tuple[int, int] | None = None
         if self.kind == "audio":
             vars(self)["_RTCRtpSender__encoder"] = OpusPackets()
+
+    async def _next_encoded_frame(self, codec: Any) -> Any:
+        # Whoever asks for the next one has sent the last: its stamp is the sender's.
+        if self._taken_due_us:
+            self._paired = (vars(self)["_RTCRtpSender__rtp_timestamp"], self._taken_due_us)
+        frame = await super()._next_encoded_frame(codec)
+        if frame is not None:
+            self._taken_due_us = getattr(self.track, "taken_due_us", 0)
+        return frame
+
+    async def _send_rtcp(self, packets: list[Any]) -> None:
+        for packet in packets:
+            if isinstance(packet, RtcpSrPacket) and self._paired is not None:
+                stamp, due_us = self._paired
+                packet.sender_info.rtp_timestamp = stamp
+                packet.sender_info.ntp_timestamp = ntp = ntp_of(due_us)
+                vars(self)["_RTCRtpSender__lsr"] = (ntp >> 16) & 0xFFFFFFFF
+        await super()._send_rtcp(packets)
 
     async def _handle_rtcp_packet(self, packet: Any) -> None:
         await super()._handle_rtcp_packet(packet)
@@ -267,10 +303,10 @@ class RtcPeer:
         """See the port."""
         self._sound.put(payload, sample, due_us)
 
-    def send_picture(self, data: bytes, sample: int) -> None:
+    def send_picture(self, data: bytes, sample: int, due_us: int) -> None:
         """See the port."""
         if self.codec is not None:
-            self._picture.put(data, sample, 0)
+            self._picture.put(data, sample, due_us)
 
     def send_message(self, data: bytes) -> None:
         """See the port."""

@@ -234,7 +234,9 @@ async def test_what_is_overridden_of_aiortc_is_still_there() -> None:
     assert hasattr(RTCPeerConnection, "_RTCPeerConnection__createTransceiver")
     for name in ("receive", "_handle_rtp_packet", "_run_rtcp", "_set_rtcp_ssrc"):
         assert hasattr(RTCRtpReceiver, name)
-    for name in ("_handle_rtcp_packet", "_send_keyframe", "_run_rtp"):
+    for name in (
+        "_handle_rtcp_packet", "_send_keyframe", "_run_rtp", "_next_encoded_frame", "_send_rtcp",
+    ):  # fmt: skip
         assert hasattr(RTCRtpSender, name)
 
     class Transport:
@@ -250,8 +252,8 @@ async def test_the_rest_of_what_is_overridden_is_there() -> None:
         state = "new"
 
     sender = RTCRtpSender("audio", Transport())  # type: ignore[arg-type]
-    assert hasattr(sender, "_RTCRtpSender__rtt")
-    assert hasattr(sender, "_RTCRtpSender__encoder")
+    for name in ("rtt", "encoder", "rtp_timestamp", "lsr"):
+        assert hasattr(sender, f"_RTCRtpSender__{name}")
     transceiver = RTCRtpTransceiver("audio", None, sender)  # type: ignore[arg-type]
     for name in ("_RTCRtpTransceiver__sender", "_RTCRtpTransceiver__receiver", "_offerDirection"):
         assert hasattr(transceiver, name)
