@@ -24,6 +24,7 @@ from click import echo
 
 from loadtest.arrivals import Ramp
 from loadtest.drive import Drivers
+from loadtest.measure import figures
 from loadtest.metrics import serve_metrics
 from loadtest.outcome import VERSION, Outcome, Totals, note_of, times_of, warnings_of
 from loadtest.people import NoPeople, read_people
@@ -179,6 +180,7 @@ def outcome_of(
         drivers=notes,
         warnings=warnings_of(notes, counts),
         thresholds=verdicts,
+        figures=figures(counts),
         passed=not died and not any(one.failed for one in verdicts),
     )
 

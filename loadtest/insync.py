@@ -20,6 +20,7 @@ HERTZ: Final = 100
 WINDOW_SECONDS: Final = 10
 STEP_SECONDS: Final = 2
 MOST_LAG_MS: Final = 300
+FULL_FPS: Final = 20  # with fewer pictures a second a window is of a degraded mode
 SHUT_SHARE: Final = 0.2  # of how far this mouth usually opens, from its closed look
 LEAST_FIT: Final = 0.35  # a window that fits worse says nothing about time
 _SMOOTH_SECONDS: Final = 0.045
@@ -43,11 +44,14 @@ class Spans(NamedTuple):
 class InStep(Struct, frozen=True, kw_only=True):
     """How well picture and sound keep together. Positive skew: the picture comes late.
 
-    windows: how many windows said anything. shut_share: of the p, b and m that sounded, how many
-    had a picture of a closed mouth.
+    windows: how many windows of full frame rate said anything; degraded: how many with fewer
+    pictures did, and the worst of theirs. shut_share: of the p, b and m that sounded, how many had
+    a picture of a closed mouth.
     """
 
     windows: int
+    degraded: int
+    degraded_ms_p99: float
     skew_ms_p50: float
     skew_ms_p99: float
     drift_ms_per_minute: float
@@ -66,13 +70,18 @@ def measure(looks: Sequence[Look], spoken: Sequence[Spans], rate: int = 24_000) 
     grid = np.arange(start, end, 1 / HERTZ)
     mouth = np.interp(grid, times, opening)
     speech = expected_opening(grid, spoken, rate)
-    found = list(skews(mouth, speech))
+    every = list(skews(mouth, speech))
+    full = [pictures_in(times, start + begin / HERTZ) >= FULL_FPS for begin, _, _ in every]
+    found = [one for one, is_full in zip(every, full, strict=True) if is_full]
+    fewer = [lag for (_, lag, _), is_full in zip(every, full, strict=True) if not is_full]
     at = np.array([begin / HERTZ / 60 for begin, _, _ in found])
     skew = np.array([lag for _, lag, _ in found])
     shut, shuts = closures(times, opening, spoken, rate)
     gaps = np.diff(times)
     return InStep(
         windows=len(found),
+        degraded=len(fewer),
+        degraded_ms_p99=float(np.percentile(np.abs(fewer), 99)) if fewer else 0.0,
         skew_ms_p50=float(np.percentile(skew, 50)) if found else float("nan"),
         skew_ms_p99=float(np.percentile(np.abs(skew), 99)) if found else float("nan"),
         drift_ms_per_minute=float(np.polyfit(at, skew, 1)[0]) if len(found) > 2 else 0.0,
@@ -84,6 +93,12 @@ def measure(looks: Sequence[Look], spoken: Sequence[Spans], rate: int = 24_000) 
     )
 
 
+def pictures_in(times: Floats, begin: float) -> float:
+    """How many pictures a second came in the window that begins then."""
+    first, last = np.searchsorted(times, (begin, begin + WINDOW_SECONDS))
+    return float(last - first) / WINDOW_SECONDS
+
+
 def expected_opening(grid: Floats, spoken: Sequence[Spans], rate: int) -> Floats:
     """How far a mouth that says this is open at each time, smoothed as lips are."""
     curve = np.zeros(grid.size)
@@ -92,9 +107,9 @@ def expected_opening(grid: Floats, spoken: Sequence[Spans], rate: int) -> Floats
             begin = told.at_seconds + viseme.at_sample / rate
             until = begin + viseme.samples / rate
             aim = AIM.get(viseme.shape, AIM["sil"])
-            inside = (grid >= begin) & (grid < until)
-            curve[inside] = aim[_JAW] * (1 - aim[_PRESS])
-    return _smooth(curve)
+            first, last = np.searchsorted(grid, (begin, until))
+            curve[first:last] = aim[_JAW] * (1 - aim[_PRESS])
+    return smooth(curve)
 
 
 def loudness(pcm: bytes, rate: int) -> Floats:
@@ -103,7 +118,7 @@ def loudness(pcm: bytes, rate: int) -> Floats:
     hop = rate // HERTZ
     count = sound.size // hop
     power = np.mean(sound[: count * hop].reshape(count, hop) ** 2, axis=1)
-    return _smooth(np.clip((10 * np.log10(power + 1e-10) + 52) / 36, 0, 1))
+    return smooth(np.clip((10 * np.log10(power + 1e-10) + 52) / 36, 0, 1))
 
 
 def skews(mouth: Floats, speech: Floats) -> Sequence[tuple[int, float, float]]:
@@ -113,11 +128,14 @@ def skews(mouth: Floats, speech: Floats) -> Sequence[tuple[int, float, float]]:
     for begin in range(most, mouth.size - size - most + 1, STEP_SECONDS * HERTZ):
         heard = speech[begin : begin + size]
         fits = np.array(
-            [_fit(heard, mouth[begin + lag : begin + lag + size]) for lag in range(-most, most + 1)]
+            [
+                fit_of(heard, mouth[begin + lag : begin + lag + size])
+                for lag in range(-most, most + 1)
+            ]
         )
         best = int(np.argmax(fits))
         if fits[best] >= LEAST_FIT and 0 < best < fits.size - 1:
-            lag = best - most + _vertex(fits[best - 1 : best + 2])
+            lag = best - most + vertex(fits[best - 1 : best + 2])
             found.append((begin, lag * 1000 / HERTZ, float(fits[best])))
     return found
 
@@ -145,19 +163,21 @@ def closures(times: Floats, opening: Floats, spoken: Sequence[Spans], rate: int)
     return shut, total
 
 
-def _smooth(curve: Floats) -> Floats:
+def smooth(curve: Floats) -> Floats:
+    """As lips are: nothing jumps."""
     reach = np.arange(-20, 21) / HERTZ
     bell = np.exp(-0.5 * (reach / _SMOOTH_SECONDS) ** 2)
     return np.asarray(np.convolve(curve, bell / bell.sum(), mode="same"))
 
 
-def _fit(a: Floats, b: Floats) -> float:
+def fit_of(a: Floats, b: Floats) -> float:
+    """How alike two curves are, whatever their size: 1 is the same."""
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 1e-9 else 0.0
 
 
-def _vertex(three: Floats) -> float:
+def vertex(three: Floats) -> float:
     """Where a parabola through three neighbours is highest, from the middle one."""
     left, middle, right = (float(value) for value in three)
     bend = left - 2 * middle + right

@@ -6,6 +6,7 @@ measured since the last time, so the parts of a second and of a process add up t
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Final
 
 from hdrh.histogram import HdrHistogram
@@ -32,6 +33,10 @@ MEASURES: Final = {
     "call_connected": "from pressing call until the first sound arrives",
     "voice_to_voice": "from the last sound said until the first sound of the answer",
     "sound_late": "how late each 20 ms of sound came, beside the soonest of the call",
+    "first_picture": "from the answer to a video call until its first picture is decoded",
+    "picture_gap": "between two pictures",
+    "freeze": "how long a picture stood still: three usual gaps, or 150 ms longer than one",
+    "skew": "how far mouth and sound were apart, over ten seconds, by the sender's clock",
     "waited": "how long after its intended moment a message was really sent",
 }
 COUNTERS: Final = {
@@ -55,6 +60,13 @@ COUNTERS: Final = {
     "sound_frames": "pieces of 20 ms of sound heard",
     "sound_gaps": "holes of more than 60 ms between them",
     "pictures": "frames of video decoded",
+    "picture_ms": "milliseconds in which pictures were to be seen",
+    "freezes": "gaps between pictures that a person notices",
+    "frozen_ms": "milliseconds of them",
+    "slow_windows": "ten seconds with fewer than 20 pictures a second",
+    "late_lips": "ten seconds of speech in which the lips came late",
+    "early_lips": "and in which they came early",
+    "video_bytes": "bytes of pictures received",
     "bytes_in": "bytes received",
     "bytes_out": "bytes sent",
 }
@@ -70,7 +82,28 @@ AMONG: Final = {
     "repeated_events": "events",
     "resyncs": "losses",
     "resumes": "losses",
+    "freezes": "pictures",
+    "frozen_ms": "picture_ms",
 }
+# What follows from two counters: so many of one for each of the other, times a factor.
+FIGURES: Final = {
+    "frame_rate": ("pictures", "picture_ms", 1000.0),
+    "video_kbps": ("video_bytes", "picture_ms", 8.0),
+    "frozen_share": ("frozen_ms", "picture_ms", 1.0),
+}
+
+
+def figure(name: str, counts: Mapping[str, int]) -> float | None:
+    """A figure of FIGURES; None where nothing was counted."""
+    part, among, factor = FIGURES[name]
+    whole = counts.get(among, 0)
+    return factor * counts.get(part, 0) / whole if whole else None
+
+
+def figures(counts: Mapping[str, int]) -> dict[str, float]:
+    """All that can be told."""
+    found = {name: figure(name, counts) for name in FIGURES}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def histogram() -> HdrHistogram:

@@ -9,7 +9,16 @@ from typing import Final, Literal
 from hdrh.histogram import HdrHistogram
 from msgspec import Struct
 
-from loadtest.measure import AMONG, COUNTERS, Loop, Measures, Part, seconds_at
+from loadtest.measure import (
+    AMONG,
+    COUNTERS,
+    FIGURES,
+    Loop,
+    Measures,
+    Part,
+    figure,
+    seconds_at,
+)
 from loadtest.thresholds import Verdict
 
 VERSION: Final = 1
@@ -79,6 +88,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     warnings: list[str]
     thresholds: list[Verdict]
     passed: bool
+    figures: dict[str, float] = {}
 
 
 class Totals:
@@ -156,6 +166,8 @@ class Totals:
                 return seconds_at(found, percent)
 
     def counted(self, of: str) -> float | None:
+        if of in FIGURES:
+            return figure(of, self.whole.counts)
         if of in self.whole.counts or of.partition(".")[0] in {*COUNTERS, "closes"}:
             return float(self.whole.counts.get(of, 0))
         found = self.whole.times.get(of)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from loadtest.clients.native import Socket
     from loadtest.clients.realtime import Realtime
     from loadtest.clients.socketio import SocketIO
+    from loadtest.clients.video_call import VideoCall
 
 OPEN_TO_OTHERS: Final = 0o077
 LINES: Final = (
@@ -209,11 +210,17 @@ class Person:
 
         return Realtime(self, model)
 
-    def call(self, room: str, kind: str = "voice") -> "Call":
+    def call(self, room: str) -> "Call":
         """A phone that calls the room's companion over WebRTC."""
         from loadtest.clients.call import Call
 
-        return Call(self, room, kind)
+        return Call(self, room)
+
+    def video_call(self, room: str) -> "VideoCall":
+        """The same with pictures, which are decoded and looked at."""
+        from loadtest.clients.video_call import VideoCall
+
+        return VideoCall(self, room)
 
     def connected(self, by: int) -> None:
         """A client of this person is signed in, or no longer."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from loadtest.measure import seconds_at
+from loadtest.measure import figures, seconds_at
 from loadtest.outcome import Outcome, Totals, strained
 from loadtest.plan import Plan
 from loadtest.thresholds import Threshold, Verdict, judge
@@ -72,12 +72,14 @@ class Progress:
 
     def _line(self) -> str:
         totals, counts = self._totals, self._totals.whole.counts
-        first = totals.timed("p", "first_token", 95.0)
-        return (
+        line = (
             f"{totals.at_seconds:6.0f} s  people {totals.people}  connected {totals.connected}  "
             f"turns {counts['turns']}  errors {counts['errors']}  "
-            f"first token p95 {shown_seconds(first)}"
         )
+        if told := figures(counts):
+            skew = shown_seconds(totals.timed("p", "skew", 99.0))
+            return f"{line}{shown_figures(told)}  skew p99 {skew}"
+        return f"{line}first token p95 {shown_seconds(totals.timed('p', 'first_token', 95.0))}"
 
     def _table(self) -> Table:
         totals, counts = self._totals, self._totals.whole.counts
@@ -88,11 +90,13 @@ class Progress:
             table.add_column(column, justify="left" if column == "measure" else "right")
         for name in ordered(totals.whole.times):
             one = totals.whole.times[name]
-            figures = [shown_seconds(seconds_at(one, q)) for q in (50, 95, 99, 100)]
-            table.add_row(name, str(one.total_count), *figures)
+            times = [shown_seconds(seconds_at(one, q)) for q in (50, 95, 99, 100)]
+            table.add_row(name, str(one.total_count), *times)
         table.add_section()
         for name in ("turns", "replies", "errors", "late_starts", "dropped_starts"):
             table.add_row(name, str(counts[name]), "", "", "", "")
+        if told := figures(counts):
+            table.add_row(shown_figures(told), str(counts["freezes"]) + " freezes", "", "", "", "")
         return table
 
     def _caption(self) -> str:
@@ -126,6 +130,14 @@ def shown_seconds(seconds: float | None) -> str:
     return f"{seconds:.1f} s"
 
 
+def shown_figures(told: dict[str, float]) -> str:
+    """What was seen, in a line."""
+    return (
+        f"{told['frame_rate']:.1f} pictures/s  frozen {told['frozen_share']:.2%}  "
+        f"{told['video_kbps']:.0f} kbit/s"
+    )
+
+
 def shown_value(verdict: Verdict) -> str:
     """What a threshold found."""
     if verdict.found is None:
@@ -152,6 +164,8 @@ def summary(outcome: Outcome) -> str:
         lines.append(f"{name:<14}{one.count:>9}{shown}")
     lines.append("")
     lines.append("  ".join(f"{name} {n}" for name, n in outcome.counts.items() if "." not in name))
+    if outcome.figures:
+        lines.append(shown_figures(outcome.figures))
     errors = {n: c for n, c in outcome.counts.items() if n.startswith(("errors.", "closes."))}
     if errors:
         lines.append("  ".join(f"{name} {n}" for name, n in errors.items()))

@@ -4,10 +4,10 @@ import math
 from html import escape
 from typing import Final
 
-from loadtest.measure import COUNTERS, MEASURES
+from loadtest.measure import COUNTERS, MEASURES, figure
 from loadtest.outcome import DriverNote, Outcome, Second, Times
 from loadtest.plots import Line, Point, plot
-from loadtest.progress import ordered, shown_seconds, shown_value
+from loadtest.progress import ordered, shown_figures, shown_seconds, shown_value
 
 _PERCENT_TICKS: Final = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)
 _RATES: Final = ("starts", "turns", "replies", "resumes")
@@ -55,6 +55,7 @@ def html(outcome: Outcome) -> str:
         "<h2>What people got</h2>",
         "<p>Times count from the moment a person meant to act, so waiting is in them.</p>",
         _measures(outcome.measures),
+        f"<p>{escape(shown_figures(outcome.figures))}</p>" if outcome.figures else "",
         "<h2>The run in time</h2>",
         f'<div class="plots">{"".join(_plots(outcome))}</div>',
         "<h2>Counted</h2>",
@@ -189,6 +190,12 @@ def _plots(outcome: Outcome) -> list[str]:
         if name in outcome.measures
         for part in ("p50", "p99")
     ]
+    pictures = [
+        Line(name, [(float(one.at), value) for one in series
+                    if (value := figure(of, one.counts)) is not None])
+        for name, of in (("pictures a second", "frame_rate"),)
+    ]  # fmt: skip
+    lips = [Line(f"skew {part}", _in_time(series, part, "skew")) for part in ("p50", "p99")]
     drivers = [
         Line("CPU", [(float(one.at), one.driver_cpu_share) for one in series]),
         Line("waiting for a core", [(float(one.at), one.driver_waited_share) for one in series]),
@@ -199,6 +206,8 @@ def _plots(outcome: Outcome) -> list[str]:
         plot("Arrived, a second", [Line(n, counted(n)) for n in _FLOOD], shown=whole),
         plot("Times, second by second", times, shown=shown_seconds, log=True),
         _curves(outcome.measures),
+        plot("Pictures a second, of each call", pictures, shown=whole),
+        plot("Lips against sound", lips, shown=shown_seconds),
         plot("Trouble, a second", [Line(n, counted(n)) for n in _TROUBLES], shown=whole),
         plot("The busiest driver, of one core", drivers, shown=lambda y: f"{y:.0%}"),
     ]

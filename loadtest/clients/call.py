@@ -9,8 +9,9 @@ import contextlib
 import fractions
 import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 import av
@@ -91,7 +92,7 @@ class Call:
         self.listening = Listening()
         self.mouth = Mouth()
         self.captions: list[dict[str, Any]] = []
-        self.pictures = 0
+        self.answered_at = 0.0
         self.ended = asyncio.Event()
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._location = ""
@@ -100,8 +101,7 @@ class Call:
     async def __aenter__(self) -> Self:
         begun = time.perf_counter()
         self._peer.addTrack(self.mouth)
-        if self._kind == "video":
-            self._peer.addTransceiver("video", direction="recvonly")
+        self._offering(self._peer)
         events = self._peer.createDataChannel("events")
         events.on("message", self._event)
         self._peer.on("track", self._track)
@@ -134,7 +134,8 @@ class Call:
         offer = self._peer.localDescription.sdp.encode()
         path = f"/v1/calls?room={quote(self._room)}&kind={self._kind}"
         answer, self._location = await self._request("POST", path, offer)
-        measures.time("call_answer", time.perf_counter() - begun)
+        self.answered_at = time.perf_counter()
+        measures.time("call_answer", self.answered_at - begun)
         await self._peer.setRemoteDescription(RTCSessionDescription(answer.decode(), "answer"))
         await self._until(lambda: self.listening.frames > 0, "no_sound")
         measures.time("call_connected", time.perf_counter() - begun)
@@ -172,31 +173,32 @@ class Call:
             self.ended.set()
 
     def _track(self, track: MediaStreamTrack) -> None:
-        work = self._hear(track) if track.kind == "audio" else self._see(track)
-        task = asyncio.get_running_loop().create_task(work)
+        take = self._heard if track.kind == "audio" else self._saw
+        task = asyncio.get_running_loop().create_task(self._drain(track, take))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _hear(self, track: MediaStreamTrack) -> None:
-        listening, measures = self.listening, self._person.measures
+    async def _drain(self, track: MediaStreamTrack, take: Callable[[Any], None]) -> None:
         with contextlib.suppress(MediaStreamError):
             while True:
-                frame = cast("av.AudioFrame", await track.recv())
-                gaps = len(listening.gaps)
-                sent = None if frame.pts is None else frame.pts / RATE
-                listening.frame(time.perf_counter(), level_db(frame), sent)
-                measures.count("sound_frames")
-                if len(listening.gaps) > gaps:
-                    measures.count("sound_gaps")
-                elif listening.late_seconds:
-                    measures.time("sound_late", listening.late_seconds.pop())
+                take(await track.recv())
 
-    async def _see(self, track: MediaStreamTrack) -> None:
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                await track.recv()
-                self.pictures += 1
-                self._person.measures.count("pictures")
+    def _offering(self, peer: RTCPeerConnection) -> None:
+        """What else this person wants to get, before it is offered."""
+
+    def _heard(self, frame: av.AudioFrame) -> None:
+        listening, measures = self.listening, self._person.measures
+        gaps = len(listening.gaps)
+        sent = None if frame.pts is None else frame.pts / RATE
+        listening.frame(time.perf_counter(), level_db(frame), sent)
+        measures.count("sound_frames")
+        if len(listening.gaps) > gaps:
+            measures.count("sound_gaps")
+        elif listening.late_seconds:
+            measures.time("sound_late", listening.late_seconds.pop())
+
+    def _saw(self, frame: av.VideoFrame) -> None:
+        """A voice call shows nothing."""
 
     # --- talking
 

@@ -26,6 +26,7 @@ SHIPPED: Final = (
     "sse",
     "realtime",
     "voice",
+    "video",
     "idle",
     "fan-out",
     "reconnect-storm",

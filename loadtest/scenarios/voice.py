@@ -9,13 +9,13 @@ from loadtest.speech import lines_of
 
 MODEL = "closed"
 FAIL_IF = ("errors>0",)
-OPTIONS = {"wav": "", "kind": "voice"}
+OPTIONS = {"wav": ""}
 
 
 async def visit(person: Person) -> None:
     """One call."""
     lines = await lines_of(person.options["wav"])
-    async with person.call(person.account.room, person.options["kind"]) as call:
+    async with person.call(person.account.room) as call:
         await call.greeted()
         async for _ in person.turns():
             await call.say(person.random.choice(lines))

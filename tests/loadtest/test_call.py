@@ -130,7 +130,7 @@ async def test_the_scenario_calls_talks_and_hangs_up(phone: SmallPhone, lines: P
         for_seconds=5.0,
         every_seconds=2.0,
         model="closed",
-        options={"wav": str(lines), "kind": "voice"},
+        options={"wav": str(lines)},
     )
     totals = Totals()
     await Driver(ordered, load("voice"), totals.add).run()

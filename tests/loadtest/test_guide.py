@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.driver import Driver
-from loadtest.measure import COUNTERS, MEASURES
+from loadtest.measure import COUNTERS, FIGURES, MEASURES
 from loadtest.outcome import Totals
 from loadtest.scenarios import SHIPPED, load
 from loadtest.thresholds import parse
@@ -35,7 +35,7 @@ def test_thresholds_of_the_guide_can_be_read_and_name_what_there_is() -> None:
     found = re.findall(r"--fail-if '([^']+)'", GUIDE)
     assert len(found) >= 4
     for text in found:
-        assert parse(text).of in {*MEASURES, *COUNTERS}
+        assert parse(text).of in {*MEASURES, *COUNTERS, *FIGURES}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
