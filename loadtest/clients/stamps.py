@@ -26,8 +26,7 @@ class Stamps:
             self._receiver._handle_rtp_packet,
             self._receiver._handle_rtcp_packet,
         )
-        self._receiver._handle_rtp_packet = self._on_rtp
-        self._receiver._handle_rtcp_packet = self._on_rtcp
+        vars(receiver).update(_handle_rtp_packet=self._on_rtp, _handle_rtcp_packet=self._on_rtcp)
 
     def seconds(self, stamp: int) -> float | None:
         """When a decoded frame's stamp is to be seen or heard; None before the first report."""

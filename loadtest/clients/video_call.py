@@ -25,7 +25,7 @@ HOP: Final = RATE // HERTZ
 def luma_of(frame: av.VideoFrame) -> Luma:
     """The brightness of a picture, without copying the rest of it."""
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    rows: Luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return rows[: frame.height, : frame.width]
 
 
