@@ -4,6 +4,7 @@ A command goes to the room's holder, here or on the node that has the lease.
 """
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
@@ -14,7 +15,7 @@ from realtime.forward import Forward, NotHere
 from realtime.logs import RoomPen
 from realtime.tails import Tails
 from rooms.commands import Answer, ReplyCancel, RoomCommand
-from rooms.errors import NotFound, Unavailable
+from rooms.errors import NotFound, ProductError, Unavailable
 from rooms.oversight import Glance
 from rooms.ports import LiveRoom, LogStale, LogStalled, OpenRoom, Principal
 from storage.bus.ports import Bus, BusDown
@@ -104,7 +105,7 @@ class Holder:
                 try:
                     return await self._here(command.room, who, command, key)
                 except LogStale:
-                    continue  # the room moves: look again who has it
+                    await asyncio.sleep(0.05)  # the room moves: look again who has it
                 except HeldElsewhere as elsewhere:
                     try:
                         return await self.forward.ask(elsewhere.node, who, command, key)
@@ -149,6 +150,8 @@ class Holder:
                 raise NotHere
         else:
             room = command.room
+        if self.draining and room not in self._rooms:
+            raise NotHere
         try:
             return await self._here(room, who, command, key)
         except (LogStale, HeldElsewhere) as error:
@@ -234,9 +237,14 @@ class Holder:
         except (NotFound, Unavailable, LogStale, LogStalled, BusDown, HeldElsewhere) as error:
             logger.info("a room was not recovered", room=name, why=type(error).__name__)
 
-    async def drain(self, seconds: float) -> None:
-        """Take no more leases; let turns finish for a while, then stop and settle them."""
+    async def drain(self, seconds: float, *, elsewhere: bool = False) -> None:
+        """Take no more leases; let turns finish for a while, then stop and settle them.
+
+        `elsewhere`: other nodes serve on, so that calls go on there.
+        """
         self.draining = True
+        if elsewhere:
+            await asyncio.gather(*(self._hand_over(held) for held in tuple(self._rooms.values())))
         rooms = list(self._rooms.values())
         try:
             async with asyncio.timeout(seconds):
@@ -249,3 +257,24 @@ class Holder:
                     await self._bus.release(held.pen.room, held.pen.fence)
                 except BusDown:
                     break
+
+    async def _hand_over(self, held: Held) -> None:
+        """A room with a call goes to another node, which is asked to take it at once.
+
+        Where none answers, housekeeping finds the call's hold once this node is gone.
+        """
+        room = held.pen.room
+        try:
+            asked = await held.live.hand_over()
+            if asked is None:
+                return
+            self._rooms.pop(room, None)
+            await self._bus.release(room, held.pen.fence)
+            for node in await self._bus.living():
+                if node == self._node:
+                    continue
+                with contextlib.suppress(NotHere, ProductError):
+                    await self.forward.ask(node, *asked, key=f"take/{room}")
+                    return
+        except BusDown:
+            logger.warning("a call was not handed over", room=room)

@@ -22,6 +22,7 @@ from rooms.calls.parts import LegLost
 
 logger = structlog.get_logger(__name__)
 HELLO_SECONDS: Final = 5.0
+LEFT_SECONDS: Final = 10.0  # for another holder, where one died or let go
 MOST_UNSENT_BYTES: Final = 512_000  # to a holder that does not read: further sound is dropped
 
 
@@ -72,6 +73,18 @@ class Legs:
         """A leg of this process waits for its call."""
         self._here[leg.address.leg] = leg
 
+    def wait_again(self, leg: Leg) -> None:
+        """Its holder is gone without a word: another one may come, for a while."""
+        leg.let_go()
+        self.wait(leg)
+        loop = asyncio.get_running_loop()
+        loop.call_later(LEFT_SECONDS, self._give_up, leg)
+
+    def _give_up(self, leg: Leg) -> None:
+        if self._here.get(leg.address.leg) is leg:
+            self.forget(leg.address.leg)
+            self.spawn(leg.aclose("holder_lost"))
+
     def forget(self, leg: str) -> None:
         """It waits no more."""
         self._here.pop(leg, None)
@@ -96,11 +109,12 @@ class Legs:
     def _link(self) -> "_Link":
         return _Link(self)
 
-    def spawn(self, work: Coroutine[object, object, None]) -> None:
+    def spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Work of a link."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def linked(self, link: "_Link", *, on: bool) -> None:
         """A link came, or went."""
@@ -115,7 +129,9 @@ class _Link(asyncio.Protocol):
         self._frames = wire.Frames()
         self._transport: asyncio.Transport | None = None
         self._leg: Leg | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._hung_up = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It says next which leg it wants."""
@@ -129,8 +145,10 @@ class _Link(asyncio.Protocol):
         self._legs.linked(self, on=False)
         if self._timer is not None:
             self._timer.cancel()
-        if self._leg is not None:
-            self._legs.spawn(self._leg.aclose("holder_lost"))
+        if self._telling is not None and not self._telling.done():
+            self._telling.cancel()
+            if self._leg is not None and not self._hung_up:
+                self._legs.wait_again(self._leg)
 
     def data_received(self, data: bytes) -> None:
         """Its hello, then what the leg is to do."""
@@ -155,7 +173,7 @@ class _Link(asyncio.Protocol):
         self._leg = self._legs.take(hello.leg, hello.key)
         if self._timer is not None:
             self._timer.cancel()
-        self._legs.spawn(self._tell(self._leg))
+        self._telling = self._legs.spawn(self._tell(self._leg))
 
     def _carry(self, leg: Leg, order: wire.ToLeg) -> None:
         match order:
@@ -170,6 +188,7 @@ class _Link(asyncio.Protocol):
             case wire.Tell(data=data):
                 leg.tell(data)
             case wire.HangUp(reason=reason):
+                self._hung_up = True
                 self._legs.spawn(leg.aclose(reason))
 
     async def _tell(self, leg: Leg) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 import structlog
 
+from media.calls.leg import LegAddress
 from realtime.codec import encode_json
 from realtime.orders import Kick, Left, Order, encode_order
 from realtime.tails import ORDER_MARK, TO_NODES, Tails
@@ -41,6 +42,9 @@ class OpenReply(msgspec.Struct, frozen=True, array_like=True):
     continues: str | None
     at_pos: int = 0
     call: bool = False  # it is a call: `offset` is its metered milliseconds
+    free_ms: int = 0  # and these say the rest of its mark (rooms/ports.py)
+    care_ms: int = 0
+    leg: LegAddress | None = None
 
 
 class RoomPen:
@@ -162,11 +166,7 @@ class RoomPen:
         except BusDown as error:
             raise LogStalled(self.room) from error
         found = ((call, _kept(raw)) for call, raw in head.open.items())
-        return [
-            CallMark(call, kept.person, kept.hold, kept.companion, kept.offset, kept.microcredits)
-            for call, kept in found
-            if kept.call
-        ]
+        return [_mark_of(call, kept) for call, kept in found if kept.call]
 
     async def place(self) -> str:
         """See the port."""
@@ -199,8 +199,25 @@ def _marked(mark: CallMark) -> bytes:
         None,
         None,
         call=True,
+        free_ms=mark.free_ms,
+        care_ms=mark.care_ms,
+        leg=mark.leg,
     )
     return msgspec.msgpack.encode(kept)
+
+
+def _mark_of(call: str, kept: OpenReply) -> CallMark:
+    return CallMark(
+        call,
+        kept.person,
+        kept.hold,
+        kept.companion,
+        kept.offset,
+        kept.microcredits,
+        free_ms=kept.free_ms,
+        care_ms=kept.care_ms,
+        leg=kept.leg,
+    )
 
 
 class AccountPen:

@@ -176,7 +176,7 @@ class Realtime:
         self.holder.draining = True
         for actor in self.registry:
             actor.hear(notice)
-        ends = [self.holder.drain(seconds), self._let_speak(seconds)]
+        ends = [self.holder.drain(seconds, elsewhere=leave_at_once), self._let_speak(seconds)]
         if leave_at_once:
             ends.append(self._close_in_waves())
         await asyncio.gather(*ends)

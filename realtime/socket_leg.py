@@ -175,6 +175,17 @@ class SocketLeg:
     def tell(self, data: bytes) -> None:
         """The socket has its events already."""
 
+    def let_go(self) -> None:
+        """See `Leg`: for the next holder everything begins anew."""
+        if self.over:
+            return
+        self._out, self._arrivals = Playout(), Arrivals()
+        self._events.clear()
+        self._heard_samples = 0
+        self._late.clear()
+        self._told_dry = True
+        self.begin()
+
     async def aclose(self, reason: str) -> None:
         """See `Leg`."""
         self.lost("replaced" if reason == "replaced" else "hung_up")

@@ -218,6 +218,16 @@ class CallJoin(Command, frozen=True, kw_only=True, tag="call.join"):
     key: Key | None = None
 
 
+class CallTake(Command, frozen=True, kw_only=True, tag="call.take"):
+    """Take a room, and with it the call that its holder has let go of: opening it does that.
+
+    From one holder to the next only; no client can send it.
+    """
+
+    id: Id
+    room: Id
+
+
 class CallEnd(Command, frozen=True, kw_only=True, tag="call.end"):
     """Hang up. Ending a call that has ended is no error."""
 
@@ -239,6 +249,7 @@ RoomCommand = (
     | MembersChange
     | Oversee
     | CallJoin
+    | CallTake
     | CallEnd
 )
 AnyCommand = (

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from rooms.commands import Answer, RoomCommand
+from media.calls.leg import LegAddress
+from rooms.commands import Answer, CallTake, RoomCommand
 from rooms.events import RoomEvent
 from rooms.oversight import Glance
 from rooms.shapes import Person
@@ -26,7 +27,10 @@ class Metered(Struct, frozen=True):
 
 
 class CallMark(Struct, frozen=True):
-    """How far an open call has come: what a crash leaves to charge."""
+    """How far an open call has come: what a crash leaves to charge, or to go on from.
+
+    `free_ms` of the metered time are not charged, the next `care_ms` will not be; `leg` carries it.
+    """
 
     call: str
     person: str
@@ -35,6 +39,9 @@ class CallMark(Struct, frozen=True):
     metered_ms: int
     microcredits: int
     over: bool = False
+    free_ms: int = 0
+    care_ms: int = 0
+    leg: LegAddress | None = None
 
 
 class Telling(Struct, frozen=True):
@@ -174,6 +181,12 @@ class LiveRoom(Protocol):
 
     async def leave(self, *, interrupt: bool) -> None:
         """As `close`, of a room that goes elsewhere: its call says goodbye, or is cut."""
+
+    async def hand_over(self) -> "tuple[Principal, CallTake] | None":
+        """Let the room's call go, if there is one, so that another holder goes on with it.
+
+        Returns, once this one has let go, what the other is asked with, and in whose name.
+        """
 
 
 class OpenRoom(Protocol):

@@ -19,6 +19,7 @@ from rooms.commands import (
     BranchSelect,
     CallEnd,
     CallJoin,
+    CallTake,
     MembersChange,
     MessageEdit,
     MessageReact,
@@ -49,6 +50,7 @@ from storage.rooms import RoomRow, answered, set_head, set_read
 logger = structlog.get_logger(__name__)
 ANSWERS_KEPT: Final = 256
 TYPING_EVERY_MS: Final = 3_000
+HAND_OVER_SECONDS: Final = 8.0  # how long a call waits for its turn to end before it moves
 __all__ = ["ChatRoom", "Entitled", "Personas", "RoomParts"]
 
 
@@ -129,7 +131,7 @@ class ChatRoom:
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
                 return await self._once(who, command, key)
-            case CallJoin() | CallEnd():
+            case CallJoin() | CallTake() | CallEnd():
                 return await self.calls.command(who, command, key)
             case ReplyCancel(reply=reply):
                 return await self._cancel(reply)
@@ -175,6 +177,12 @@ class ChatRoom:
         """The server goes: the call says goodbye, the turn ends; both are settled on return."""
         await self.calls.leave(interrupt=interrupt)
         await self.close(interrupt=interrupt)
+
+    async def hand_over(self) -> tuple[Principal, CallTake] | None:
+        """See the port: what is being said is finished first, within reason."""
+        if self._task is not None and self.calls.now is not None:
+            await asyncio.wait([self._task], timeout=HAND_OVER_SECONDS)
+        return await self.calls.hand_over()
 
     async def _stop_unwelcome(self) -> None:
         """A turn ends with the seat, or the voice, of whoever asked for it or answers in it."""

@@ -7,7 +7,7 @@ command.
 
 import structlog
 
-from rooms.calls.takeover import end_calls_left
+from rooms.calls.takeover import take_up_calls_left
 from rooms.credits.calls import CallCredits
 from rooms.credits.wallet import Credits, OpenHold, Outcome
 from rooms.events import MessageCreated, ReplyDone, RoomEvent, WalletUpdated
@@ -21,7 +21,7 @@ logger = structlog.get_logger(__name__)
 async def end_what_was_left(
     room: ChatRoom, log: RoomLog, credits: Credits, calls: CallCredits
 ) -> None:
-    """Settle every reply that an earlier holder began; tell how each ended."""
+    """Settle every reply that an earlier holder began; tell how each ended. Calls go on."""
     logged = {left.metered.reply: left for left in await log.unfinished()}
     holds = await credits.open_holds(room.row.home, room.row.room)
     held = {hold.reply: hold for hold in holds if hold.kind == "reply"}
@@ -31,7 +31,7 @@ async def end_what_was_left(
             await _settle(room, log, credits, hold, left)
         elif left is not None:
             await _tell_stored_end(room, log, left)
-    await end_calls_left(room, log, calls, [hold for hold in holds if hold.kind == "call"])
+    await take_up_calls_left(room, log, calls, [hold for hold in holds if hold.kind == "call"])
 
 
 async def _settle(

@@ -49,6 +49,7 @@ from rooms.takeover import end_what_was_left
 from rooms.tree import KEPT, Tree
 from rooms.turn import TurnParts
 from rooms.voices import choice_of
+from server.accounts.absent import principal_of
 from server.accounts.passwords import Passwords
 from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
@@ -240,6 +241,7 @@ class Wiring:
             ),
             credits=credits,
             caller=partial(caller_of, self.db),
+            again=partial(principal_of, self.db, now_ms),
             node=self.node,
         )
 

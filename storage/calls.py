@@ -43,6 +43,7 @@ class OpenCall(Struct, frozen=True, kw_only=True):
     seconds: int
     kind: str
     transport: str
+    terms: dict[str, Any] = {}
 
 
 class OpenedCall(Struct, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ class CallRow(Struct, frozen=True, kw_only=True):
 OPEN_CALL = sql(
     "open_call",
     "SELECT * FROM open_call($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-    "$16, $17, $18, $19, $20)",
+    "$16, $17, $18, $19, $20, $21)",
 )
 END_CALL = sql("end_call", "SELECT * FROM end_call($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
 _COLUMNS = """call, room, person, companion, kind, transport, node, legs, seconds, cost, reason,
@@ -169,6 +170,7 @@ async def open_call(db: asyncpg.Pool, call: OpenCall) -> OpenedCall:
             call.seconds,
             call.kind,
             call.transport,
+            call.terms,
         )
     except asyncpg.UniqueViolationError as error:
         of_room = error.constraint_name == "calls_one_per_room"

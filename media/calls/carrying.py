@@ -99,6 +99,20 @@ class Carried:
         self._holder = tell
         if self._connected is not None:
             tell(self._connected)
+        if self._blocked:
+            tell(Blocked(on=True))
+        return True
+
+    def detach(self, tell: Tell) -> bool:
+        """The holder is gone without a word; for the next one everything begins anew.
+
+        False: it was not this leg's holder, or the leg is over.
+        """
+        if self._holder != tell or self.over is not None:
+            return False
+        self._holder = None
+        self._playout = Playout()
+        self._hearing = Hearing()
         return True
 
     def attach_face(self, tell: Tell) -> None:

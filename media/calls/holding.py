@@ -116,6 +116,11 @@ class WorkerLeg(asyncio.Protocol):
         """See the contract."""
         self._send(wire.Tell(data))
 
+    def let_go(self) -> None:
+        """See the contract: a link that ends without a word says so to the worker."""
+        self._close()
+        self._put(Gone(reason="replaced"))
+
     async def aclose(self, reason: str) -> None:
         """See the contract."""
         self._send(wire.HangUp(reason))

@@ -123,6 +123,10 @@ class Leg(Protocol):
         """A message for the data channel `events`; dropped where there is none."""
         ...
 
+    def let_go(self) -> None:
+        """Hold it no more, without hanging up: for a while it waits for another holder."""
+        ...
+
     async def aclose(self, reason: str) -> None:
         """Hang up this end. Idempotent."""
         ...

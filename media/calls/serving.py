@@ -1,7 +1,7 @@
 """A media worker's socket: legs are opened, held and drawn for over it, each under its own key.
 
-A leg lives as long as somebody holds it: when the holder's link breaks, its peer is hung up on,
-and comes back with a new offer for the same call.
+A leg lives as long as somebody holds it: when the holder's link breaks, another holder may take it
+for a while; then its peer is hung up on, and comes back with a new offer for the same call.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from media.calls.offers import BadOffer, Offer, check_offer, trickled
 
 logger = structlog.get_logger(__name__)
 UNHELD_SECONDS: Final = 15.0
+LEFT_SECONDS: Final = 10.0  # for another holder, where one died or let go
 UNCONNECTED_SECONDS: Final = 45.0
 HELLO_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
@@ -48,6 +49,7 @@ class Worker:
         bits_per_second: int = 28_000,
         clock: Callable[[], float] = time.monotonic,
         rooms: JoinRoom | None = None,
+        left_seconds: float = LEFT_SECONDS,
     ) -> None:
         self.legs: dict[str, Carried] = {}
         self.opened = 0
@@ -57,6 +59,7 @@ class Worker:
         self._rooms = rooms
         self._key = key
         self._bits_per_second = bits_per_second
+        self._left_seconds = left_seconds
         self._keys: dict[str, str] = {}
         self._patience: dict[str, tuple[asyncio.TimerHandle, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -149,6 +152,14 @@ class Worker:
         if carried is not None and not carried.attached:
             carried.close("failed")
 
+    def left(self, carried: Carried) -> None:
+        """Its holder is gone without a word."""
+        for timer in self._patience.get(carried.leg, ())[:1]:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        unheld = loop.call_later(self._left_seconds, self._close_unheld, carried.leg)
+        self._patience[carried.leg] = (unheld, *self._patience.get(carried.leg, ())[1:])
+
     def _close_unconnected(self, leg: str) -> None:
         carried = self.legs.get(leg)
         if carried is not None and not carried.connected:
@@ -192,7 +203,8 @@ class _Link(asyncio.Protocol):
         if self._late is not None:
             self._late.cancel()
         if self._carried is not None and self._role == "holder":
-            self._carried.close("failed")
+            if self._carried.detach(self._tell):
+                self._worker.left(self._carried)
         elif self._carried is not None:
             self._carried.detach_face(self._tell)
 

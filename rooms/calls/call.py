@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
-from media.calls.leg import Blocked, Connected, Leg, LegEvent, LegQuality, Played, Typed
+from media.calls.leg import (
+    Blocked,
+    Connected,
+    Leg,
+    LegAddress,
+    LegEvent,
+    LegQuality,
+    Played,
+    Typed,
+)
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption, TurnTimes
+from rooms.calls.ending import hang_up, settled
 from rooms.calls.feelings import Feelings
 from rooms.calls.life import (
     CallLife,
@@ -27,17 +37,13 @@ from rooms.calls.life import (
     Tell,
     Why,
 )
-from rooms.calls.parts import CallParts, Talk
+from rooms.calls.parts import CallParts, LegLost, Talk
 from rooms.calls.quality import QualityBook
 from rooms.calls.scribe import Scribe
 from rooms.calls.told import captioned, expressed, marked, mouthed, updated
 from rooms.credits.calls import Calling, CallSettled
 from rooms.errors import ProductError, Unavailable
-from rooms.events import (
-    CallStarted,
-    CallUpdated,
-    RoomEvent,
-)
+from rooms.events import CallStarted, CallUpdated, RoomEvent
 from rooms.ports import CallMark, LogStale, LogStalled, RoomLog, Telling
 from rooms.shapes import CallEndReason
 from storage.database import DATABASE_AWAY
@@ -46,8 +52,6 @@ if TYPE_CHECKING:
     from rooms.room import ChatRoom
 
 logger = structlog.get_logger(__name__)
-SETTLE_SECONDS: Final = 60.0
-LET_GO_SECONDS: Final = 2.0
 TYPED_WAITING: Final = 16
 WITH_CHANNEL: Final = ("webrtc", "livekit")
 _encode = msgspec.json.Encoder().encode
@@ -57,11 +61,22 @@ Words = Callable[[Why], Awaitable[str]]
 class Call:
     """See rooms/calls/around.py `Around` for what the conversation tells it."""
 
-    def __init__(self, calling: Calling, life: CallLife, log: RoomLog, parts: CallParts) -> None:
+    def __init__(
+        self,
+        calling: Calling,
+        life: CallLife,
+        log: RoomLog,
+        parts: CallParts,
+        *,
+        left: LegAddress | None = None,
+        legs: int = 0,
+    ) -> None:
+        """`left`: where the leg of a call that goes on here may still wait; it had `legs`."""
         self.calling = calling
         self.life = life
         self.quality = QualityBook()
-        self.stale = False  # the room has another holder: it ends the call
+        self.stale = False  # the room has another holder: the call is that one's
+        self.handed: CallMark | None = None  # or will have: how far it came here
         self.typed: asyncio.Queue[bytes] = asyncio.Queue(TYPED_WAITING)
         self.leg: Leg | None = None
         self._log = log
@@ -73,8 +88,9 @@ class Call:
         self._tasks: asyncio.TaskGroup | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._talk: Talk | None = None
-        self._greeted = False
-        self._legs = 0
+        self._greeted = life.meter.metered_ms > 0
+        self._legs = legs
+        self._left = left
         self._words: Words | None = None
         self._greeting = self._again = ""
 
@@ -120,6 +136,18 @@ class Call:
         leg = self.leg
         if leg is not None and leg.address.transport in WITH_CHANNEL and to in {None, self.person}:
             leg.tell(_encode(event))
+
+    def hand_over(self) -> None:
+        """Another holder goes on with it: stop here, and end nothing."""
+        if self.going_on and self.handed is None:
+            self._obey(self.life.replaced(self._now()))
+        if self.going_on and self.handed is None:
+            self.handed = self._marked()
+            self._over.set()
+
+    async def go_on(self) -> None:
+        """Tell that it goes on here once it has a leg. Raises LogStale or LogStalled."""
+        await self._log.append([Telling(self._updated(), mark=self._marked())])
 
     async def begin(self) -> None:
         """Tell that it begins. Raises LogStale or LogStalled."""
@@ -168,54 +196,47 @@ class Call:
                 tasks.create_task(self._watch_the_clock(), name=f"clock {calling.call}"),
                 tasks.create_task(self._scribe.run(), name=f"scribe {calling.call}"),
                 tasks.create_task(typed(self), name=f"typed {calling.call}"),
+                tasks.create_task(self._dial_again(), name=f"leg left of {calling.call}"),
             ]
             await self._over.wait()
             for task in (*running, *self._beside):
                 task.cancel()
 
     async def let_go(self) -> None:
-        """Hang up every leg that is here."""
+        """Hang up every leg that is here; one that is handed over goes on waiting."""
         legs = [self.leg] if self.leg is not None else []
         while not self._arrivals.empty():
             legs.append(self._arrivals.get_nowait())
         self.leg = None
-        for leg in legs:
-            try:
-                async with asyncio.timeout(LET_GO_SECONDS):
-                    await leg.aclose(self.life.reason or "failed")
-            except (TimeoutError, OSError) as error:
-                logger.info("a leg did not answer its goodbye", why=type(error).__name__)
+        if self.handed is None:
+            await hang_up(legs, self.life.reason or "failed")
+        else:
+            for leg in legs:
+                leg.let_go()
 
     async def settle(self) -> CallSettled | None:
         """Charge and store it; while the database is away, wait. None: somebody else will."""
-        life, meter = self.life, self.life.meter
-        assert life.reason is not None, "it has ended"
-        deadline, wait_seconds = asyncio.get_running_loop().time() + SETTLE_SECONDS, 0.1
-        while True:
-            try:
-                return await self._parts.credits.settle(
-                    self.calling,
-                    self._log.fence,
-                    metered_ms=meter.metered_ms,
-                    free_ms=meter.free_ms,
-                    microcredits=meter.spent_microcredits,
-                    reason=life.reason,
-                    quality=self.quality.stored(),
-                )
-            except Unavailable:
-                if asyncio.get_running_loop().time() > deadline:
-                    logger.error("a call is not settled yet", call=self.calling.call)
-                    return None
-                await asyncio.sleep(wait_seconds)
-                wait_seconds = min(wait_seconds * 2, 2.0)
-            except LogStale:
-                return None
+        fence, kept = self._log.fence, self.quality.stored()
+        return await settled(self._parts.credits, self.calling, self.life, fence, kept)
 
     def untold(self) -> list[Telling]:
         """What was said last and is not logged yet."""
         return self._scribe.left()
 
     # --- one leg after another
+
+    async def _dial_again(self) -> None:
+        """The leg that the holder before held, unless its person was quicker with another."""
+        if self._left is None:
+            return
+        try:
+            leg = await self._parts.dial(self._left)
+        except LegLost:
+            return
+        if self.leg is None and self._arrivals.empty():
+            self.take(leg)
+        else:
+            await leg.aclose("replaced")
 
     async def _go_through_legs(self, talk: Talk) -> None:
         while True:
@@ -368,7 +389,8 @@ class Call:
         return self._parts.clock_ms()
 
     def _marked(self) -> CallMark:
-        return marked(self.calling, self.life)
+        leg = self.leg.address if self.leg is not None else None
+        return marked(self.calling, self.life, leg, self._now())
 
     def _updated(self) -> CallUpdated:
         return updated(self.calling, self.life)

@@ -15,22 +15,25 @@ from media.calls.leg import Leg, LegAddress
 from rooms.asking import digest_of
 from rooms.calls.call import Call
 from rooms.calls.farewell import farewell
-from rooms.calls.life import CallLife, LifeRules, Why
+from rooms.calls.going_on import rules_of, taken_up
+from rooms.calls.life import CallLife, Why
 from rooms.calls.may import check_caller, check_lawful, check_plan, limit_ms
 from rooms.calls.meter import call_price
 from rooms.calls.overheard import Overheard
 from rooms.calls.parts import CallParts, LegLost
 from rooms.calls.spoken import spoken
+from rooms.calls.told import entry_of
 from rooms.calls.typed import read_typed
-from rooms.commands import Answer, CallEnd, CallJoin
+from rooms.commands import Answer, CallEnd, CallJoin, CallTake
 from rooms.credits.calls import Calling, CallSettled
+from rooms.credits.wallet import OpenHold
 from rooms.errors import Conflict, Forbidden, NotFound, Unavailable
 from rooms.events import CallEnded, MessageCreated, WalletUpdated
 from rooms.members import Members
 from rooms.overseer import Overseer
 from rooms.placing import Placing
 from rooms.ports import CallMark, LogStale, LogStalled, Principal, Telling
-from rooms.shapes import CallEndReason, CallPart, Message, Sender
+from rooms.shapes import CallEndReason
 from rooms.stopping import finish
 from rooms.tree import Tree
 from storage.ids import new_id
@@ -66,6 +69,7 @@ class Calls:
         self._call: Call | None = None
         self._task: asyncio.Task[None] | None = None
         self._joining = asyncio.Lock()
+        self._moved = False  # the room's calls are another holder's from now on
 
     @property
     def idle(self) -> bool:
@@ -82,17 +86,28 @@ class Calls:
         call = self._call
         return call is not None and call.going_on and call.person == person
 
-    async def command(self, who: Principal, command: CallJoin | CallEnd, key: str) -> Answer:
+    async def command(
+        self, who: Principal, command: CallJoin | CallTake | CallEnd, key: str
+    ) -> Answer:
         """Carry out one command of a member. Raises ProductError."""
+        if isinstance(command, CallTake):
+            return Answer(call=self._call.calling.call if self._call is not None else None)
         if isinstance(command, CallEnd):
             return await self._end(who, command)
         parts = self._parts
         if parts is None:
             raise Forbidden("Calls are not offered here.", code="calls_not_offered")
+        if self._moved:
+            raise LogStale
         leg = await self._dial(parts, command)
         try:
             async with self._joining:
+                if self._moved:
+                    raise LogStale
                 return await self._join(parts, who, command, key, leg)
+        except LogStale:
+            leg.let_go()  # for the next holder, who is asked at once
+            raise
         except BaseException as error:
             parts.tally.refused[getattr(error, "code", "internal")] += 1
             await finish(leg.aclose("refused"))
@@ -112,6 +127,34 @@ class Calls:
             else:
                 self._call.leave()
         await self._settled()
+
+    async def hand_over(self) -> tuple[Principal, CallTake] | None:
+        """Let the call go, if there is one; how another holder is asked to go on with it."""
+        async with self._joining:
+            call = self._call
+            if call is None or not call.going_on:
+                return None
+            self._moved = True
+            call.hand_over()
+            await self._settled()
+        if call.handed is None:  # it ended instead
+            return None
+        return call.calling.who, CallTake(id="0", room=self._live.row.room)
+
+    async def take_up(self, hold: OpenHold, mark: CallMark) -> bool:
+        """Go on with a call that another holder began. False: it cannot go on, and is to be ended.
+
+        Raises Unavailable, LogStale, LogStalled.
+        """
+        parts = self._parts
+        if parts is None or self._call is not None:
+            return False
+        call = await taken_up(parts, self._room, hold, mark)
+        if call is None:
+            return False
+        await call.go_on()
+        self._go(parts, call)
+        return True
 
     def unseat_unwelcome(self) -> None:
         """Who lost their seat, or their voice, or whose companion did, has no call any more."""
@@ -160,10 +203,13 @@ class Calls:
         room.overseer.now.check_running()
         call = await self._begun(parts, who, command, key)
         call.take(leg)
-        self._call = call
-        room.log.hears = call.overhear
-        self._task = asyncio.create_task(self._run(parts, call), name=f"call {call.calling.call}")
+        self._go(parts, call)
         return Answer(call=call.calling.call)
+
+    def _go(self, parts: CallParts, call: Call) -> None:
+        self._call = call
+        self._room.log.hears = call.overhear
+        self._task = asyncio.create_task(self._run(parts, call), name=f"call {call.calling.call}")
 
     async def _begun(self, parts: CallParts, who: Principal, command: CallJoin, key: str) -> Call:
         """Entitled, held, told. Raises ProductError."""
@@ -175,7 +221,7 @@ class Calls:
         check_caller(caller, settings)
         parts.voices.check()
         limit = limit_ms(caller, plan, plans, settings)
-        calling = self._calling(who, command, key)
+        calling = self._calling(who, command, key, limit)
         ahead_ms = (settings.hold_seconds + settings.goodbye_seconds) * 1000
         least_ms = (LEAST_SECONDS + settings.goodbye_seconds) * 1000
         log = self._room.log
@@ -188,16 +234,7 @@ class Calls:
         )
         if opened.repeated is not None:
             raise Conflict("This call has ended; begin another.", code="call_ended")
-        rules = LifeRules(
-            connect_ms=int(settings.connect_seconds * 1000),
-            reconnect_ms=int(settings.reconnect_seconds * 1000),
-            hold_ms=settings.hold_seconds * 1000,
-            goodbye_ms=settings.goodbye_seconds * 1000,
-            mark_ms=int(settings.mark_seconds * 1000),
-            disclose_ms=parts.disclosure_seconds * 1000,
-            care_ms=settings.care_seconds * 1000,
-            limit_ms=limit,
-        )
+        rules = rules_of(settings, parts.disclosure_seconds, limit)
         now = parts.clock_ms()
         life = CallLife(rules, calling.price, opened.held_microcredits, now, greets=True)
         call = Call(calling, life, log, parts)
@@ -209,7 +246,7 @@ class Calls:
             raise
         return call
 
-    def _calling(self, who: Principal, command: CallJoin, key: str) -> Calling:
+    def _calling(self, who: Principal, command: CallJoin, key: str, limit_ms: int) -> Calling:
         room = self._room
         plan = room.parts.plans[who.person.plan]
         row, voices = self._live.row, room.members.voices
@@ -228,6 +265,7 @@ class Calls:
             price=call_price(room.parts.turn.credits.book, plan, command.kind),
             key=key,
             digest=digest_of(msgspec.structs.replace(command, leg=_ANY_LEG)),
+            limit_ms=limit_ms,
         )
 
     # --- going on and ending
@@ -262,7 +300,9 @@ class Calls:
         call.hang_up("failed")  # unless it has ended otherwise
         try:
             await call.let_go()
-            if call.stale:
+            if call.handed is not None:
+                await self._leave_to_another(call, call.handed)
+            if call.stale or call.handed is not None:
                 return
             async with room.order:
                 await self._live.close(interrupt=True)
@@ -276,8 +316,16 @@ class Calls:
             parts.tally.ended[settled.reason] += 1
             parts.tally.seconds += settled.seconds
 
+    async def _leave_to_another(self, call: Call, mark: CallMark) -> None:
+        await self._live.close(interrupt=True)
+        try:
+            await self._room.log.append(call.untold())
+            await self._room.log.mark(mark)
+        except (LogStale, LogStalled) as error:  # then the last mark that was logged counts
+            logger.warning("how far a call came is not logged", why=type(error).__name__)
+
     async def _tell(self, call: Call, settled: CallSettled) -> None:
-        calling, entry = call.calling, _entry(call.calling, settled)
+        calling, entry = call.calling, entry_of(call.calling, settled)
         if entry is not None:
             self._room.tree.add(entry)
         tellings = call.untold()
@@ -315,30 +363,3 @@ class Calls:
         call.hang_up("hung_up")
         await self._settled()
         return Answer(call=call.calling.call)
-
-
-def _entry(calling: Calling, settled: CallSettled) -> Message | None:
-    """The entry a call leaves in its room; None where that is gone."""
-    if settled.message is None or settled.n is None:
-        return None
-    part = CallPart(
-        call=calling.call,
-        kind=calling.kind,
-        reason=settled.reason,
-        seconds=settled.seconds,
-        cost_microcredits=settled.captured_microcredits,
-        person=calling.who.person.id,
-        companion=calling.companion,
-        receipt=settled.receipt,
-    )
-    return Message(
-        id=settled.message,
-        room=calling.room,
-        n=settled.n,
-        sender=Sender(kind="system", id=calling.call, name=""),
-        parts=[part],
-        at=settled.at_ms,
-        parent=settled.parent,
-        cost_microcredits=settled.captured_microcredits,
-        receipt=settled.receipt,
-    )

@@ -138,6 +138,20 @@ class CallLife:
         """Metered seconds, begun ones included."""
         return -(-self.meter.metered_ms // 1000)
 
+    def care_ms(self, now: int) -> int:
+        """For how long nothing is charged from now on."""
+        return max(0, (self._care_until or now) - now)
+
+    def take_up(self, now: int, *, k: int, metered_ms: int, free_ms: int, care_ms: int) -> None:
+        """It was another holder's so far: nobody pays before a leg is connected again."""
+        meter, rules = self.meter, self._rules
+        meter.metered_ms, meter.free_ms, self.k = metered_ms, free_ms, k
+        self.state, self._lost = "reconnecting", "holder_died"
+        self._silent = self._silent and not metered_ms
+        self._marked_ms = metered_ms
+        self._disclosed_ms = metered_ms - metered_ms % max(1, rules.disclose_ms)
+        self._care_until = now + care_ms if care_ms else None
+
     @property
     def saying_goodbye(self) -> bool:
         """The end has been announced."""
@@ -154,6 +168,7 @@ class CallLife:
         """Sound flows, at last or again."""
         if self.state in {"live", "ended"}:
             return []
+        self._lost = "connection_lost"
         return self._to("live", now)
 
     def sounded(self, now: int) -> list[Order]:
@@ -171,7 +186,8 @@ class CallLife:
             return orders
         if reason == "hung_up" or (self.state == "connecting" and reason in HOPELESS):
             return orders + self._end(_ENDS[reason])
-        self._lost = _ENDS[reason]
+        if self._lost != "holder_died":  # else that is still why it is looked for
+            self._lost = _ENDS[reason]
         self._blocked_at = None
         if self._leaving is not None:
             return orders + self._end(self._leaving)
@@ -256,12 +272,8 @@ class CallLife:
         return orders + self._tellings(now)
 
     def next_tick(self, now: int) -> int:
-        """In how many milliseconds `tick` is next worth calling."""
+        """In how many milliseconds `tick` is next worth calling, whatever happens meanwhile."""
         rules = self._rules
-        if self.state == "connecting":
-            return max(1, self._since + rules.connect_ms - now)
-        if self.state == "reconnecting":
-            return max(1, self._since + rules.reconnect_ms - now)
         due = min(rules.mark_ms, AT_MOST_MS) if self.metered else AT_MOST_MS
         return max(1, min(due, self.meter.left_ms))
 

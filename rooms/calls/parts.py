@@ -58,6 +58,11 @@ class Callers(Protocol):
         """`counted`: with the seconds of today's calls."""
 
 
+async def nobody_again(person: str) -> Principal | None:  # noqa: ARG001 - asks nobody
+    """Where nobody can be asked who somebody is, a call ends with its holder."""
+    return None
+
+
 def monotonic_ms() -> int:
     """Milliseconds that only go forward."""
     return time.monotonic_ns() // 1_000_000
@@ -76,3 +81,5 @@ class CallParts:
     node: str
     tally: CallTally = field(default_factory=CallTally)
     clock_ms: Callable[[], int] = monotonic_ms
+    # Who somebody is whose call goes on here; None: they may not any more.
+    again: Callable[[str], Awaitable[Principal | None]] = nobody_again

@@ -1,6 +1,7 @@
-"""Ends the calls a dead holder left: charged to the last second its log knows of, once.
+"""Takes up the calls that another holder left: they go on here, or are ended, charged once.
 
-Runs when a room is opened, before any command, after rooms/takeover.py has ended the replies.
+Runs when a room is opened, before any command, after rooms/takeover.py has ended the replies. A
+call ends where its log knows nothing of it: it was never told, or the log was lost.
 """
 
 from typing import TYPE_CHECKING
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 
 
-async def end_calls_left(
+async def take_up_calls_left(
     room: "ChatRoom", log: RoomLog, credits: CallCredits, holds: list[OpenHold]
 ) -> None:
-    """Settle every call that an earlier holder began; tell how each ended."""
+    """Go on with the call that an earlier holder began, or settle it and tell how it ended."""
     marks = {mark.call: mark for mark in await log.open_calls()}
     for hold in holds:
         mark = marks.pop(hold.reply, None)
+        if mark is not None and await room.calls.take_up(hold, mark):
+            logger.info("a call goes on here", call=hold.reply)
+            continue
         settled = await credits.take_over(
             hold,
             log.fence,

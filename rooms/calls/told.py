@@ -5,12 +5,14 @@ Values from values: who is told, and when, is rooms/calls/call.py's.
 
 from media.avatar.arkit import EXPRESSION_WEIGHTS
 from media.avatar.motion.expressions import Feeling
+from media.calls.leg import LegAddress
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption
 from rooms.calls.life import CallLife
-from rooms.credits.calls import Calling
+from rooms.credits.calls import Calling, CallSettled
 from rooms.events import CallCaption, CallExpression, CallUpdated, CallViseme
 from rooms.ports import CallMark
+from rooms.shapes import CallPart, Message, Sender
 
 
 def captioned(calling: Calling, caption: Caption) -> CallCaption:
@@ -51,8 +53,8 @@ def mouthed(calling: Calling, epoch: int, at_sample: int, piece: Spoken) -> Call
     )
 
 
-def marked(calling: Calling, life: CallLife) -> CallMark:
-    """What the log keeps, so that a call whose holder dies is settled to its last second."""
+def marked(calling: Calling, life: CallLife, leg: LegAddress | None, now_ms: int) -> CallMark:
+    """What the log keeps, so that a call whose holder dies goes on with the same meter."""
     return CallMark(
         calling.call,
         calling.payer,
@@ -60,6 +62,9 @@ def marked(calling: Calling, life: CallLife) -> CallMark:
         calling.companion,
         life.meter.metered_ms,
         life.meter.spent_microcredits,
+        free_ms=life.meter.free_ms,
+        care_ms=life.care_ms(now_ms),
+        leg=leg,
     )
 
 
@@ -71,4 +76,31 @@ def updated(calling: Calling, life: CallLife) -> CallUpdated:
         state=life.state,
         seconds=life.seconds,
         cost_microcredits=life.meter.spent_microcredits,
+    )
+
+
+def entry_of(calling: Calling, settled: CallSettled) -> Message | None:
+    """The entry a call leaves in its room; None where that is gone."""
+    if settled.message is None or settled.n is None:
+        return None
+    part = CallPart(
+        call=calling.call,
+        kind=calling.kind,
+        reason=settled.reason,
+        seconds=settled.seconds,
+        cost_microcredits=settled.captured_microcredits,
+        person=calling.who.person.id,
+        companion=calling.companion,
+        receipt=settled.receipt,
+    )
+    return Message(
+        id=settled.message,
+        room=calling.room,
+        n=settled.n,
+        sender=Sender(kind="system", id=calling.call, name=""),
+        parts=[part],
+        at=settled.at_ms,
+        parent=settled.parent,
+        cost_microcredits=settled.captured_microcredits,
+        receipt=settled.receipt,
     )

@@ -18,6 +18,7 @@ from rooms.ports import LogStale, Principal
 from rooms.shapes import CallEndReason, CallKind, Wallet
 from storage import calls as store
 from storage.calls import EndCall, InCallAlready, OpenCall
+from storage.handed_calls import take_call
 from storage.ids import new_id
 from storage.ledger import turns
 
@@ -38,6 +39,27 @@ class Calling(Struct, frozen=True, kw_only=True):
     price: CallPrice
     key: str
     digest: bytes
+    limit_ms: int
+
+
+class CallTerms(Struct, frozen=True, kw_only=True):
+    """What was agreed when a call began, and holds until it ends, whoever carries it."""
+
+    price: CallPrice
+    limit_ms: int
+
+
+class CallTaken(Struct, frozen=True, kw_only=True):
+    """Somebody else's open call that is ours now; `k` counts the extensions of its hold."""
+
+    person: str
+    companion: str
+    kind: CallKind
+    transport: str
+    legs: int
+    terms: CallTerms
+    held_microcredits: int
+    k: int
 
 
 class CallOpened(Struct, frozen=True, kw_only=True):
@@ -97,6 +119,7 @@ class CallCredits:
             seconds=self._hold_seconds,
             kind=calling.kind,
             transport=calling.transport,
+            terms=msgspec.to_builtins(CallTerms(price=calling.price, limit_ms=calling.limit_ms)),
         )
         try:
             async with self._credits.refusals(calling.plan):
@@ -221,6 +244,28 @@ class CallCredits:
             receipt_doc=doc,
         )
         return await self._end(end, None)
+
+    async def take(self, hold: OpenHold, fence: int, node: str) -> CallTaken | None:
+        """Make it this node's, so that the holder before can settle it no more.
+
+        None where it cannot go on: it has ended, or its terms are not known. Raises Unavailable.
+        """
+        async with self._credits.refusals(None):
+            taken = await take_call(
+                self._db, hold.person, hold.hold, fence, node, self._hold_seconds
+            )
+        if taken is None or not taken.terms:
+            return None
+        return CallTaken(
+            person=taken.person,
+            companion=taken.companion,
+            kind=msgspec.convert(taken.kind, CallKind),
+            transport=taken.transport,
+            legs=taken.legs,
+            terms=msgspec.convert(taken.terms, CallTerms),
+            held_microcredits=taken.amount,
+            k=taken.k,
+        )
 
     async def ended(self, payer: str, hold: str, fence: int) -> CallSettled | None:
         """What became of a call that was settled, and perhaps never told. None: never opened."""

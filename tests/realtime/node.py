@@ -153,6 +153,9 @@ class TalkingRoom:
         """There are no calls here."""
         await self.close(interrupt=interrupt)
 
+    async def hand_over(self) -> None:
+        """Likewise."""
+
 
 def _next_word(seconds: float) -> asyncio.Future[None]:
     """Words come at the pace of a model."""

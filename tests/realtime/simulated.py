@@ -189,6 +189,9 @@ class SimRoom:
         """There are no calls here."""
         await self.close(interrupt=interrupt)
 
+    async def hand_over(self) -> None:
+        """Likewise."""
+
 
 class Node:
     """One real node; `kill` ends it as a process ends."""

@@ -1,4 +1,7 @@
-"""A room's holder killed in the middle of a call; another one ends it, to the last second, once."""
+"""A room's holder killed in the middle of a call that nobody comes back to: ended and charged once.
+
+What becomes of a call that somebody comes back to is in tests/walking/test_calls_go_on.py.
+"""
 
 import asyncio
 import contextlib
@@ -10,13 +13,22 @@ from typing import Any
 
 import pytest
 
+import server.wiring
 from storage.ledger import wallets
 from tests.live import Client, Live, running
 from tests.walking.caller import SECOND
+from tests.walking.doomed_call import Voices
 from tests.walking.test_crash import Doomed, carry_on, doomed, kinds, spent
 
 pytestmark = [pytest.mark.stores, pytest.mark.kill]
 QUICK = {"KINDRED_CALLS__MARK_SECONDS": "0.2"}
+PATIENCE = {"KINDRED_CALLS__RECONNECT_SECONDS": "1"}
+
+
+@pytest.fixture(autouse=True)
+def on_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heir, too, listens and speaks on paper."""
+    monkeypatch.setattr(server.wiring, "HouseVoices", Voices)
 
 
 @asynccontextmanager
@@ -65,7 +77,7 @@ async def test_a_holder_killed_in_a_call_leaves_it_charged_to_the_last_second(
                 await person.until("call.ended")
         await first.kill()
         went = time.monotonic() - began
-        async with running(database_url, valkey_url, tmp_path, node="gw-heir") as heir:
+        async with running(database_url, valkey_url, tmp_path, node="gw-heir", **PATIENCE) as heir:
             ended = await end_of(person, heir, call)
             assert ended["reason"] == "holder_died"
             assert 0 < ended["cost_microcredits"] <= (went + 2) * SECOND
@@ -82,7 +94,7 @@ async def test_a_holder_killed_before_it_could_tell_the_end_has_it_told_once(
     ):  # fmt: skip
         await person.send({"type": "call.end", "id": "77", "room": room, "call": call})
         await first.process.wait()
-        async with running(database_url, valkey_url, tmp_path, node="gw-heir") as heir:
+        async with running(database_url, valkey_url, tmp_path, node="gw-heir", **PATIENCE) as heir:
             ended = await end_of(person, heir, call)
             assert ended["reason"] == "hung_up"
             await charged_once(person, heir, ended)
@@ -99,7 +111,7 @@ async def test_a_holder_killed_after_the_hold_leaves_a_call_that_cost_nothing(
         room = (await person.room())["id"]
         await person.send({"type": "call.start", "id": "5", "room": room})
         await first.process.wait()
-        async with running(database_url, valkey_url, tmp_path, node="gw-heir") as heir:
+        async with running(database_url, valkey_url, tmp_path, node="gw-heir", **PATIENCE) as heir:
             assert (await carry_on(person, heir))["type"] == "resumed"
             ended = await person.until("call.ended")
             assert (ended["reason"], ended["cost_microcredits"]) == ("holder_died", 0)

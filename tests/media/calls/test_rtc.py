@@ -219,12 +219,45 @@ async def test_a_peer_that_lets_go_of_its_connection_may_come_back(tmp_path: Pat
 
 
 async def test_a_holder_that_dies_frees_the_leg(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (worker, control):
+    async with serving(tmp_path, left_seconds=0.3) as (worker, control):
         person = Person()
         leg = await call(control, person)
         await until(person.connected.is_set)
         assert leg._transport is not None
         leg._transport.abort()
+        await until(lambda: not worker.legs)
+        await person.close()
+
+
+async def test_another_holder_takes_the_leg_and_everything_begins_anew_for_it(
+    tmp_path: Path,
+) -> None:
+    """The peer notices nothing but silence; the clocks and epochs of the dead are forgotten."""
+    async with serving(tmp_path) as (worker, control):
+        person = Person(Microphone(tone(30)))
+        leg = await call(control, person)
+        await until(person.connected.is_set)
+        leg.flush(7)
+        leg.play(7, tone(3.0)[::2].tobytes())
+        await until(lambda: np.abs(person.sound.astype(int)).max(initial=0) > 4_000)
+        leg._transport.abort()
+        (carried,) = worker.legs.values()
+        await until(lambda: not carried.attached)
+        await until(lambda: not person.sound[-4_800:].any())  # what it had queued is gone
+        heir = await dial_leg(leg.address)
+        places: list[int] = []
+        async with asyncio.timeout(15):
+            async for event in heir.events():
+                if isinstance(event, Connected):
+                    heir.flush(1)
+                    heir.play(1, tone(1.0)[::2].tobytes())
+                if isinstance(event, Heard):
+                    places.append(event.at_sample)
+                if isinstance(event, Played) and event.epoch == 1 and event.samples > 12_000:
+                    break
+        assert places[0] < 16_000, "its clock begins with it"
+        await until(lambda: np.abs(person.sound[-9_600:].astype(int)).max() > 4_000)
+        await heir.aclose("done")
         await until(lambda: not worker.legs)
         await person.close()
 

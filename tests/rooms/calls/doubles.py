@@ -26,6 +26,7 @@ class PaperLeg:
             transport=transport,  # type: ignore[arg-type]
         )
         self.closed: str | None = None
+        self.let_go_of = False  # it waits for another holder
         self.told: list[bytes] = []
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
 
@@ -55,6 +56,9 @@ class PaperLeg:
 
     def tell(self, data: bytes) -> None:
         self.told.append(data)
+
+    def let_go(self) -> None:
+        self.let_go_of = True
 
     async def aclose(self, reason: str) -> None:
         if self.closed is None:

@@ -133,6 +133,9 @@ class Line:
 
     def tell(self, data: bytes) -> None: ...
 
+    def let_go(self) -> None:
+        self.closed = "let go"
+
     async def aclose(self, reason: str) -> None:
         self.closed = reason
 

@@ -75,6 +75,52 @@ def test_who_never_connects_is_not_waited_for() -> None:
     assert life.tick(40_000) == life.connected(40_000) == life.hang_up("hung_up", 40_000) == []
 
 
+def taken_up(now: int = 0, **far: int) -> CallLife:
+    """A call that another holder began, as a new holder finds it."""
+    life = CallLife(RULES, PRICE, 42_000, now, greets=True)
+    life.take_up(now, **{"k": 3, "metered_ms": 20_000, "free_ms": 0, "care_ms": 0, **far})
+    return life
+
+
+def test_a_call_taken_up_goes_on_where_it_was_and_nobody_pays_for_the_gap() -> None:
+    life = taken_up(100_000)
+    assert run(life, 100_000, 110_000) == []
+    assert kinds(life.connected(110_000)) == ["Tell"]
+    orders = run(life, 110_250, 112_000)
+    assert life.meter.metered_ms == 22_000
+    assert extends(orders) == [Extend(3, 20_250)], "as the next extension of the same hold"
+
+
+def test_what_was_free_stays_free_where_a_call_is_taken_up() -> None:
+    life = taken_up(free_ms=5_000, care_ms=2_000)
+    assert life.meter.spent_microcredits == 15_000
+    assert life.care_ms(500) == 1_500
+    life.connected(0)
+    run(life, 250, 4_000)
+    assert life.meter.spent_microcredits == 17_000
+
+
+def test_a_call_taken_up_that_nobody_comes_back_to_ends_as_its_holder_did() -> None:
+    life = taken_up()
+    life.gone("worker_lost", 1_000)  # its leg was not there any more
+    assert run(life, 1_250, 30_000)[-1] == (30_000, End("holder_died"))
+    assert life.meter.spent_microcredits == 20_000
+    back = taken_up()
+    back.connected(1_000)
+    back.gone("connection_lost", 2_000)
+    assert run(back, 2_250, 32_000)[-1] == (32_000, End("connection_lost"))
+
+
+def test_a_call_taken_up_before_the_companion_was_heard_costs_nothing_until_it_is() -> None:
+    life = taken_up(metered_ms=0)
+    life.connected(1_000)
+    run(life, 1_250, 9_000)
+    assert life.meter.metered_ms == 0
+    life.sounded(9_100)
+    run(life, 9_250, 10_100)
+    assert life.meter.metered_ms == 900
+
+
 def extends(orders: list[tuple[int, Order]]) -> list[Extend]:
     return [order for _, order in orders if isinstance(order, Extend)]
 
