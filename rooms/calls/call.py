@@ -254,7 +254,7 @@ class Call:
 
     async def _watch_the_clock(self) -> None:
         while True:
-            await asyncio.sleep(self.life.next_tick(self._now()) / 1000)
+            await asyncio.sleep(self.life.next_tick() / 1000)
             self.look()
 
     # --- what the life orders

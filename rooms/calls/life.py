@@ -271,7 +271,7 @@ class CallLife:
         orders += self._hold_ahead(now) + self._last_words(now)
         return orders + self._tellings(now)
 
-    def next_tick(self, now: int) -> int:
+    def next_tick(self) -> int:
         """In how many milliseconds `tick` is next worth calling, whatever happens meanwhile."""
         rules = self._rules
         due = min(rules.mark_ms, AT_MOST_MS) if self.metered else AT_MOST_MS
