@@ -61,6 +61,7 @@ class Worker:
         self._bits_per_second = bits_per_second
         self._left_seconds = left_seconds
         self._keys: dict[str, str] = {}
+        self._promises: dict[str, int] = {}  # of load, by leg
         self._patience: dict[str, tuple[asyncio.TimerHandle, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.links: set[_Link] = set()
@@ -91,12 +92,12 @@ class Worker:
         now = self.clock()
         if len(self.legs) >= MOST_LEGS or not self.load.has_room(now, ask.kind):
             return wire.Refused(id=ask.id, code="at_capacity", message="This worker is full.")
-        self.load.promise(now, ask.kind)
         try:
             engine, offer, ice = self._asked_for(ask)
         except BadOffer as error:
             return wire.Refused(id=ask.id, code=error.code, message=str(error))
         leg = secrets.token_urlsafe(16)
+        self._promises[leg] = self.load.promise(now, ask.kind)
         carried = self.legs[leg] = Carried(
             leg, engine, ice, ask.kind, self._ended, bits_per_second=self._bits_per_second
         )
@@ -168,6 +169,7 @@ class Worker:
     def _ended(self, carried: Carried) -> None:
         self.legs.pop(carried.leg, None)
         self._keys.pop(carried.leg, None)
+        self.load.over(self._promises.pop(carried.leg, 0))
         for timer in self._patience.pop(carried.leg, ()):
             timer.cancel()
         self.spawn(carried.peer.aclose())

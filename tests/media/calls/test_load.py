@@ -30,3 +30,22 @@ def test_a_rush_is_counted_before_it_shows() -> None:
         taken += 1
     assert taken == int(0.75 / SHARES["voice"] + 1e-9)
     assert load.has_room(10.0, "voice")
+
+
+def test_calls_one_after_another_never_fill_it() -> None:
+    load = Load()
+    for n in range(1_000):
+        now = n * 0.1
+        assert load.has_room(now, "voice"), n
+        load.over(load.promise(now, "voice"))
+    assert load.busy(100.0) == 0.0
+
+
+def test_what_is_promised_twice_is_taken_back_once() -> None:
+    load = Load()
+    first, second = load.promise(0.0, "voice"), load.promise(0.0, "voice")
+    load.over(first)
+    load.over(first)
+    assert load.busy(0.0) == SHARES["voice"]
+    load.over(second)
+    assert load.busy(0.0) == 0.0

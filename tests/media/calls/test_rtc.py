@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from aiortc import RTCPeerConnection
 from aiortc.mediastreams import VideoStreamTrack
@@ -292,9 +291,8 @@ async def test_the_rest_of_what_is_overridden_is_there() -> None:
         assert hasattr(transceiver, name)
 
 
-async def hold_calls(folder: Path, count: int, *, at_once: int = 4) -> list[float]:
-    """Open, talk and hang up; the memory in MB at each tenth of the way."""
-    process, sizes = psutil.Process(), []
+async def hold_calls(folder: Path, count: int, *, at_once: int = 4) -> None:
+    """Open, talk and hang up: nothing of any call may be left in the worker."""
     async with serving(folder) as (worker, control):
 
         async def one() -> None:
@@ -308,18 +306,14 @@ async def hold_calls(folder: Path, count: int, *, at_once: int = 4) -> list[floa
                 async for _ in leg.events():
                     pass
 
-        for n in range(0, count, at_once):
+        for _ in range(0, count, at_once):
             await asyncio.gather(*(one() for _ in range(at_once)))
             await until(lambda: not worker.legs)
-            if n % max(at_once, count // 10) < at_once:
-                gc.collect()
-                sizes.append(process.memory_info().rss / 1e6)
-        assert worker.opened == len(range(0, count, at_once)) * at_once
-        assert not worker.legs
+        assert worker.opened == count
         assert not worker._keys
         assert not worker._patience
+        assert not worker._promises
         await until(lambda: not worker._tasks)
-    return sizes
 
 
 async def test_calls_that_are_over_leave_nothing(tmp_path: Path) -> None:
@@ -333,10 +327,3 @@ def alive(*kinds: str) -> int:
     """How many things of these kinds nobody has let go of."""
     gc.collect()
     return sum(type(thing).__name__ in kinds for thing in gc.get_objects())
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1500)
-async def test_a_thousand_calls_leave_nothing(tmp_path: Path) -> None:
-    sizes = await hold_calls(tmp_path, 1_000, at_once=8)
-    assert sizes[-1] - sizes[2] < 30, sizes
