@@ -13,6 +13,11 @@ class RecordingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     kept_count: how many recordings of one person are kept.
     opening: how many files are opened at the same time, each in a process of its own.
     opening_seconds: how long opening one may take.
+    calls: whether calls may be recorded, when everybody in the room agrees.
+    call_seconds: the longest recording of a call; what follows is not recorded, and that is said.
+    call_part_seconds: how much of a recording is kept at a time; a crash costs no more than that.
+    call_bits_per_second: how finely the two sides of a recorded call are encoded.
+    call_days: recordings of calls are erased after so many days; 0 keeps them until they are deleted.
     """  # noqa: E501
 
     notes: bool = True
@@ -22,3 +27,8 @@ class RecordingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     kept_count: int = 2_000
     opening: int = 2
     opening_seconds: float = 20.0
+    calls: bool = True
+    call_seconds: int = 7_200
+    call_part_seconds: float = 5.0
+    call_bits_per_second: int = 40_000
+    call_days: int = 90

@@ -237,6 +237,20 @@ class CallEnd(Command, frozen=True, kw_only=True, tag="call.end"):
     key: Key | None = None
 
 
+class RecordingSet(Command, frozen=True, kw_only=True, tag="call.record"):
+    """Agree that this room's call is recorded or, with `on` false, no more.
+
+    It is recorded while everybody in the room agrees, who called among them, and not a moment
+    longer. Asked anew in each call; who says it needs the consent `recording` as well.
+    """
+
+    id: Id
+    room: Id
+    on: bool
+    call: Id | None = None
+    key: Key | None = None
+
+
 RoomCommand = (
     MessageSend
     | MessageEdit
@@ -251,6 +265,7 @@ RoomCommand = (
     | CallJoin
     | CallTake
     | CallEnd
+    | RecordingSet
 )
 AnyCommand = (
     Auth
@@ -272,6 +287,7 @@ AnyCommand = (
     | WatchStop
     | CallStart
     | CallEnd
+    | RecordingSet
 )
 
 

@@ -155,13 +155,33 @@ class CallStarted(Event, frozen=True, kw_only=True, tag="call.started"):
 
 
 class CallUpdated(Event, frozen=True, kw_only=True, tag="call.updated"):
-    """How a call stands: told at each change, and every few seconds while it is metered."""
+    """How a call stands: told at each change, and every few seconds while it is metered.
+
+    `recorded`: its sound is being kept at this moment.
+    """
 
     room: str
     call: str
     state: CallState
     seconds: int
     cost_microcredits: int
+    recorded: bool = False
+
+
+class CallRecording(Event, frozen=True, kw_only=True, tag="call.recording"):
+    """Whether a call is recorded, told at each change. `agreed` and `missing` are people's ids.
+
+    `state` is `on` while everybody agrees, `asked` while somebody is missing, else `off`; `why`
+    says what ended it. `recording` can be heard by who called, once the call has ended.
+    """
+
+    room: str
+    call: str
+    state: Literal["off", "asked", "on"]
+    agreed: list[str]
+    missing: list[str]
+    recording: str | None = None
+    why: Literal["", "withdrawn", "too_long", "full", "failed"] = ""
 
 
 class CallEnded(Event, frozen=True, kw_only=True, tag="call.ended"):
@@ -253,6 +273,7 @@ RoomEvent = (
     | Reconnect
     | CallStarted
     | CallUpdated
+    | CallRecording
     | CallEnded
     | CallCaption
     | CallViseme

@@ -29,6 +29,7 @@ from rooms.errors import (
 )
 from rooms.ports import Principal
 from rooms.shapes import VoicePart
+from rooms.tapes import Tapes
 from storage import recordings
 from storage.blobs import KEY_BYTES, BlobDamaged, BlobMissing, Blobs
 from storage.ids import new_id
@@ -58,6 +59,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     room: str | None
     message: str | None
     at: int
+    call: str | None = None
 
 
 class Recordings:
@@ -73,6 +75,7 @@ class Recordings:
         admit: Admit,
     ) -> None:
         self.transcriber = transcriber
+        self.tapes = Tapes(db, blobs, settings)
         self._db = db
         self._blobs = blobs
         self._settings = settings
@@ -171,16 +174,23 @@ class Recordings:
 
     # --- what is kept
 
-    async def page(self, who: Principal, limit: int, offset: int) -> tuple[list[Recording], bool]:
+    async def page(
+        self, who: Principal, limit: int, offset: int, kind: str = ""
+    ) -> tuple[list[Recording], bool]:
         """One's own recordings, the newest first; and whether there are more."""
-        rows = await recordings.of_person(self._db, who.person.id, limit + 1, offset)
+        rows = await recordings.of_person(self._db, who.person.id, limit + 1, offset, kind)
         return [_shown(row) for row in rows[:limit]], len(rows) > limit
 
+    async def of_call(self, who: Principal, call: str) -> list[Recording]:
+        """What one recorded of a call of one's own, once it has ended."""
+        return [_shown(row) for row in await recordings.of_call(self._db, call, who.person.id)]
+
     async def heard_by(self, who: Principal, recording: str) -> RecordingRow:
-        """A recording this person may hear: their own, or one sent to a room they are in."""
+        """A recording this person may hear: their own, or a note sent to a room they are in."""
         row = await recordings.find(self._db, recording)
         if row is not None and row.person != who.person.id:
-            row = row if row.room is not None and await self._is_in(who, row) else None
+            note = row.kind == "voice_note" and row.room is not None
+            row = row if note and await self._is_in(who, row) else None
         if row is None:
             raise NotFound("There is no such recording.", code="recording_not_found")
         return row
@@ -207,16 +217,24 @@ class Recordings:
         """Erase one's own recording; its words stay in the message."""
         address = await recordings.drop(self._db, recording, who.person.id)
         if address is None:
+            if await self.tapes.drop(recording, who.person.id):
+                return
             raise NotFound("There is no such recording.", code="recording_not_found")
         await self._drop_file(address)
+
+    async def delete_calls(self, who: Principal, room: str) -> None:
+        """Erase all one recorded of calls in a room."""
+        await self.forget(await recordings.drop_calls_of_room(self._db, room, who.person.id))
 
     # --- erasure
 
     async def addresses_of(self, person: str) -> list[str]:
         """Where all sound of a person lies: ask before their rows go."""
-        found: list[str] = []
-        while page := await recordings.of_person(self._db, person, _SWEEP, len(found)):
+        found = await self.tapes.addresses_of(person)
+        at = 0
+        while page := await recordings.of_person(self._db, person, _SWEEP, at):
             found += [row.address for row in page]
+            at += len(page)
         return found
 
     async def forget(self, addresses: list[str]) -> None:
@@ -227,6 +245,8 @@ class Recordings:
     async def sweep(self) -> int:
         """Erase what was never sent, and files whose rows are gone; how many files went."""
         await recordings.drop_unsent(self._db, UNSENT_HOURS)
+        if self._settings.call_days:
+            await self.forget(await recordings.drop_old_calls(self._db, self._settings.call_days))
         gone, before = 0, time.time() - SWEPT_SECONDS
         lying = await asyncio.to_thread(lambda: list(self._blobs.addresses(before)))
         for at in range(0, len(lying), _SWEEP):
@@ -317,4 +337,5 @@ def _shown(row: RecordingRow) -> Recording:
         room=row.room,
         message=row.message,
         at=row.at,
+        call=row.call,
     )

@@ -26,6 +26,7 @@ from rooms.commands import (
     MessageSend,
     Oversee,
     ReadSet,
+    RecordingSet,
     ReplyCancel,
     ReplyCreate,
     RoomCommand,
@@ -131,7 +132,7 @@ class ChatRoom:
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
                 return await self._once(who, command, key)
-            case CallJoin() | CallTake() | CallEnd():
+            case CallJoin() | CallTake() | CallEnd() | RecordingSet():
                 return await self.calls.command(who, command, key)
             case ReplyCancel(reply=reply):
                 return await self._cancel(reply)

@@ -44,7 +44,10 @@ class TextPart(Shape, frozen=True, kw_only=True, tag="text"):
 
 
 class CallPart(Shape, frozen=True, kw_only=True, tag="call"):
-    """The entry a call leaves in its room. `seconds` are those that were metered."""
+    """The entry a call leaves in its room. `seconds` are those that were metered.
+
+    `recordings`: what was recorded of it; only who called can hear them.
+    """
 
     call: str
     kind: CallKind
@@ -54,6 +57,7 @@ class CallPart(Shape, frozen=True, kw_only=True, tag="call"):
     person: str
     companion: str
     receipt: str | None = None
+    recordings: list[str] = []
 
 
 class VoicePart(Shape, frozen=True, kw_only=True, tag="voice"):

@@ -72,6 +72,7 @@ async def one_pass(house: "House", buried: set[str]) -> None:
         if hold.room is None:
             await _settle_blind(house, hold)
     await _tell_untold_ends(house, living, buried)
+    await house.recordings.tapes.finish_left()
     for hold in await expired_holds(house.db, SETTLE_BLIND_SECONDS, BATCH):
         await _settle_blind(house, hold)
 

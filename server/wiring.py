@@ -42,7 +42,6 @@ from rooms.memory.embeddings import build_embeddings
 from rooms.memory.recall import MessageRecall
 from rooms.moderation.rules import RuleScreen, shipped_rules
 from rooms.ports import LiveRoom, Principal, RoomLog
-from rooms.recordings import Recordings, recordings_key
 from rooms.room import ChatRoom, RoomParts
 from rooms.speaking import Speaking
 from rooms.takeover import end_what_was_left
@@ -55,13 +54,13 @@ from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
 from server.calls import CallDoor
 from server.house import House
+from server.kept_sound import kept_sound, stop_recording
 from server.livekit import LiveKitDoor
 from server.mail import Mailer
 from server.observability.lag import LoopLag
 from server.oversight import Staff
 from server.rest.limits import RequestLimits
 from storage import sign_ins
-from storage.blobs import FileBlobs
 from storage.bus.board import ValkeyBoard
 from storage.bus.valkey import ValkeyBus
 from storage.clients import Client
@@ -137,8 +136,11 @@ class Wiring:
             now_ms,
             realtime.holder.replying,
         )
-        recordings = await self._recordings(lobby)
+        recordings = await kept_sound(self.db, settings, self.inference, lobby)
         accounts.files = recordings
+        if parts.calls is not None:
+            parts.calls.tapes = recordings.tapes
+        accounts.withdrawn = partial(stop_recording, self.db, realtime.command)
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
         realtime.legs = self.legs
         realtime.admit = lobby.seat
@@ -213,18 +215,6 @@ class Wiring:
             now_ms=now_ms,
             oversight=self.settings.oversight,
             calls=calls,
-        )
-
-    async def _recordings(self, lobby: Lobby) -> Recordings:
-        """Kept sound, sealed with a key that only the database has."""
-        folder = Path(self.settings.data) / "recordings"
-        blobs = FileBlobs(folder, await recordings_key(self.db))
-        return Recordings(
-            self.db,
-            blobs,
-            self.settings.recordings,
-            transcriber=self.inference.transcriber if self.inference.peers else None,
-            admit=lobby.admit,
         )
 
     def _call_parts(self, credits: CallCredits, catalogue: Catalogue) -> CallParts:

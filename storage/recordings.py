@@ -26,11 +26,12 @@ class RecordingRow(Struct, frozen=True, kw_only=True):
     language: str
     room: str | None
     message: str | None
+    call: str | None = None
     at: int = 0
 
 
 _COLUMNS = """recording, person, kind, address, media_type, bytes, ms, waveform, transcript,
-    language, room, message, (extract(epoch FROM created_at) * 1000)::bigint AS at"""
+    language, room, message, call, (extract(epoch FROM created_at) * 1000)::bigint AS at"""
 
 HOUSE_KEY = sql(
     "house_key",
@@ -58,7 +59,21 @@ FIND = sql("find_recording", f"SELECT {_COLUMNS} FROM recordings WHERE recording
 OF_PERSON = sql(
     "recordings_of_person",
     f"SELECT {_COLUMNS} FROM recordings WHERE person = $1 "  # noqa: S608
-    "ORDER BY created_at DESC, recording LIMIT $2 OFFSET $3",
+    "AND ($4 = '' OR kind = $4) ORDER BY created_at DESC, recording LIMIT $2 OFFSET $3",
+)
+OF_CALL = sql(
+    "recordings_of_a_call",
+    f"SELECT {_COLUMNS} FROM recordings WHERE call = $1 AND person = $2 "  # noqa: S608
+    "ORDER BY created_at, recording",
+)
+DROP_CALLS_OF_ROOM = sql(
+    "drop_recordings_of_calls",
+    "DELETE FROM recordings WHERE room = $1 AND person = $2 AND kind = 'call' RETURNING address",
+)
+DROP_OLD_CALLS = sql(
+    "drop_old_recordings_of_calls",
+    "DELETE FROM recordings WHERE kind = 'call' AND created_at < now() - make_interval(days => $1) "
+    "RETURNING address",
 )
 SEND = sql(
     "send_recording",
@@ -91,7 +106,11 @@ DROP_UNSENT = sql(
     "DELETE FROM recordings WHERE message IS NULL AND kind = 'voice_note' "
     "AND created_at < now() - make_interval(hours => $1)",
 )
-NAMED = sql("named_addresses", "SELECT DISTINCT address FROM recordings WHERE address = ANY($1)")
+NAMED = sql(
+    "named_addresses",
+    "SELECT address FROM recordings WHERE address = ANY($1) "
+    "UNION SELECT address FROM tape_parts WHERE address = ANY($1)",
+)
 
 
 async def house_key(db: asyncpg.Pool, name: str, fresh: bytes) -> bytes:
@@ -118,10 +137,25 @@ async def find(db: asyncpg.Pool, recording: str) -> RecordingRow | None:
 
 
 async def of_person(
-    db: asyncpg.Pool, person: str, limit: int, offset: int = 0
+    db: asyncpg.Pool, person: str, limit: int, offset: int = 0, kind: str = ""
 ) -> list[RecordingRow]:
-    """A person's recordings, the newest first."""
-    return [_row(record) for record in await db.fetch(OF_PERSON, person, limit, offset)]
+    """A person's recordings, the newest first; `kind` empty: all of them."""
+    return [_row(record) for record in await db.fetch(OF_PERSON, person, limit, offset, kind)]
+
+
+async def of_call(db: asyncpg.Pool, call: str, person: str) -> list[RecordingRow]:
+    """What this person recorded of a call, in order."""
+    return [_row(record) for record in await db.fetch(OF_CALL, call, person)]
+
+
+async def drop_calls_of_room(db: asyncpg.Pool, room: str, person: str) -> list[str]:
+    """Forget all one recorded of calls in a room; the addresses of their files."""
+    return [row["address"] for row in await db.fetch(DROP_CALLS_OF_ROOM, room, person)]
+
+
+async def drop_old_calls(db: asyncpg.Pool, days: int) -> list[str]:
+    """Forget recordings of calls that are older; the addresses of their files."""
+    return [row["address"] for row in await db.fetch(DROP_OLD_CALLS, days)]
 
 
 async def send(db: asyncpg.Pool, recording: str, person: str, room: str, message: str) -> bool:

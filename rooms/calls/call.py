@@ -40,6 +40,9 @@ from rooms.calls.life import (
 from rooms.calls.parts import CallParts, LegLost, Talk
 from rooms.calls.quality import QualityBook
 from rooms.calls.scribe import Scribe
+from rooms.calls.spoken import spoken
+from rooms.calls.taped_leg import TapedLeg
+from rooms.calls.taping import Says, Taping
 from rooms.calls.told import captioned, expressed, marked, mouthed, updated
 from rooms.credits.calls import Calling, CallSettled
 from rooms.errors import ProductError, Unavailable
@@ -93,6 +96,9 @@ class Call:
         self._left = left
         self._words: Words | None = None
         self._greeting = self._again = ""
+        self.taping = Taping(
+            calling, parts.tapes, self._now, self._scribe.tell, self._say_of_recording
+        )
 
     @property
     def person(self) -> str:
@@ -243,7 +249,7 @@ class Call:
             leg = await self._arrivals.get()
             self._legs += 1
             self.leg = leg
-            reason = await talk.run(leg)
+            reason = await talk.run(TapedLeg(leg, self.taping.tape, self._now))
             replaced = not self._arrivals.empty()
             if self.leg is leg:
                 self.leg = None
@@ -311,6 +317,9 @@ class Call:
         if self._talk is not None:
             self._run_beside(self._say(text), "saying")
 
+    def _say_of_recording(self, what: Says) -> None:
+        self._say_beside(spoken(what, self.calling.who.person.language, ""))
+
     async def _say(self, text: str) -> None:
         if self._talk is not None:
             await self._talk.say(text)
@@ -362,6 +371,7 @@ class Call:
                 self.quality.connected(remote, now)
                 self._obey(self.life.connected(now))
                 self._greet()
+                self.taping.connected()
             case Blocked(on=on):
                 self.quality.blocked(now, on=on)
                 self._obey(self.life.blocked(now, on=on))
@@ -393,7 +403,7 @@ class Call:
         return marked(self.calling, self.life, leg, self._now())
 
     def _updated(self) -> CallUpdated:
-        return updated(self.calling, self.life)
+        return updated(self.calling, self.life, recorded=self.taping.on)
 
 
 TypedLoop = Callable[[Call], Coroutine[object, object, None]]

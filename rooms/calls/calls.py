@@ -24,7 +24,7 @@ from rooms.calls.parts import CallParts, LegLost
 from rooms.calls.spoken import spoken
 from rooms.calls.told import entry_of
 from rooms.calls.typed import read_typed
-from rooms.commands import Answer, CallEnd, CallJoin, CallTake
+from rooms.commands import Answer, CallEnd, CallJoin, CallTake, RecordingSet
 from rooms.credits.calls import Calling, CallSettled
 from rooms.credits.wallet import OpenHold
 from rooms.errors import Conflict, Forbidden, NotFound, Unavailable
@@ -87,13 +87,15 @@ class Calls:
         return call is not None and call.going_on and call.person == person
 
     async def command(
-        self, who: Principal, command: CallJoin | CallTake | CallEnd, key: str
+        self, who: Principal, command: CallJoin | CallTake | CallEnd | RecordingSet, key: str
     ) -> Answer:
         """Carry out one command of a member. Raises ProductError."""
         if isinstance(command, CallTake):
             return Answer(call=self._call.calling.call if self._call is not None else None)
         if isinstance(command, CallEnd):
             return await self._end(who, command)
+        if isinstance(command, RecordingSet):
+            return await self._record(who, command)
         parts = self._parts
         if parts is None:
             raise Forbidden("Calls are not offered here.", code="calls_not_offered")
@@ -161,6 +163,8 @@ class Calls:
         call, members = self._call, self._room.members
         if call is not None and not members.may_go_on(call.person, call.calling.companion):
             call.hang_up("not_allowed")
+        elif call is not None:
+            call.taping.look()
 
     def care(self, person: str) -> None:
         """This person's words called for care: their call is free for a while."""
@@ -238,6 +242,7 @@ class Calls:
         now = parts.clock_ms()
         life = CallLife(rules, calling.price, opened.held_microcredits, now, greets=True)
         call = Call(calling, life, log, parts)
+        call.taping.people = lambda: self._room.members.people
         try:
             await call.begin()
         except (LogStale, LogStalled):
@@ -300,6 +305,7 @@ class Calls:
         call.hang_up("failed")  # unless it has ended otherwise
         try:
             await call.let_go()
+            await call.taping.close()
             if call.handed is not None:
                 await self._leave_to_another(call, call.handed)
             if call.stale or call.handed is not None:
@@ -315,6 +321,7 @@ class Calls:
         if settled is not None:
             parts.tally.ended[settled.reason] += 1
             parts.tally.seconds += settled.seconds
+            await call.taping.finish()
 
     async def _leave_to_another(self, call: Call, mark: CallMark) -> None:
         await self._live.close(interrupt=True)
@@ -325,7 +332,7 @@ class Calls:
             logger.warning("how far a call came is not logged", why=type(error).__name__)
 
     async def _tell(self, call: Call, settled: CallSettled) -> None:
-        calling, entry = call.calling, entry_of(call.calling, settled)
+        calling, entry = call.calling, entry_of(call.calling, settled, call.taping.recordings)
         if entry is not None:
             self._room.tree.add(entry)
         tellings = call.untold()
@@ -353,6 +360,18 @@ class Calls:
             await self._room.log.append(tellings)
         except (LogStale, LogStalled) as error:
             logger.warning("a call's end cannot be told", why=type(error).__name__)
+
+    async def _record(self, who: Principal, command: RecordingSet) -> Answer:
+        """A member agrees to a recording, or no more; of a call that has ended only the latter."""
+        call, parts = self._call, self._parts
+        over = call is None or not call.going_on or command.call not in {None, call.calling.call}
+        if call is None or parts is None or over:
+            if not command.on:
+                return Answer(call=command.call)
+            raise NotFound("This call has ended.", code="call_not_found")
+        consents = (await parts.caller(who, counted=False)).consents if command.on else frozenset()
+        await call.taping.said(who.person.id, consents, on=command.on)
+        return Answer(call=call.calling.call)
 
     async def _end(self, who: Principal, command: CallEnd) -> Answer:
         call = self._call

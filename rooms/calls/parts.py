@@ -20,6 +20,7 @@ from rooms.tallies import CallTally
 
 if TYPE_CHECKING:
     from rooms.room import ChatRoom
+    from rooms.tapes import Tapes
 
 
 class LegLost(Exception):
@@ -79,6 +80,7 @@ class CallParts:
     credits: CallCredits
     caller: Callers
     node: str
+    tapes: "Tapes | None" = None  # None: no call is recorded here
     tally: CallTally = field(default_factory=CallTally)
     clock_ms: Callable[[], int] = monotonic_ms
     # Who somebody is whose call goes on here; None: they may not any more.

@@ -1,4 +1,4 @@
-"""What is said aloud in a call besides replies: that it is an AI, and goodbye.
+"""What is said aloud in a call besides replies: that it is an AI, that it is recorded, goodbye.
 
 The words are data (config/safety/spoken.toml), in the person's language where there are any.
 """
@@ -12,7 +12,14 @@ import msgspec
 
 SPOKEN_FILE = Path(__file__).parents[2] / "config" / "safety" / "spoken.toml"
 Saying = Literal[
-    "greeting", "again", "out_of_credits", "time_used_up", "failed", "server_restarting"
+    "greeting",
+    "again",
+    "out_of_credits",
+    "time_used_up",
+    "failed",
+    "server_restarting",
+    "recording",
+    "not_recording",
 ]
 
 

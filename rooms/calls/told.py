@@ -68,7 +68,7 @@ def marked(calling: Calling, life: CallLife, leg: LegAddress | None, now_ms: int
     )
 
 
-def updated(calling: Calling, life: CallLife) -> CallUpdated:
+def updated(calling: Calling, life: CallLife, *, recorded: bool) -> CallUpdated:
     """How the call stands, and what it has cost so far."""
     return CallUpdated(
         room=calling.room,
@@ -76,10 +76,11 @@ def updated(calling: Calling, life: CallLife) -> CallUpdated:
         state=life.state,
         seconds=life.seconds,
         cost_microcredits=life.meter.spent_microcredits,
+        recorded=recorded,
     )
 
 
-def entry_of(calling: Calling, settled: CallSettled) -> Message | None:
+def entry_of(calling: Calling, settled: CallSettled, recordings: list[str]) -> Message | None:
     """The entry a call leaves in its room; None where that is gone."""
     if settled.message is None or settled.n is None:
         return None
@@ -92,6 +93,7 @@ def entry_of(calling: Calling, settled: CallSettled) -> Message | None:
         person=calling.who.person.id,
         companion=calling.companion,
         receipt=settled.receipt,
+        recordings=recordings,
     )
     return Message(
         id=settled.message,

@@ -16,6 +16,7 @@ from rooms.commands import (
     MessageReact,
     MessageSend,
     ReadSet,
+    RecordingSet,
     ReplyCancel,
     ReplyCreate,
     TypingSet,
@@ -36,6 +37,7 @@ TypedCommand = (
     | TypingSet
     | ReadSet
     | CallEnd
+    | RecordingSet
 )
 LONGEST_BYTES = 65_536
 _decode: Any = msgspec.json.Decoder(TypedCommand).decode

@@ -73,6 +73,7 @@ class Accounts:
         self.depart: Callable[[str], Awaitable[list[str]]] = _from_nowhere
         self.files: Recordings | None = None  # what lies outside the database
         self.departed: Callable[[str, list[str]], Awaitable[None]] = _nobody_to_tell
+        self.withdrawn: Callable[[Principal, str], Awaitable[None]] = _nothing_to_stop
 
     async def register(self, form: Registration, address: str, agent: str) -> Signed:
         """A new account, signed in."""
@@ -148,6 +149,8 @@ class Accounts:
         await people.consent(
             self._db, who.person.id, purpose, version, granted=granted, address=address, agent=agent
         )
+        if not granted:
+            await self.withdrawn(who, purpose)
 
     # --- the end
 
@@ -244,3 +247,7 @@ async def _from_nowhere(_: str) -> list[str]:
 
 async def _nobody_to_tell(_: str, __: list[str]) -> None:
     """Until rooms are wired."""
+
+
+async def _nothing_to_stop(who: Principal, purpose: str) -> None:
+    """Until the house is wired."""

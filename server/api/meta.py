@@ -40,6 +40,7 @@ class Meta(Struct, frozen=True, kw_only=True):
     message_characters: int
     reply_tokens: int
     calls: bool
+    recorded_calls: bool
     voice_notes: bool
     voice_note_seconds: int
 
@@ -78,6 +79,7 @@ async def meta(call: Call) -> Meta:
         minimum_age_years=settings.accounts.minimum_age_years,
         message_characters=settings.rooms.message_characters,
         calls=settings.calls.enabled,
+        recorded_calls=settings.calls.enabled and settings.recordings.calls,
         voice_notes=house.recordings.notes_offered,
         voice_note_seconds=settings.recordings.note_seconds,
         reply_tokens=min(settings.rooms.reply_tokens, house.router.max_output_tokens),

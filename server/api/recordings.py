@@ -1,23 +1,29 @@
-"""Sound people leave here, over REST: send a voice note in, list, hear again in parts, erase.
+"""Sound people leave here, over REST: voice notes sent in, recordings listed, heard, erased.
 
 A note is sent in a message by its id (`message.send` with `voice`); until then it is its owner's.
 """
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
+from rooms.commands import RecordingSet
+from rooms.errors import NotFound
 from rooms.recordings import Recording
 from server.rest import Call, Routes
 from server.rest.reading import RangeNotSatisfiable, read_body
+from storage.calls import find_call
 
 routes = Routes(tag="media")
 _RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
 class RecordingQuery(Struct, frozen=True, kw_only=True):
+    """`kind`: only voice notes, or only recordings of calls."""
+
+    kind: Literal["", "voice_note", "call"] = ""
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
     offset: Annotated[int, Meta(ge=0, le=100_000)] = 0
 
@@ -46,7 +52,9 @@ async def take_note(call: Call, query: NoteQuery) -> Recording:
 @routes.get("/api/v1/media/recordings", scope="chat")
 async def list_recordings(call: Call, query: RecordingQuery) -> RecordingList:
     """Your recordings, the newest first."""
-    items, more = await call.house.recordings.page(call.principal, query.limit, query.offset)
+    items, more = await call.house.recordings.page(
+        call.principal, query.limit, query.offset, query.kind
+    )
     return RecordingList(items, more)
 
 
@@ -71,8 +79,43 @@ async def hear_recording(call: Call, recording: str) -> Response:
 
 @routes.delete("/api/v1/media/recordings/{recording}", status=204, scope="chat")
 async def erase_recording(call: Call, recording: str) -> None:
-    """Erase a recording of yours for good; its words stay in the message."""
+    """Erase a recording of yours for good; the words of a voice note stay in its message."""
     await call.house.recordings.delete(call.principal, recording)
+
+
+@routes.delete("/api/v1/rooms/{room}/recordings", status=204, scope="chat")
+async def erase_recordings_of_room(call: Call, room: str) -> None:
+    """Erase everything you recorded of calls in a room, for good."""
+    await call.house.recordings.delete_calls(call.principal, room)
+
+
+class Agreement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether you agree that this call is recorded."""
+
+    on: bool
+
+
+class CallRecordings(Struct, frozen=True):
+    items: list[Recording]
+
+
+@routes.post("/api/v1/calls/{call_id}/recording", status=204, scope="chat")
+async def agree_to_recording(call: Call, call_id: str, body: Agreement) -> None:
+    """Agree that a call in your room is recorded, or no more: then it stops at once.
+
+    It is recorded while everybody in the room agrees; `call.recording` tells how that stands.
+    """
+    row = await find_call(call.house.db, call_id)
+    if row is None:
+        raise NotFound("There is no such call.", code="call_not_found")
+    command = RecordingSet(id="0", room=row.room, call=row.call, on=body.on)
+    await call.house.realtime.command(call.principal, command, call.request_id)
+
+
+@routes.get("/api/v1/calls/{call_id}/recordings", scope="chat")
+async def list_recordings_of_call(call: Call, call_id: str) -> CallRecordings:
+    """What was recorded of your call, once it has ended."""
+    return CallRecordings(await call.house.recordings.of_call(call.principal, call_id))
 
 
 def part_of(header: str, size: int) -> tuple[int, int] | None:

@@ -157,6 +157,16 @@ export interface CallEnd {
   key?: string | null;
 }
 
+/** Agree that this room's call is recorded or, with `on` false, no more. It is recorded while everybody in the room agrees, who called among them, and not a moment longer. Asked anew in each call; who says it needs the consent `recording` as well. */
+export interface RecordingSet {
+  type: "call.record";
+  id: string;
+  room: string;
+  on: boolean;
+  call?: string | null;
+  key?: string | null;
+}
+
 /** The first frame. Sign in within `auth_ms`, then ping at least every `heartbeat_ms`. */
 export interface Hello {
   type: "hello";
@@ -387,7 +397,7 @@ export interface CallStarted {
   microcredits_per_minute: number;
 }
 
-/** How a call stands: told at each change, and every few seconds while it is metered. */
+/** How a call stands: told at each change, and every few seconds while it is metered. `recorded`: its sound is being kept at this moment. */
 export interface CallUpdated {
   type: "call.updated";
   room: string;
@@ -395,6 +405,19 @@ export interface CallUpdated {
   state: "connecting" | "live" | "reconnecting" | "ended";
   seconds: number;
   cost_microcredits: number;
+  recorded: boolean;
+}
+
+/** Whether a call is recorded, told at each change. `agreed` and `missing` are people's ids. `state` is `on` while everybody agrees, `asked` while somebody is missing, else `off`; `why` says what ended it. `recording` can be heard by who called, once the call has ended. */
+export interface CallRecording {
+  type: "call.recording";
+  room: string;
+  call: string;
+  state: "off" | "asked" | "on";
+  agreed: string[];
+  missing: string[];
+  recording: string | null;
+  why: "" | "withdrawn" | "too_long" | "full" | "failed";
 }
 
 /** A call's one ending. `message` is the entry it leaves in the room. */
@@ -576,7 +599,7 @@ export interface TextPart {
   heard_until?: number;
 }
 
-/** The entry a call leaves in its room. `seconds` are those that were metered. */
+/** The entry a call leaves in its room. `seconds` are those that were metered. `recordings`: what was recorded of it; only who called can hear them. */
 export interface CallPart {
   type: "call";
   call: string;
@@ -587,6 +610,7 @@ export interface CallPart {
   person: string;
   companion: string;
   receipt: string | null;
+  recordings: string[];
 }
 
 /** A voice note: its sound at `/api/v1/media/recordings/{recording}/sound`, and its words. Length, waveform (how loud each part is, 0..100) and transcript are the server's own. */
@@ -618,7 +642,8 @@ export type ClientFrame =
   | WatchStart
   | WatchStop
   | CallStart
-  | CallEnd;
+  | CallEnd
+  | RecordingSet;
 
 export type ServerFrame =
   | Hello
@@ -648,6 +673,7 @@ export type ServerFrame =
   | Reconnect
   | (CallStarted & Numbered)
   | (CallUpdated & Numbered)
+  | (CallRecording & Numbered)
   | (CallEnded & Numbered)
   | (CallCaption & Numbered)
   | CallViseme
