@@ -44,7 +44,7 @@ def check_caller(caller: Caller, settings: CallSettings) -> None:
     missing = [purpose for purpose in settings.consents if purpose not in caller.consents]
     if missing:
         raise Forbidden(
-            "Agree first that your voice is turned into text. Nothing is recorded.",
+            "Agree first that your voice is turned into text. No sound of it is kept.",
             code="consent_needed",
             details={"purposes": missing, "unlocked_by": ["privacy/consents"]},
         )

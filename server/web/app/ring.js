@@ -29,7 +29,7 @@ export function CallStrip() {
   const name = roomOf(own.room)?.members.find((one) => one.kind === "companion")?.name ?? "";
   const end = () => import("./calls/calling.js").then((shell) => shell.hangUp());
   return html`<div class="call-strip" role="region" aria-label="Your call" data-call-strip>
-    <a href=${`/chats/${own.room}/call`}>${icon("call")}<span>On the phone with ${name}${told?.seconds ? html` <span class="num">· ${clock(told.seconds)}</span>` : null}</span></a>
+    <a href=${`/chats/${own.room}/call`}>${icon("call")}<span>On the phone with ${name}${told?.seconds ? html` <span class="num">· ${clock(told.seconds)}</span>` : null}</span>${told?.recording.state === "on" ? html`<i class="rec-dot" aria-label="Recording" role="img"></i>` : null}</a>
     <button type="button" class="icon end" aria-label="Hang up" onClick=${end}>${icon("hangup")}</button></div>`;
 }
 

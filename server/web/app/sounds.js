@@ -9,12 +9,14 @@ export const speed = signal(1);
 
 /** @type {HTMLAudioElement | null} */
 let player = null;
+/** @type {AudioContext | null} */
+let mixer = null;
 /** Fetched sounds, by id; the newest few. @type {Map<string, string>} */
 const fetched = new Map();
 const KEPT = 12;
 
-/** @param {string} id @param {() => Promise<string>} find its address */
-async function play(id, find) {
+/** @param {string} id @param {() => Promise<string>} find its address @param {boolean} folded both sides in both ears */
+async function play(id, find, folded) {
   stop();
   playing.value = { id, at: 0, paused: false, loading: true };
   const url = fetched.get(id) ?? await find().catch((error) => { if (playing.peek()?.id === id) playing.value = null; throw error; });
@@ -23,6 +25,7 @@ async function play(id, find) {
   const mine = new Audio(url);
   player = mine;
   mine.playbackRate = speed.peek();
+  if (folded) fold(mine);
   const look = () => {
     if (player !== mine) return;
     playing.value = { id, at: mine.duration ? Math.min(1, mine.currentTime / mine.duration) : 0, paused: mine.paused, loading: false };
@@ -51,9 +54,18 @@ export function stop() {
   playing.value = null;
 }
 
-/** Play, pause or go on. @param {string} id @param {() => Promise<string>} find */
-export async function toggle(id, find) {
-  if (playing.peek()?.id !== id || !player) return play(id, find);
+/** Who called is on the left and the companion on the right: put together, as one hears a call.
+ * @param {HTMLAudioElement} audio */
+function fold(audio) {
+  mixer ??= new AudioContext();
+  const both = new GainNode(mixer, { channelCount: 1, channelCountMode: "explicit" });
+  mixer.createMediaElementSource(audio).connect(both).connect(mixer.destination);
+  void mixer.resume();
+}
+
+/** Play, pause or go on. @param {string} id @param {() => Promise<string>} find @param {boolean} [folded] */
+export async function toggle(id, find, folded = false) {
+  if (playing.peek()?.id !== id || !player) return play(id, find, folded);
   if (player.paused) await player.play();
   else player.pause();
   return undefined;
@@ -69,6 +81,11 @@ export function seek(id, at) {
 export function faster() {
   speed.value = { 1: 1.5, 1.5: 2, 2: 1 }[speed.peek()] ?? 1;
   if (player) player.playbackRate = speed.peek();
+}
+
+/** A recorded call's sound, likewise. @param {string} recording */
+export function recordedCall(recording) {
+  return noteSound(recording);
 }
 
 /** A note's sound: it is no public address, so it is fetched as who is signed in. @param {string} recording */

@@ -168,3 +168,19 @@ test("every refusal and every ending has words of its own", () => {
   assert.match(refusal({ code: "never_heard_of", message: "So it is.", details: {} }).text, /So it is/);
   for (const reason of ["out_of_credits", "connection_lost", "server_restarting", "ended_by_staff", "time_used_up"]) assert.notEqual(ending(reason).title, ending("hung_up").title);
 });
+
+test("a call says whether it is recorded, who agreed and who is waited for", () => {
+  const asked = { type: "call.recording", room: "r1", call: "c1", state: "asked", agreed: ["me"], missing: ["you"] };
+  let calls = tell(tell({}, STARTED), asked);
+  assert.deepEqual(calls.r1.recording, { state: "asked", agreed: ["me"], missing: ["you"] });
+  calls = tell(calls, { ...asked, state: "on", agreed: ["me", "you"], missing: [] });
+  assert.equal(calls.r1.recording.state, "on");
+  calls = tell(calls, { ...asked, state: "off", agreed: [], missing: ["me", "you"], why: "withdrawn" });
+  assert.equal(calls.r1.recording.state, "off");
+});
+
+test("who looks in later learns from the next sign of life that it is recorded", () => {
+  const updated = { type: "call.updated", room: "r1", call: "c1", state: "live", seconds: 3, cost_microcredits: 0 };
+  assert.equal(tell({}, updated).r1.recording.state, "off");
+  assert.equal(tell({}, { ...updated, recorded: true }).r1.recording.state, "on");
+});

@@ -27,7 +27,7 @@ const REFUSED = {
   calls_unlawful_here: { title: "Not in this country", text: "Calls are not offered where you live." },
   calls_for_adults: { title: "For adults", text: "Calls are for adults here." },
   verification_needed: { title: "Confirm your age", text: "Calls need an age that was confirmed.", act: { label: "Open your settings", href: "/settings" } },
-  consent_needed: { title: "Your agreement is needed", text: "Agree first that your voice is turned into text. Nothing is recorded.", act: CONSENTS },
+  consent_needed: { title: "Your agreement is needed", text: "Agree first that your voice is turned into text. No sound of it is kept.", act: CONSENTS },
   forbidden: { title: "Not here", text: "You cannot call in this room." },
   muted: { title: "You are muted here", text: "The owner of this room has muted you." },
   not_found: { title: "Nobody to call", text: "This room is gone, or you are no longer in it.", act: { label: "Your chats", href: "/chats" } },

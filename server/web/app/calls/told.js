@@ -6,19 +6,23 @@
 /** @typedef {"voice" | "video"} Kind */
 /** @typedef {{ id: string, of: string, text: string, final: boolean }} Caption */
 /** @typedef {{ reason: string, seconds: number, cost: number, receipt: string | null }} Ending */
+/** @typedef {{ state: "off" | "asked" | "on", agreed: string[], missing: string[] }} Recording */
 /**
  * `at` is when `seconds` and `cost` were told, by the server's clock; `rate` in microcredits a
  * minute, 0 where the plan includes it.
- * @typedef {{ call: string, kind: Kind, person: string, companion: string, rate: number, state: string, seconds: number, cost: number, at: number, captions: Caption[], ended: Ending | null }} Told
+ * @typedef {{ call: string, kind: Kind, person: string, companion: string, rate: number, state: string, seconds: number, cost: number, at: number, captions: Caption[], recording: Recording, ended: Ending | null }} Told
  */
 /**
  * @typedef {{ type: "call.started", at?: number, room: string, call: string, kind: Kind, person: string, companion: string, microcredits_per_minute: number }
- *   | { type: "call.updated", at?: number, room: string, call: string, state: string, seconds: number, cost_microcredits: number }
+ *   | { type: "call.updated", at?: number, room: string, call: string, state: string, seconds: number, cost_microcredits: number, recorded?: boolean }
+ *   | { type: "call.recording", at?: number, room: string, call: string, state: "off" | "asked" | "on", agreed: string[], missing: string[], why?: string }
  *   | { type: "call.ended", at?: number, room: string, call: string, reason: string, seconds: number, cost_microcredits: number, receipt?: string | null }
  *   | { type: "call.caption", at?: number, room: string, call: string, of: string, utterance: string, text: string, final?: boolean, withdrawn?: boolean }} CallEvent
  */
 
 export const CAPTIONS_KEPT = 40;
+/** @type {Recording} */
+const OFF = { state: "off", agreed: [], missing: [] };
 
 /** @param {Record<string, Told>} calls @param {CallEvent} event @returns {Record<string, Told>} */
 export function tell(calls, event) {
@@ -38,7 +42,7 @@ function begun(event) {
   const started = event.type === "call.started" ? event : null;
   return {
     call: event.call, kind: started?.kind ?? "voice", person: started?.person ?? "", companion: started?.companion ?? "",
-    rate: started?.microcredits_per_minute ?? 0, state: "connecting", seconds: 0, cost: 0, at: event.at ?? 0, captions: [], ended: null,
+    rate: started?.microcredits_per_minute ?? 0, state: "connecting", seconds: 0, cost: 0, at: event.at ?? 0, captions: [], recording: OFF, ended: null,
   };
 }
 
@@ -48,7 +52,9 @@ function changed(call, event) {
     case "call.updated": return {
       ...call, state: event.state, seconds: Math.max(call.seconds, event.seconds),
       cost: Math.max(call.cost, event.cost_microcredits), at: event.at ?? call.at,
+      recording: event.recorded && call.recording.state !== "on" ? { ...call.recording, state: "on" } : call.recording,
     };
+    case "call.recording": return { ...call, recording: { state: event.state, agreed: event.agreed, missing: event.missing } };
     case "call.ended": return {
       ...call, state: "ended",
       ended: { reason: event.reason, seconds: event.seconds, cost: event.cost_microcredits, receipt: event.receipt ?? null },

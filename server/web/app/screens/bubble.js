@@ -4,6 +4,7 @@ import { clock } from "../calls/told.js";
 import { several } from "../company.js";
 import { credits, time, words } from "../format.js";
 import { link, replyOf, replying, roomOf } from "../live.js";
+import { PlayRecording } from "../recorded.js";
 import { Words } from "../text.js";
 import { html, icon } from "../ui.js";
 import { VoiceNote } from "./voice_note.js";
@@ -76,7 +77,7 @@ export function Bubble({ message, me, joined, newest, read, named, busy, hands }
     <div class="line">
       <div class="bubble" ...${pressing(open)}>
         ${named && !mine ? html`<b class="by" data-by=${message.sender.kind}>${message.sender.name}<span class="sr">: </span></b>` : html`<span class="sr">${mine ? "You" : message.sender.name}: </span>`}
-        ${part?.type === "voice" ? html`<${VoiceNote} part=${part} mine=${mine} name=${message.sender.name} />` : part ? html`<${CallEntry} part=${part} />` : text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
+        ${part?.type === "voice" ? html`<${VoiceNote} part=${part} mine=${mine} name=${message.sender.name} />` : part ? html`<${CallEntry} part=${part} me=${me} />` : text ? html`<${Said} text=${text} />` : html`<em class="gone">${message.status === "deleted" ? "Deleted" : "Nothing arrived"}</em>`}
         ${mine
           ? html`<span class="stamp num">${message.edited ? html`<span>edited</span>` : null}<time dateTime=${new Date(message.at).toISOString()}>${time(message.at)}</time>${icon(read ? "checks" : "check", "s")}<span class="sr">${read ? "read" : "sent"}</span></span>`
           : null}
@@ -90,12 +91,14 @@ export function Bubble({ message, me, joined, newest, read, named, busy, hands }
 
 const MISSED = new Set(["never_connected", "at_capacity", "failed"]);
 
-/** What a call leaves in its room. @param {{ part: { kind: string, reason: string, seconds: number, cost_microcredits: number } }} props */
-function CallEntry({ part }) {
+/** What a call leaves in its room; who called can hear what was recorded of it.
+ * @param {{ part: { kind: string, reason: string, seconds: number, cost_microcredits: number, person?: string, recordings?: string[] }, me: string }} props */
+function CallEntry({ part, me }) {
   const missed = MISSED.has(part.reason) && !part.seconds;
   const cost = part.cost_microcredits ? `, ${credits(part.cost_microcredits)} credits` : "";
   return html`<span class="call-entry" data-call-entry><span class=${`round${missed ? " missed" : ""}`}>${icon(part.kind === "video" ? "camera" : "call")}</span>
-    <span><b>${part.kind === "video" ? "Video call" : "Voice call"}</b><small class="num">${missed ? "Not connected" : `${clock(part.seconds)}${cost}`}</small></span></span>`;
+    <span><b>${part.kind === "video" ? "Video call" : "Voice call"}</b><small class="num">${missed ? "Not connected" : `${clock(part.seconds)}${cost}`}</small></span>
+    ${part.person === me ? (part.recordings ?? []).map((id) => html`<${PlayRecording} key=${id} id=${id} label="Play the recording of this call" />`) : null}</span>`;
 }
 
 /** @param {{ message: Message, mine: boolean, newest: boolean, busy: boolean, hands: Hands }} props */

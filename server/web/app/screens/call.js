@@ -9,6 +9,7 @@ import { clock, minutesLeft, unheard } from "../calls/told.js";
 import { balance, credits } from "../format.js";
 import { callOf, me, replyOf, roomOf, wallet } from "../live.js";
 import { drawing } from "../parts.js";
+import { RecordButton, RecordingSign } from "../recorded.js";
 import { calling } from "../ring.js";
 import { go } from "../router.js";
 import { faceOf } from "../shell.js";
@@ -57,7 +58,7 @@ function OnThePhone({ own, face }) {
     <${Stage} face=${face} doing=${own.phase === "live" ? doing : "waiting"} />
     <header class="call-top">
       <div class="call-who"><b>${name}</b><span class="num"><i class=${`dot ${own.phase === "live" ? "" : "off"}`}></i><${Elapsed} own=${own} /><span>AI companion</span></span>
-        <span class="call-now" role="status" data-call-state>${settings.value.muted && own.phase === "live" ? `${now}. You are muted.` : now}</span></div>
+        <span class="call-now" role="status" data-call-state>${settings.value.muted && own.phase === "live" ? `${now}. You are muted.` : now}</span><${RecordingSign} room=${own.room} /></div>
       <${Cost} own=${own} />
     </header>
     <${Signals} />
@@ -194,6 +195,7 @@ function Bar({ own, onOpen }) {
     <button type="button" aria-pressed=${set.muted ? "true" : "false"} title=${key("Mute", "M")} onClick=${() => mute(!set.muted)}><span>${icon(set.muted ? "micoff" : "mic")}</span>Mute</button>
     ${video ? html`<button type="button" aria-pressed=${set.camera ? "true" : "false"} title=${key("Camera", "V")} onClick=${() => void toggleCamera()}><span>${icon("camera")}</span>Camera</button>` : null}
     <button type="button" aria-pressed=${set.captions ? "true" : "false"} title=${key("Captions", "C")} onClick=${() => showCaptions(!set.captions)}><span>${icon("cc")}</span>Captions</button>
+    ${own.phase === "live" ? html`<${RecordButton} room=${own.room} />` : null}
     <button type="button" aria-haspopup="dialog" onClick=${onOpen}><span>${icon("sliders")}</span>Sound</button>
     <button type="button" onClick=${() => go(`/chats/${own.room}`)}><span>${icon("chat")}</span>Chat</button>
     <button type="button" class="end" onClick=${() => void hangUp()}><span>${icon("hangup")}</span>End</button>

@@ -44,7 +44,7 @@ export function CallCheck({ room, face }) {
     <section class="invite">
       <${Avatar} name=${name} src=${face?.portrait ? drawing(face.portrait) : null} size="s128" />
       <h2>Call ${name}</h2>
-      <p class="soft">An AI companion. Nothing is recorded, and nothing is paid before you are connected.</p>
+      <p class="soft">An AI companion. Nothing is recorded unless you ask for it in the call, and nothing is paid before you are connected.</p>
       <div class="seg" role="group" aria-label="Kind of call">
         <button type="button" aria-pressed=${kind === "voice" ? "true" : "false"} onClick=${() => { wantedKind.value = "voice"; }}>${icon("call", "s")} Voice</button>
         <button type="button" aria-pressed=${kind === "video" ? "true" : "false"} onClick=${() => { wantedKind.value = "video"; }}>${icon("camera", "s")} Video</button>

@@ -9,13 +9,14 @@ import { rename } from "../session.js";
 import { Shell } from "../shell.js";
 import { toast } from "../toast.js";
 import { html, useEffect, useState } from "../ui.js";
+import { Recordings } from "./recordings.js";
 import { Choice } from "./sign.js";
 
 export function Settings() {
   useEffect(() => { document.title = "Settings · Kindred"; }, []);
   return html`<${Shell}><main class="page settings" id="main" tabindex="-1">
     <header class="head"><h1>Settings</h1></header>
-    <div class="columns"><div><${Profile} /><${Look} /><${Password} /></div><div><${SignIns} /><${Keys} /><${Data} /></div></div>
+    <div class="columns"><div><${Profile} /><${Look} /><${Password} /></div><div><${SignIns} /><${Keys} /><${Recordings} /><${Data} /></div></div>
     <footer class="legal"><a href="/terms">Terms</a><a href="/privacy">Privacy</a><a href="/safety">Safety</a></footer>
   </main></${Shell}>`;
 }
