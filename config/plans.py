@@ -90,7 +90,7 @@ class PriceBook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     input_microcredits_per_1k: 1,000 tokens read.
     output_microcredits_per_1k: 1,000 tokens written.
     minimum_microcredits: the least a delivered reply costs.
-    voice_microcredits_per_second: a second of a voice call, connected.
+    voice_microcredits_per_second: a second of a voice call, connected, or of sound on /v1/realtime.
     video_microcredits_per_second: a second of a video call, connected.
     calls_include_replies: whether a second's price includes what is said in it.
     speech_microcredits_per_1k: 1,000 characters made into a file of speech.

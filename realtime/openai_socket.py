@@ -31,7 +31,8 @@ from realtime.openai_session import (
 from realtime.openai_telling import End, end_of
 from realtime.sending import Peer
 from realtime.told import Heard, Told
-from rooms.completion import Completion, Spoken
+from rooms.completion import Completion
+from rooms.credits.by_second import SecondsCredits
 from rooms.errors import ProductError, Unavailable
 from rooms.ports import Principal
 from rooms.shapes import CompanionCard
@@ -59,9 +60,10 @@ class Companions(Struct, frozen=True):
     """Who can be talked to, and how a completion with one of them is begun."""
 
     card: Callable[[str, Principal], Awaitable[CompanionCard]]
-    begin: Callable[[Principal, str, list[Spoken], int | None], Coroutine[Any, Any, Completion]]
+    begin: Callable[..., Coroutine[Any, Any, Completion]]  # rooms/completion.py `complete`
     turn_seconds: float
     voice: "VoiceParts | None" = None
+    seconds: SecondsCredits | None = None  # None: sound costs nothing here
 
 
 class Unheard:
@@ -329,7 +331,13 @@ class OpenAISocket:
         if self._node.holder.draining:
             raise Unavailable("This server is going away; reconnect.", retry_after_ms=500)
         opening = asyncio.ensure_future(
-            self._companions.begin(self.who, self._model, list(order.spoken), order.max_tokens)
+            self._companions.begin(
+                self.who,
+                self._model,
+                list(order.spoken),
+                order.max_tokens,
+                by_second=self._by_second(order.response),
+            )
         )
         try:
             return await asyncio.shield(opening)
@@ -339,6 +347,10 @@ class OpenAISocket:
                 async with opening.result():
                     raise
             raise
+
+    def _by_second(self, response: str) -> bool:  # noqa: ARG002 - words are paid for one by one
+        """Whether the seconds of this response are paid for."""
+        return False
 
     async def _utter(self, response: str, started: Completion) -> None:
         """Words as they come, no faster than the reader takes them.

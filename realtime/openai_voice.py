@@ -304,6 +304,11 @@ class VoiceSession(OpenAISession):
             )
         ]
 
+    def unpaid(self, error: ProductError) -> list[Order]:
+        """Sound is paid for no more: it is refused from here on."""
+        self._may = error
+        return self.unheard(error)
+
     def unheard(self, error: ProductError) -> list[Order]:
         """Nobody listens."""
         return [] if self.closed else [self._refuse(error, None)]

@@ -16,11 +16,12 @@ from media.sound.resampling import Resampler
 from media.speech.clauses import ClauseSplitter
 from media.speech.ports import Speaker, SpeechError, VoiceChoice
 from realtime.openai_orders import Hear, Transcribe
-from realtime.openai_session import OpenAIRules
+from realtime.openai_seconds import Seconds
+from realtime.openai_session import OpenAIRules, Speak
 from realtime.openai_socket import Companions, OpenAISocket, VoiceParts
 from realtime.openai_voice import VoiceSession
 from rooms.completion import Completion
-from rooms.errors import ProductError, Unavailable
+from rooms.errors import PaymentRequired, ProductError, Unavailable
 from rooms.ports import Principal
 from storage.ids import new_id
 
@@ -44,6 +45,7 @@ class VoiceSocket(OpenAISocket):
         "_pieces",
         "_refusal",
         "_resampler",
+        "_seconds",
         "_voice",
         "_window",
     )
@@ -67,6 +69,10 @@ class VoiceSocket(OpenAISocket):
         self._listening: asyncio.Task[None] | None = None
         self._pieces: deque[bytes] = deque(maxlen=PIECES_WAITING)
         self._resampler = Resampler(PLAYOUT_RATE, HEARING_RATE)
+        credits = companions.seconds
+        self._seconds = (
+            Seconds(credits, who, node.now, node.spawn, self._out_of_credits) if credits else None
+        )
         self._window = 0  # where the last judgement ended, and where the ear's sound does
 
     def _session(self, model: str, rules: OpenAIRules, expires_at: int) -> VoiceSession:
@@ -83,6 +89,8 @@ class VoiceSocket(OpenAISocket):
     def lost(self) -> None:
         """The socket is gone, and so is whoever listened."""
         super().lost()
+        if self._seconds is not None:
+            self._seconds.close()
         if self._listening is not None:
             self._listening.cancel()
 
@@ -91,6 +99,8 @@ class VoiceSocket(OpenAISocket):
     def _hear(self, order: Hear | Transcribe) -> None:
         match order:
             case Hear(pcm=pcm):
+                if self._seconds is not None and not self._seconds.heard(len(pcm) // 2):
+                    return
                 self._pieces.append(self._resampler.push(pcm))
                 self._push()
                 if not self._hears:
@@ -110,6 +120,7 @@ class VoiceSocket(OpenAISocket):
         """Judgements as they come, until the socket is gone."""
         self._listening, last = asyncio.current_task(), 0
         try:
+            await self._hold_seconds()
             ear = self._ear = await self._voice.listens(self.who.person.language)
             try:
                 self._push()
@@ -119,6 +130,9 @@ class VoiceSocket(OpenAISocket):
                     self._obey(self.session.judged(judged.until_sample, window, judged.probability))
             finally:
                 await ear.aclose()
+        except ProductError as unpaid:
+            self._pieces.clear()
+            self._obey(self.session.unpaid(unpaid))
         except HearingError as error:
             logger.warning("an ear failed", kind=type(error).__name__)
             refusal = Unavailable(_NO_EARS, code="voice_unavailable", retry_after_ms=1_000)
@@ -140,6 +154,29 @@ class VoiceSocket(OpenAISocket):
             self._obey(self.session.transcribed(order, found.text))
         except ProductError as error:  # the item was deleted meanwhile
             self._obey(self.session.not_transcribed(order, error))
+
+    # --- seconds
+
+    async def _hold_seconds(self) -> None:
+        """Sound is about to flow: its seconds are held. Raises ProductError."""
+        if self._seconds is not None:
+            await self._seconds.open((await self._companions.card(self._model, self.who)).id)
+
+    def _by_second(self, response: str) -> bool:
+        return self._seconds is not None and self.session.is_spoken(response)
+
+    async def _begun(self, order: Speak) -> Completion:
+        if self._by_second(order.response):
+            await self._hold_seconds()
+        return await super()._begun(order)
+
+    def _out_of_credits(self, refusal: PaymentRequired) -> None:
+        """What is held is used up: nothing more sounds, either way."""
+        self._pieces.clear()
+        self._hush()
+        if self._listening is not None:
+            self._listening.cancel()
+        self._obey(self.session.unpaid(refusal))
 
     # --- speaking
 
@@ -187,6 +224,8 @@ class VoiceSocket(OpenAISocket):
             if not text.strip():
                 continue
             async for piece in speaker.speak(text, choice):
+                if self._seconds is not None and not self._seconds.spoken(len(piece.pcm) // 2):
+                    return
                 self._obey(self.session.sound(response, piece.pcm, piece.words))
                 if not self._flowing.is_set():
                     await self._flowing.wait()

@@ -63,11 +63,18 @@ async def complete(
     companion: str,
     spoken: list[Spoken],
     max_tokens: int | None,
+    *,
+    by_second: bool = False,
 ) -> "Completion":
-    """Hold the worst case and get ready to stream. Raises ProductError."""
+    """Hold the worst case and get ready to stream. Raises ProductError.
+
+    `by_second`: it is spoken, and its seconds are paid for, as in a call.
+    """
     plan = parts.plans[who.person.plan]
     card = await companions.card(companion, who)
-    turns = await parts.entitled.turn(who, plan)
+    turns = None if by_second else await parts.entitled.turn(who, plan)
+    if by_second and parts.turn.credits.book.calls_include_replies:
+        plan = msgspec.structs.replace(plan, discount_percent=100)
     persona = await companions.persona(card.id)
     last = spoken[-1].text
     verdict = parts.turn.screen.screen(last, minor=who.minor, from_person=True)

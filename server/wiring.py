@@ -30,6 +30,7 @@ from rooms.companions.catalogue import Catalogue
 from rooms.companions.pictures import Pictures, worn
 from rooms.company import Company
 from rooms.completion import complete
+from rooms.credits.by_second import SecondsCredits
 from rooms.credits.calls import CallCredits
 from rooms.credits.entitlements import Entitlements
 from rooms.credits.jobs import JobCredits
@@ -155,6 +156,7 @@ class Wiring:
             begin=partial(complete, parts, catalogue),
             turn_seconds=settings.rooms.turn_seconds,
             voice=self._voice(parts),
+            seconds=SecondsCredits(self.db, credits, settings, self.node, now_ms),
         )
         realtime.doors += openai_realtime.routes(realtime, companions)
         door = CallDoor(settings.media, self.workers, realtime)

@@ -138,6 +138,9 @@ SECONDS_TODAY = sql(
     "started_at >= date_trunc('day', now() AT TIME ZONE $2) AT TIME ZONE $2",
 )
 # A newer holder's leg count is never overwritten by an older one's: a call has one holder.
+HOLD_FOR_A_CALL = sql(
+    "hold_for_a_call", "UPDATE holds SET kind = 'call' WHERE person = $1 AND hold = $2"
+)
 KEEP_CALL = sql(
     "keep_call",
     "UPDATE calls SET seconds = greatest(seconds, $3), legs = $4, transport = $5, quality = $6 "
@@ -232,6 +235,11 @@ async def keep_call(
 ) -> None:
     """Write down how far an open call has come."""
     await db.execute(KEEP_CALL, payer, hold, seconds, legs, transport, quality)
+
+
+async def hold_for_a_call(db: asyncpg.Pool, payer: str, hold: str) -> None:
+    """A hold that may stand as long as a call, though there is no room for it."""
+    await db.execute(HOLD_FOR_A_CALL, payer, hold)
 
 
 async def find_call(db: asyncpg.Pool, call: str) -> CallRow | None:

@@ -67,10 +67,10 @@ def call_price(book: PriceBook, plan: Plan, kind: CallKind) -> CallPrice:
 class CallMeter:
     """One call's meter. `spent_microcredits` never exceeds `held_microcredits`."""
 
-    __slots__ = ("_price", "free_ms", "held_microcredits", "metered_ms")
+    __slots__ = ("free_ms", "held_microcredits", "metered_ms", "price")
 
     def __init__(self, price: CallPrice, held_microcredits: int) -> None:
-        self._price = price
+        self.price = price
         self.held_microcredits = held_microcredits
         self.metered_ms = 0
         self.free_ms = 0  # of those, what is not charged (care in a crisis)
@@ -81,7 +81,7 @@ class CallMeter:
         What lies beyond the hold is not counted: the call ends there.
         """
         assert milliseconds >= 0
-        free = self._price.free or not charged
+        free = self.price.free or not charged
         counted = milliseconds if free else min(milliseconds, self.left_ms)
         self.metered_ms += counted
         if not charged:
@@ -91,17 +91,17 @@ class CallMeter:
     @property
     def spent_microcredits(self) -> int:
         """What the call has cost."""
-        return min(self._price.of(self.metered_ms - self.free_ms), self.held_microcredits)
+        return min(self.price.of(self.metered_ms - self.free_ms), self.held_microcredits)
 
     @property
     def left_ms(self) -> int:
         """How long what is held still lasts."""
-        if self._price.free:
+        if self.price.free:
             return 2**62
-        paid_ms = self._price.milliseconds_for(self.held_microcredits)
+        paid_ms = self.price.milliseconds_for(self.held_microcredits)
         return max(0, paid_ms - (self.metered_ms - self.free_ms))
 
     def wanted(self, ahead_ms: int) -> int:
         """How much more must be held so that `ahead_ms` more can follow."""
-        due = self._price.of(self.metered_ms - self.free_ms + ahead_ms)
+        due = self.price.of(self.metered_ms - self.free_ms + ahead_ms)
         return max(0, due - self.held_microcredits)

@@ -1,4 +1,4 @@
-"""A real call recorded in a real browser: asked for, shown while it goes on, heard again, deleted."""
+"""A real call recorded in a real browser: asked for, shown as it goes on, heard again, deleted."""
 
 import os
 from collections.abc import Iterator

@@ -255,8 +255,15 @@ class Plain:
             raise NotFound("Nobody of this name.", code="companion_not_found")
 
     async def begin(
-        self, who: Principal, companion: str, spoken: list[Spoken], most: int | None
+        self,
+        who: Principal,
+        companion: str,
+        spoken: list[Spoken],
+        most: int | None,
+        *,
+        by_second: bool,
     ) -> Any:
+        assert not by_second
         assert (who.person.id, companion, most) == ("u_ann", "mira", None)
         assert spoken[-1] == Spoken("user", "Hello")
         return self.saying

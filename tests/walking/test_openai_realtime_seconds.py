@@ -1,0 +1,139 @@
+"""The seconds of a spoken `/v1/realtime` session: held ahead, charged as a call's, stopped in time.
+
+The ear and the speaker are on paper; holds, meter, receipts and the ledger are real.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.ledger import wallets
+from tests.walking.caller import ALL, SECOND
+from tests.walking.openai_caller import calling, until
+from tests.walking.test_openai_realtime_voice import House, house, speak, spoken_session, tone
+
+pytestmark = [pytest.mark.stores]
+__all__ = ["house"]  # a fixture
+WHAT = "seconds of the call"
+
+
+async def after(caller: Any) -> tuple[int, list[dict[str, Any]]]:
+    """What was paid in all once nothing is held, and the receipts of seconds."""
+    async with asyncio.timeout(20):
+        balance = await caller.settled()
+        receipts = await caller.receipts()
+    spoken = [one for one in receipts if any(line["what"] == WHAT for line in one["lines"])]
+    return ALL - balance["available_microcredits"], spoken
+
+
+async def left_with(house: House, caller: Any, microcredits: int) -> None:
+    """Take the rest away, as if it had been spent."""
+    person = caller.person.user["id"]
+    await house.live.house.credits.balance(await house.live.house.authenticate(caller.key["key"]))
+    await house.live.house.db.execute(
+        "UPDATE wallets SET lots = jsonb_set(lots, '{0,amount}', to_jsonb($2::bigint)) "
+        "WHERE person = $1", person, microcredits,
+    )  # fmt: skip
+
+
+async def test_the_seconds_are_held_while_sound_flows_and_paid_when_it_is_over(
+    house: House,
+) -> None:
+    house.live.script.tokens = 50  # five seconds of speech
+    async with spoken_session(house) as connection:
+        caller = connection.caller
+        assert (await caller.balance())["held_microcredits"] == 0
+        await speak(connection)
+        await until(connection, "response.done")
+        assert (await caller.balance())["held_microcredits"] >= 20 * SECOND
+    paid, (receipt,) = await after(caller)
+    assert receipt["cost_microcredits"] == paid  # what was said in it costs nothing more
+    assert 5 * SECOND <= paid <= 25 * SECOND
+    assert receipt["lines"][0]["quantity"] == -(-paid // SECOND)
+    assert await wallets.audit(house.live.house.db) == {}
+
+
+async def test_a_session_that_only_writes_pays_for_its_words_and_no_second(house: House) -> None:
+    async with calling(house.live) as caller, caller.connect() as connection:
+        await until(connection, "session.created")
+        content = [{"type": "input_text", "text": "Hello"}]
+        await connection.conversation.item.create(
+            item={"type": "message", "role": "user", "content": content}
+        )
+        await connection.response.create()
+        await until(connection, "response.done")
+    paid, spoken = await after(caller)
+    assert spoken == []
+    assert paid > 0
+
+
+async def test_where_seconds_do_not_include_replies_both_are_paid_for(house: House) -> None:
+    book = house.live.house.credits.book
+    house.live.house.credits.book = type(book)(calls_include_replies=False)
+    async with spoken_session(house) as connection:
+        await speak(connection)
+        done = (await until(connection, "response.done"))[-1].response
+        words = int(done.metadata["kindred_cost_microcredits"])
+        assert words > 0
+        caller = connection.caller
+    paid, (receipt,) = await after(caller)
+    assert paid == receipt["cost_microcredits"] + words
+
+
+async def test_when_credits_run_out_sound_stops_in_time_and_writing_goes_on(house: House) -> None:
+    house.live.script.tokens, house.live.script.gap_seconds = 400, 0.001  # 40 s of speech
+    async with spoken_session(house) as connection:
+        caller = connection.caller
+        await left_with(house, caller, 20 * SECOND)
+        await speak(connection)
+        events = await until(connection, "error")
+        assert events[-1].error.code == "out_of_credits"
+        done = (await until(connection, "response.done"))[-1].response
+        assert done.status in {"cancelled", "incomplete", "failed"}
+        sound = sum(len(e.delta) for e in events if e.type == "response.output_audio.delta")
+        assert 0 < sound * 3 / 4 / 48_000 <= 20
+        await connection.input_audio_buffer.append(audio="AAAA")
+        assert (await until(connection, "error"))[-1].error.code == "out_of_credits"
+    _, (receipt,) = await after(caller)
+    assert 18 * SECOND <= receipt["cost_microcredits"] <= 20 * SECOND
+
+
+async def test_without_credits_nobody_listens_and_nothing_is_charged(house: House) -> None:
+    async with spoken_session(house) as connection:
+        caller = connection.caller
+        await left_with(house, caller, 3 * SECOND)
+        await speak(connection, 300)
+        assert (await until(connection, "error"))[-1].error.code == "out_of_credits"
+        assert house.ears == []
+    _, spoken = await after(caller)
+    assert spoken == []
+
+
+async def test_minutes_of_sound_sent_at_once_cost_minutes(house: House) -> None:
+    import base64
+
+    async with spoken_session(house) as connection:
+        caller = connection.caller
+        second = base64.b64encode(tone(1_000, 0)).decode()
+        for _ in range(25):
+            await connection.input_audio_buffer.append(audio=second)
+        async with asyncio.timeout(10):
+            while not house.ears or len(house.ears[0]._sound) < 24 * 32_000:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    paid, (receipt,) = await after(caller)
+    assert 25 * SECOND <= paid == receipt["cost_microcredits"] <= 40 * SECOND
+
+
+async def test_a_node_that_dies_leaves_a_hold_that_is_brought_home(house: House) -> None:
+    from server import housekeeping
+
+    live = house.live.house
+    async with spoken_session(house) as connection:
+        caller = connection.caller
+        await speak(connection)
+        await until(connection, "response.done")
+        await live.db.execute("UPDATE holds SET node = 'gone' WHERE state = 'open'")
+        await housekeeping.one_pass(live, set())
+        assert (await caller.balance())["held_microcredits"] == 0
+    assert await wallets.audit(live.db) == {}
