@@ -77,7 +77,6 @@ async def write(url: str, writers: int, count: int) -> float:
     await bus.start("writer", _nothing, _nothing, _nothing)
 
     async def one(log: str) -> None:
-        known = None
         known: Place | None = None
         for _ in range(count // writers):
             done = await bus.append(log, 1, [EVENT], {"m_1": b"state"}, known)

@@ -20,7 +20,7 @@ import msgspec
 import psutil
 import uvloop
 
-from loadtest.bench import _free_port, process, until_ready
+from loadtest.bench import free_port, process, until_ready
 from loadtest.peers.raw import Raw, masked
 from loadtest.people import load_people
 
@@ -160,7 +160,7 @@ def table(found: list[dict[str, Any]]) -> list[str]:
 def main(people: int, at_once: int, gateways: int, out: Path) -> None:
     """Measure in a house of its own, and print the table."""
     with tempfile.TemporaryDirectory(prefix="kindred-resume-") as folder:
-        port = _free_port()
+        port = free_port()
         environment = {"KINDRED_DATA": folder, "KINDRED_PRESET": "virtual"}
         up = ["server.cli", "up", "--port", str(port), "--gateways", str(gateways)]
         with process(up, environment) as house:

@@ -80,7 +80,10 @@ def _start(folder: Path, port: int, bus_port: int) -> "subprocess.Popen[bytes]":
     options = [part for key, value in settings.items() for part in (f"--{key}", value)]
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
     argv = [str(program()), *options]
-    return spawn(Command("A Valkey", argv=argv, env=environment, folder=folder, log=folder / "log"))
+    command = Command(
+        name="A Valkey", argv=argv, env=environment, folder=folder, log=folder / "log"
+    )
+    return spawn(command)
 
 
 def _join(ports: list[int]) -> None:

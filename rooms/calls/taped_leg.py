@@ -72,6 +72,10 @@ class TapedLeg:
         """See `Leg`."""
         self._leg.tell(data)
 
+    def let_go(self) -> None:
+        """See `Leg`."""
+        self._leg.let_go()
+
     async def aclose(self, reason: str) -> None:
         """See `Leg`."""
         await self._leg.aclose(reason)
