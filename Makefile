@@ -44,7 +44,7 @@ bench: install-dev ## Measure beside the bare model and beside our peers; tables
 	@$(BIN)/python -m loadtest.bench_speech
 	@$(BIN)/python -m loadtest.bench_faces
 	@$(BIN)/python -m loadtest.bench_calls
-	@$(BIN)/python -m loadtest.bench_core
+	@$(BIN)/python -m loadtest.bench_capacity
 	@$(BIN)/python -m loadtest.bench_corrections
 	@$(BIN)/python -m loadtest.peers.voice_bench
 	@$(BIN)/python -m loadtest.bench_voice

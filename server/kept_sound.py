@@ -1,6 +1,7 @@
 """Sound that is kept, as the house is put together: where it lies sealed, what stops it at once."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +14,9 @@ from rooms.errors import ProductError
 from rooms.lobby import Lobby
 from rooms.ports import Principal
 from rooms.recordings import Recordings, recordings_key
+from rooms.room import RoomParts
 from rooms.tapes import CONSENT
+from server.accounts.service import Accounts
 from storage import tapes
 from storage.blobs import FileBlobs
 from storage.ids import new_id
@@ -34,6 +37,20 @@ async def kept_sound(
         transcriber=inference.transcriber if inference.peers else None,
         admit=lobby.admit,
     )
+
+
+def kept_while_agreed(
+    db: asyncpg.Pool,
+    recordings: Recordings,
+    parts: RoomParts,
+    accounts: Accounts,
+    command: Commands,
+) -> None:
+    """Calls are recorded into these, accounts erase them, and a consent withdrawn stops one."""
+    accounts.files = recordings
+    if parts.calls is not None:
+        parts.calls.tapes = recordings.tapes
+    accounts.withdrawn = partial(stop_recording, db, command)
 
 
 async def stop_recording(db: asyncpg.Pool, command: Commands, who: Principal, purpose: str) -> None:

@@ -55,7 +55,7 @@ from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
 from server.calls import CallDoor
 from server.house import House
-from server.kept_sound import kept_sound, stop_recording
+from server.kept_sound import kept_sound, kept_while_agreed
 from server.livekit import LiveKitDoor
 from server.mail import Mailer
 from server.observability.lag import LoopLag
@@ -138,10 +138,7 @@ class Wiring:
             realtime.holder.replying,
         )
         recordings = await kept_sound(self.db, settings, self.inference, lobby)
-        accounts.files = recordings
-        if parts.calls is not None:
-            parts.calls.tapes = recordings.tapes
-        accounts.withdrawn = partial(stop_recording, self.db, realtime.command)
+        kept_while_agreed(self.db, recordings, parts, accounts, realtime.command)
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
         realtime.legs = self.legs
         realtime.admit = lobby.seat

@@ -21,10 +21,7 @@ from media.calls.leg import (
     Played,
     Typed,
 )
-from media.speech.ports import Spoken
-from rooms.calls.around import Caption, TurnTimes
 from rooms.calls.ending import hang_up, settled
-from rooms.calls.feelings import Feelings
 from rooms.calls.life import (
     CallLife,
     Disclose,
@@ -38,12 +35,11 @@ from rooms.calls.life import (
     Why,
 )
 from rooms.calls.parts import CallParts, LegLost, Talk
-from rooms.calls.quality import QualityBook
-from rooms.calls.scribe import Scribe
+from rooms.calls.shown import Shown
 from rooms.calls.spoken import spoken
 from rooms.calls.taped_leg import TapedLeg
 from rooms.calls.taping import Says, Taping
-from rooms.calls.told import captioned, expressed, marked, mouthed, updated
+from rooms.calls.told import marked, updated
 from rooms.credits.calls import Calling, CallSettled
 from rooms.errors import ProductError, Unavailable
 from rooms.events import CallStarted, CallUpdated, RoomEvent
@@ -61,7 +57,7 @@ _encode = msgspec.json.Encoder().encode
 Words = Callable[[Why], Awaitable[str]]
 
 
-class Call:
+class Call(Shown):
     """See rooms/calls/around.py `Around` for what the conversation tells it."""
 
     def __init__(
@@ -75,17 +71,12 @@ class Call:
         legs: int = 0,
     ) -> None:
         """`left`: where the leg of a call that goes on here may still wait; it had `legs`."""
-        self.calling = calling
+        super().__init__(calling, log, parts)
         self.life = life
-        self.quality = QualityBook()
         self.stale = False  # the room has another holder: the call is that one's
         self.handed: CallMark | None = None  # or will have: how far it came here
         self.typed: asyncio.Queue[bytes] = asyncio.Queue(TYPED_WAITING)
         self.leg: Leg | None = None
-        self._log = log
-        self._parts = parts
-        self._scribe = Scribe(log)
-        self._feelings = Feelings()
         self._arrivals: asyncio.Queue[Leg] = asyncio.Queue(4)
         self._over = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -333,35 +324,7 @@ class Call:
             await talk.say(text, interruptible=False)
         self._obey(self.life.said_goodbye(self._now()))
 
-    # --- what the conversation tells
-
-    def caption(self, caption: Caption) -> None:
-        """Show what is being said."""
-        self._scribe.caption(captioned(self.calling, caption))
-        self._express(caption)
-
-    def _express(self, caption: Caption) -> None:
-        """What it feels at its words goes to whoever draws its face."""
-        feeling = self._feelings.read(caption)
-        if feeling.strength > 0:
-            self._log.mention(expressed(self.calling, feeling))
-
-    def turned(self, times: TurnTimes) -> None:
-        """A turn is over."""
-        self.quality.turned(times)
-        self._parts.tally.interruptions += times.interrupted
-        if times.out_ms is not None:
-            self._parts.tally.out.see(times.out_ms / 1000)
-
-    def refused(self, refusal: ProductError) -> None:
-        """The room took no turn."""
-        self.quality.refused()
-        logger.info("a turn in a call was refused", call=self.calling.call, code=refusal.code)
-
-    def sounding(self, epoch: int, at_sample: int, piece: Spoken) -> None:
-        """Speech was queued: its mouth shapes go to whoever draws them."""
-        if piece.visemes:
-            self._log.mention(mouthed(self.calling, epoch, at_sample, piece))
+    # --- what the leg tells
 
     def happened(self, event: LegEvent) -> None:
         """What the leg tells beside sound."""

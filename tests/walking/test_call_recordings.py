@@ -359,8 +359,10 @@ async def test_while_the_folder_takes_nothing_it_is_kept_later_or_said_to_have_f
     blobs.put = full
     await one.agree()
     await one.told("on")
-    for _ in range(60):
+    talked_ms = 0
+    while talked_ms < 18_000:
         await one.talk(300)
+        talked_ms += 300
         await asyncio.sleep(0.05)
     assert (await one.told("off"))["why"] == "failed"
     blobs.put = put

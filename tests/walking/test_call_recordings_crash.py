@@ -1,7 +1,6 @@
 """What was recorded when somebody dies in the middle of it: the holder, or who carries the leg."""
 
 import asyncio
-import itertools
 import os
 from pathlib import Path
 
@@ -27,9 +26,11 @@ QUICK = {"KINDRED_CALLS__MARK_SECONDS": "0.2", "KINDRED_RECORDINGS__CALL_PART_SE
 
 async def speak_on(person: Client) -> None:
     """A tone into the call, 20 ms every 20 ms, until cancelled."""
-    for seq in itertools.count():
+    seq = 0
+    while seq < 30_000:
         sound = tone(16_000, 440, 20, seq * 20)
         await person.ws.send(pack(SoundFrame(PCM16, 0, 1, seq, seq * 20_000, sound)))
+        seq += 1
         await asyncio.sleep(0.02)
 
 
@@ -75,12 +76,13 @@ async def test_a_holder_killed_in_mid_recording_leaves_what_was_kept_closed_and_
 
 async def recordings_of(person: Client, call: str) -> list[dict[str, object]]:
     """What housekeeping has put together by now, or a moment later."""
+    items: list[dict[str, object]] = []
     async with asyncio.timeout(30):
-        while True:
+        while not items:
             answer = await person.rest("GET", f"/api/v1/calls/{call}/recordings")
-            if items := answer.json()["items"]:
-                return list(items)
+            items = list(answer.json()["items"])
             await asyncio.sleep(0.05)
+    return items
 
 
 async def heard(person: Client, recording: str) -> bytes:

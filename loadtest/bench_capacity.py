@@ -1,7 +1,7 @@
 """How many calls a core carries before sound is late: one media worker, pinned, ever more calls.
 
-`python -m loadtest.bench_core [--most 40] [--late-ms 20]`. A stub of a speaker keeps a second of
-sound ahead in every leg; both sides speak all the time. Lateness is of every packet, from the
+`python -m loadtest.bench_capacity [--most 40] [--late-ms 20]`. A stub of a speaker keeps a second
+of sound ahead in every leg; both sides speak all the time. Lateness is of every packet, from the
 moment it was due until it is handed to the network.
 """
 
@@ -134,7 +134,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=40)
     parser.add_argument("--late-ms", type=float, default=20.0)
     parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--out", type=Path, default=Path("build/bench_core.json"))
+    parser.add_argument("--out", type=Path, default=Path("build/bench_capacity.json"))
     told = parser.parse_args()
     steps = uvloop.run(run(told.most, told.late_ms, told.seconds))
     carried = max((step.calls for step in steps if step.late.p99_ms <= told.late_ms), default=0)
