@@ -60,6 +60,7 @@ _BY_KEY: dict[str, Bound] = {
     "recordings.call_bits_per_second": (12_000, 256_000),
     "recordings.call_days": (0, 3_660),
     "hearing.answer_seconds": (0.1, 120),
+    "hearing.final_seconds": (0.1, 30),
     "hearing.most_waiting": (1, 1_000),
     "hearing.open_db": (-100, -20),
     "inference.workers": (0, 64),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from media.hearing.ports import HearingError, Transcriber, Transcript
+from media.hearing.ports import HearingError, StreamingTranscriber, Transcriber, Transcript
 
 logger = structlog.get_logger(__name__)
 
@@ -45,6 +45,15 @@ class Chain:
             return await self._first_answer(able, pcm, language)
         finally:
             self.waiting -= 1
+
+    def streaming(self, language: str | None) -> StreamingTranscriber | None:
+        """Who listens along: the first of those who understand, if it can and is to."""
+        for link in self.links:
+            if understands(link, language):
+                found: object = link
+                along = isinstance(found, StreamingTranscriber) and found.streams
+                return found if along else None  # type: ignore[return-value]
+        return None
 
     async def _first_answer(
         self, able: Sequence[Transcriber], pcm: bytes, language: str | None

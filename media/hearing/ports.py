@@ -4,7 +4,9 @@ A call listens through an `Ear`: sound goes in once, and every question afterwar
 samples, so that no audio travels twice. Sample numbers count from the first sample of the call.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -53,6 +55,43 @@ class Transcriber(Protocol):
         ...
 
 
+class Said(Struct, frozen=True, kw_only=True):
+    """Words a stream has understood. Samples count from the first one it was given."""
+
+    text: str
+    from_sample: int
+    until_sample: int
+    confidence: float | None = None
+    final: bool = False
+
+
+class Stream(Protocol):
+    """Sound on its way to a recogniser that listens while somebody speaks."""
+
+    async def hear(self, pcm: bytes) -> None:
+        """More sound. Raises HearingError."""
+        ...
+
+    def so_far(self) -> Sequence[Said]:
+        """What is understood, in order: first what is final, then what may still change."""
+        ...
+
+    async def settle(self) -> Sequence[Said]:
+        """Have all sound so far understood for good; what that was. Raises HearingError."""
+        ...
+
+
+@runtime_checkable
+class StreamingTranscriber(Protocol):
+    """A `Transcriber` that can listen along. `streams`: whether it is to."""
+
+    streams: bool
+
+    def stream(self, language: str | None = None) -> AbstractAsyncContextManager[Stream]:
+        """A stream of somebody's sound; leaving it ends it. Raises HearingError."""
+        ...
+
+
 class Ear(Protocol):
     """One call's ear. Everything is bounded: an ear keeps the last 60 s of sound."""
 
@@ -74,4 +113,13 @@ class Ear(Protocol):
 
     async def aclose(self) -> None:
         """The call is over: forget its sound."""
+        ...
+
+
+@runtime_checkable
+class HearsAlong(Protocol):
+    """An ear whose recogniser may understand words while they are spoken."""
+
+    async def so_far(self, from_sample: int, until_sample: int) -> Transcript | None:
+        """Words of a span as far as they are known now; None where nobody listens along."""
         ...

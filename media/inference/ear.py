@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from media.hearing.ports import HearingError, Transcript, Voiced
 from media.inference.frames import (
+    AskSoFar,
     AskTurn,
     AskWords,
     CloseEar,
@@ -130,6 +131,21 @@ class RemoteEar:
                 raise
             return await self._words(from_sample, until_sample)
 
+    async def so_far(self, from_sample: int, until_sample: int) -> Transcript | None:
+        """See media/hearing/ports.py `HearsAlong`."""
+        peer = self._peer
+        if peer is None or peer.welcome is None or not peer.welcome.streams:
+            return None
+        try:
+            answer = await self._answer(
+                peer,
+                lambda number: AskSoFar(number, self.number, from_sample, until_sample),
+                _TURN_SECONDS,
+            )
+        except HearingError:  # nobody listens along, or no more
+            return None
+        return answer.transcript if isinstance(answer, WordsTold) else None
+
     async def aclose(self) -> None:
         """See the port."""
         self._closed = True
@@ -235,7 +251,7 @@ class RemoteEar:
         return answer.transcript
 
     async def _answer(
-        self, peer: Peer, frame: Callable[[int], AskTurn | AskWords], seconds: float
+        self, peer: Peer, frame: Callable[[int], AskTurn | AskWords | AskSoFar], seconds: float
     ) -> Answer:
         with peer.question(frame) as question:
             try:

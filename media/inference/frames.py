@@ -73,6 +73,15 @@ class AskWords(Frame, frozen=True, tag="ask_words"):
     until_sample: int
 
 
+class AskSoFar(Frame, frozen=True, tag="ask_so_far"):
+    """The words of this span as far as they are known now; answered at once."""
+
+    request: int
+    ear: int
+    from_sample: int
+    until_sample: int
+
+
 class AskTranscript(Frame, frozen=True, tag="ask_transcript"):
     """The words of sound that belongs to no call."""
 
@@ -106,6 +115,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     judges_turns: bool
     heard_languages: tuple[str, ...]
     spoken_languages: tuple[str, ...]
+    streams: bool = False  # a recogniser listens along
 
 
 class Judged(Frame, frozen=True, tag="judged"):
@@ -124,7 +134,7 @@ class TurnTold(Frame, frozen=True, tag="turn"):
 
 
 class WordsTold(Frame, frozen=True, tag="words"):
-    """The answer to `AskWords` and `AskTranscript`."""
+    """The answer to `AskWords`, `AskSoFar` and `AskTranscript`."""
 
     request: int
     transcript: Transcript
@@ -177,6 +187,7 @@ Asked = (
     | CloseEar
     | AskTurn
     | AskWords
+    | AskSoFar
     | AskTranscript
     | AskSpeech
     | Cancel

@@ -5,7 +5,7 @@ Each question is a task; the end of its connection, of its call, or a `Cancel` e
 
 import asyncio
 import hmac
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import aclosing
 from typing import Any, Final, assert_never
 
@@ -18,6 +18,7 @@ from media.inference.frames import (
     FRAME_BYTES_MOST,
     HELLO_BYTES_MOST,
     VERSION,
+    AskSoFar,
     AskSpeech,
     AskTranscript,
     AskTurn,
@@ -41,10 +42,10 @@ from media.inference.frames import (
     WordsTold,
     decode_asked,
 )
-from media.inference.judging import Judging, Stream
-from media.inference.kept import KeptSound
+from media.inference.judging import Judging
 from media.inference.link import Link
 from media.inference.windows import WINDOW_BYTES
+from media.inference.worker_ear import WorkerEar
 from media.sound.formats import SAMPLE_BYTES
 from media.speech.ports import SpeechError
 
@@ -57,15 +58,6 @@ _LOAD_SECONDS: Final = 0.05
 _BEAT_SECONDS: Final = 1.0
 _DEAF_SECONDS: Final = 30.0  # between attempts to load what could not be loaded
 _SOUND_BYTES_MOST: Final = 64 * WINDOW_BYTES
-
-
-class WorkerEar:
-    """One call's sound here."""
-
-    def __init__(self, language: str, tell: Callable[[int, float], None]) -> None:
-        self.language = language
-        self.sound = KeptSound()
-        self.stream = Stream(tell)
 
 
 class Service:
@@ -234,7 +226,7 @@ class Caller:
         match frame:
             case Sound():
                 self._hear(frame)
-            case AskTurn() | AskWords():
+            case AskTurn() | AskWords() | AskSoFar():
                 self._about_ear(frame)
             case AskTranscript():
                 self._ask(frame.request, None, self._transcribe(frame.request, frame))
@@ -265,7 +257,10 @@ class Caller:
         self.link.trust(FRAME_BYTES_MOST)
         engines = self._service.engines
         heard = tuple(sorted(engines.transcriber.languages))
-        self.link.send(Welcome(VERSION, engines.judges_turns, heard, engines.spoken_languages))
+        streams = engines.transcriber.streaming(None) is not None
+        self.link.send(
+            Welcome(VERSION, engines.judges_turns, heard, engines.spoken_languages, streams)
+        )
         self.link.send(self._service.load())
 
     # --- ears
@@ -284,7 +279,7 @@ class Caller:
             self.link.send(Judged(number, until_sample, round(probability, 4)))
 
         self._close_ear(number)
-        self.ears[number] = WorkerEar(frame.language, tell)
+        self.ears[number] = WorkerEar(frame.language, tell, service.engines, service.spawn)
         service.touch()
         service.start_hearing()
         service.tell_load()
@@ -296,7 +291,7 @@ class Caller:
         if len(frame.pcm) > _SOUND_BYTES_MOST or len(frame.pcm) % SAMPLE_BYTES:
             raise BadFrame("sound in the wrong size")
         self._service.touch()
-        ear.sound.keep(frame.at_sample, frame.pcm)
+        ear.keep(frame.at_sample, frame.pcm)
         if not frame.kept_only:
             self._service.judging.add(ear.stream, frame.at_sample, frame.pcm, told=frame.judged)
 
@@ -304,6 +299,7 @@ class Caller:
         ear = self.ears.pop(number, None)
         if ear is None:
             return
+        ear.close()
         self._service.judging.drop(ear.stream)
         for request, (about, task) in list(self._asked.items()):
             if about == number:
@@ -312,17 +308,22 @@ class Caller:
 
     # --- questions
 
-    def _about_ear(self, frame: AskTurn | AskWords) -> None:
+    def _about_ear(self, frame: AskTurn | AskWords | AskSoFar) -> None:
         ear = self.ears.get(frame.ear)
         if ear is None:
             self.link.send(Failed(frame.request, "this worker does not listen to that call"))
+            return
+        if isinstance(frame, AskSoFar):
+            told = ear.along and ear.along.so_far(frame.from_sample, frame.until_sample)
+            answer = WordsTold(frame.request, told) if told else None
+            self.link.send(answer or Failed(frame.request, "nobody listens along", False))
             return
         pcm = ear.sound.span(frame.from_sample, frame.until_sample)
         if isinstance(frame, AskTurn):
             self._ask(frame.request, frame.ear, self._judge_turn(frame.request, pcm))
         else:
             question = AskTranscript(frame.request, pcm, ear.language)
-            self._ask(frame.request, frame.ear, self._transcribe(frame.request, question))
+            self._ask(frame.request, frame.ear, self._understand(frame, ear, question))
 
     def _ask(self, request: int, ear: int | None, work: Work) -> None:
         if self._service.questions >= QUESTIONS_MOST or request in self._asked:
@@ -357,6 +358,16 @@ class Caller:
     async def _judge_turn(self, request: int, pcm: bytes) -> None:
         probability = await self._service.engines.turn_finished(pcm)
         self.link.send(TurnTold(request, round(probability, 4)))
+
+    async def _understand(self, frame: AskWords, ear: WorkerEar, whole: AskTranscript) -> None:
+        """By who listened along, else the whole utterance anew."""
+        if ear.along is not None:
+            found = await ear.along.words(frame.from_sample, frame.until_sample)
+            if found is not None:
+                told = msgspec.structs.replace(found, language=ear.language)
+                self.link.send(WordsTold(frame.request, told))
+                return
+        await self._transcribe(frame.request, whole)
 
     async def _transcribe(self, request: int, asked: AskTranscript) -> None:
         transcriber = self._service.engines.transcriber

@@ -13,6 +13,7 @@ from media.sound.formats import HEARING_RATE
 from media.voice.orders import (
     Commit,
     Drop,
+    Foreheard,
     Forget,
     Judged,
     Listen,
@@ -127,6 +128,13 @@ class Floor:
             if self._verdict(self._speech, fact.transcript) == "echo":
                 piece.echo, self._clean = True, 0
                 self._echo_db = max(piece.level_db, self._echo_db or QUIETEST_DB)
+            yield from self._decide()
+
+    def foreheard(self, fact: Foreheard) -> Iterator[Order]:
+        """Words of the present pause that are not final: enough to think ahead, not to answer."""
+        asked = self._speech.asked if self._speech is not None else None
+        if asked is not None and asked.number == fact.piece and asked.transcript is None:
+            asked.early = fact.transcript
             yield from self._decide()
 
     def tick(self, fact: Tick) -> Iterator[Order]:
@@ -263,6 +271,8 @@ class Floor:
         speech = self._speech
         if speech is None or not speech.complete:
             yield from self._interrupt_early(speech)
+            if speech is not None:
+                yield from self._think_ahead(speech)
             return
         heard = speech.transcript
         if speech.echoed:
@@ -285,6 +295,19 @@ class Floor:
         if heard.text and self._verdict(speech, heard) == "words":
             yield TakeFloor()
 
+    def _think_ahead(self, speech: Speech) -> Iterator[Order]:
+        """The model may be asked on words that are not final yet, while the companion is silent."""
+        early = speech.early
+        if early is None or not early.text or self._verdict(speech, early) != "words":
+            return
+        if speech.shown != early.text:
+            speech.shown = early.text
+            yield Overheard(early.text)
+        asked = speech.asked
+        if asked is not None and asked.judged and self._may_speculate(speech):
+            speech.speculated, speech.guess = True, early.text
+            yield Speculate(early.text)
+
     def _verdict(self, speech: Speech, heard: Transcript) -> str:
         """An echo begins while the companion sounds; a line that stayed clean so far has none, so
         a word or two of the companion's own are then the person's answer."""
@@ -302,6 +325,9 @@ class Floor:
         if speech.shown != heard.text:
             speech.shown = heard.text
             yield Overheard(heard.text)
+        if speech.speculated and speech.guess != heard.text:
+            speech.speculated = False
+            yield Forget()
         wait_ms = patience_ms(asked.probability, heard.text, self._settings)
         judged = asked.judged or speech.silent >= self._settings.likely_ms * PER_MS
         if judged and speech.silent >= wait_ms * PER_MS:
@@ -317,7 +343,7 @@ class Floor:
                 decided_at=self.now,
             )
         elif judged and self._may_speculate(speech):
-            speech.speculated = True
+            speech.speculated, speech.guess = True, heard.text
             yield Speculate(heard.text)
 
     def _learn_noise(self, speech: Speech) -> None:

@@ -46,6 +46,13 @@ class Transcribed(Fact, frozen=True):
     transcript: Transcript
 
 
+class Foreheard(Fact, frozen=True):
+    """What is understood of `piece` so far, by who listens along; `Transcribed` still follows."""
+
+    piece: int
+    transcript: Transcript
+
+
 class Begin(Fact, frozen=True):
     """An utterance of the companion's begins; its words will follow. `turn`: the room's reply."""
 
@@ -100,6 +107,7 @@ Told = (
     | Lost
     | Judged
     | Transcribed
+    | Foreheard
     | Begin
     | Words
     | WordsEnd

@@ -22,6 +22,7 @@ class Piece:
     heard_at: int = 0
     level_db: float = -120.0
     echo: bool = False  # it was the companion's own voice
+    early: Transcript | None = None  # what was understood before its words were final
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Speech:
     asked: Piece | None = None
     stands: list[Piece] = field(default_factory=list)
     speculated: bool = False
+    guess: str = ""  # the words that were speculated on
     shown: str = ""
 
     def pieces(self) -> list[Piece]:
@@ -57,6 +59,16 @@ class Speech:
     def complete(self) -> bool:
         """It pauses, and all its words are there."""
         return self.asked is not None and all(one.transcript for one in self.pieces())
+
+    @property
+    def early(self) -> Transcript | None:
+        """Its words, where only those of the present pause are not final yet."""
+        asked = self.asked
+        if asked is None or asked.early is None or not all(one.transcript for one in self.stands):
+            return None
+        before = [one.transcript for one in self.stands if one.transcript and not one.echo]
+        text = " ".join(one.text.strip() for one in [*before, asked.early] if one.text.strip())
+        return Transcript(text=text, language=asked.early.language)
 
     @property
     def echoed(self) -> bool:

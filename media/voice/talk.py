@@ -14,6 +14,7 @@ from media.voice.floor import PER_MS, Floor, TakeFloor
 from media.voice.orders import (
     Begin,
     Commit,
+    Foreheard,
     Heard,
     Interrupted,
     Judged,
@@ -72,6 +73,8 @@ class Talk:
                 yield from self.floor.judged(fact)
             case Transcribed():
                 yield from self.floor.transcribed(fact)
+            case Foreheard():
+                yield from self.floor.foreheard(fact)
             case Tick():
                 yield from self.floor.tick(fact)
                 yield from self._last_words()

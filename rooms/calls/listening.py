@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 
 from media.calls.leg import Heard
-from media.hearing.ports import Ear, HearingError, Transcript
+from media.hearing.ports import Ear, HearingError, HearsAlong, Transcript
 from media.sound.formats import HEARING_RATE, SAMPLE_BYTES
-from media.voice.orders import Judged, Listen, Lost, Tick, Transcribed
+from media.voice.orders import Foreheard, Judged, Listen, Lost, Tick, Transcribed
 from rooms.calls.saying import Tell
 
 logger = structlog.get_logger(__name__)
@@ -87,6 +87,8 @@ class Listening:
         asked = [tasks.create_task(self._transcribe(order), name=f"transcribe {order.piece}")]
         if order.judge:
             asked.append(tasks.create_task(self._turn_ended(order), name=f"judge {order.piece}"))
+        if isinstance(self._ear, HearsAlong):
+            asked.append(tasks.create_task(self._so_far(self._ear, order), name="words so far"))
         self._asked[order.piece] = asked
         for task in asked:
             task.add_done_callback(lambda _task: self._forget(order.piece))
@@ -112,6 +114,12 @@ class Listening:
                 if isinstance(error, HearingError) and not error.retryable:
                     break
         self._tell(Transcribed(order.piece, transcript))
+
+    async def _so_far(self, ear: HearsAlong, order: Listen) -> None:
+        """What is understood already, where somebody listens along: the rest is `_transcribe`'s."""
+        told = await ear.so_far(order.from_sample, order.until_sample)
+        if told is not None and told.text:
+            self._tell(Foreheard(order.piece, told))
 
     async def _turn_ended(self, order: Listen) -> None:
         probability: float | None = None
