@@ -164,6 +164,11 @@ class Driver:
             self._part()
             at = max(at, time.perf_counter() - PART_SECONDS / 2)
 
+    def _settled(self, at_seconds: float) -> bool:
+        """Whether the part that ends now lies behind the time that does not count."""
+        settle_seconds = self._plan.settle_seconds
+        return not settle_seconds or at_seconds - PART_SECONDS >= settle_seconds
+
     def _part(self, *, last: bool = False) -> None:
         """Tell what was measured since the last time."""
         gate, measures = self._gate, self._measures
@@ -172,10 +177,11 @@ class Driver:
             measures.count(name, now - before)
         self._counted = counted
         times, counts = measures.take()
+        at_seconds = time.perf_counter() - self._plan.begin_at
         part = Part(
             driver=self._plan.driver,
-            at_seconds=time.perf_counter() - self._plan.begin_at,
-            times=times,
+            at_seconds=at_seconds,
+            times=times if self._settled(at_seconds) else {},
             counts=counts,
             people=len(self._visits),
             connected=self._run.connected,

@@ -40,3 +40,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     driver: int
     drivers: int
     begin_at: float
+    settle_seconds: float = 0.0  # whose times are left out

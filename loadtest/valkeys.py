@@ -80,10 +80,8 @@ def _start(folder: Path, port: int, bus_port: int) -> "subprocess.Popen[bytes]":
     options = [part for key, value in settings.items() for part in (f"--{key}", value)]
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
     argv = [str(program()), *options]
-    command = Command(
-        name="A Valkey", argv=argv, env=environment, folder=folder, log=folder / "log"
-    )
-    return spawn(command)
+    log = folder / "log"
+    return spawn(Command(name="A Valkey", argv=argv, env=environment, folder=folder, log=log))
 
 
 def _join(ports: list[int]) -> None:

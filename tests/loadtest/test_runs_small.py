@@ -55,6 +55,13 @@ async def test_a_stall_shows_in_every_message_that_was_meant_during_it(small: Sm
     assert over(totals, "waited", 0.25) >= 9, "they were sent late, and are counted from before"
 
 
+async def test_times_of_the_settling_are_left_out_and_counts_are_not(small: Small) -> None:
+    ordered = plan(small.target, for_seconds=1.0, every_seconds=0.05, settle_seconds=60.0)
+    totals = await run(ordered)
+    assert totals.counted("replies") == totals.counted("turns") >= 3
+    assert totals.timed("p", "first_token", 99) is None
+
+
 async def test_the_open_model_goes_on_coming_whatever_the_server_does(small: Small) -> None:
     """Ten people, each busy for the whole stall: the eleventh and later ones are dropped."""
     small.stalled_until = time.perf_counter() + 1.6
