@@ -1,6 +1,6 @@
 """A local server that speaks a streaming recogniser's protocol as Deepgram has it, word by word.
 
-It recognises nothing: every 400 ms of sound that is not silent is a word, numbered by where it lies.
+It recognises nothing: 400 ms of sound that is not silent are a word, numbered by where it lies.
 """
 
 import asyncio

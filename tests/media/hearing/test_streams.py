@@ -1,4 +1,4 @@
-"""Every recogniser that listens along keeps the port's promises, against a server of its protocol."""
+"""Every recogniser that listens along keeps the promises of the port, over a server of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator
