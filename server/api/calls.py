@@ -43,7 +43,14 @@ class IceServerView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     credential: str = ""
 
 
-@routes.post("/v1/calls", status=201, scope="chat", body_bytes=OFFER_BYTES)
+@routes.post(
+    "/v1/calls",
+    status=201,
+    scope="chat",
+    body_bytes=OFFER_BYTES,
+    takes=("application/sdp",),
+    gives=("application/sdp",),
+)
 async def begin_call(call: Call, query: CallQuery) -> Response:
     """Call a room's companion: the body is an SDP offer, the answer's body is an SDP answer.
 
@@ -87,7 +94,13 @@ async def begin_livekit_call(call: Call, query: CallQuery) -> LiveKitCall:
     )
 
 
-@routes.post("/v1/calls/livekit/webhook", status=204, public=True, body_bytes=OFFER_BYTES)
+@routes.post(
+    "/v1/calls/livekit/webhook",
+    status=204,
+    public=True,
+    body_bytes=OFFER_BYTES,
+    takes=("application/webhook+json",),
+)
 async def livekit_reports(call: Call) -> None:
     """LiveKit's webhook; its signature is checked."""
     data = await read_body(call.request, OFFER_BYTES)
@@ -95,7 +108,13 @@ async def livekit_reports(call: Call) -> None:
     call.house.livekit.reported(data.decode(errors="replace"), told)
 
 
-@routes.patch("/v1/calls/{call_id}", status=204, scope="chat", body_bytes=OFFER_BYTES)
+@routes.patch(
+    "/v1/calls/{call_id}",
+    status=204,
+    scope="chat",
+    body_bytes=OFFER_BYTES,
+    takes=("application/trickle-ice-sdpfrag",),
+)
 async def add_candidates(call: Call, call_id: str) -> None:
     """Further ICE candidates of the connection named by `If-Match`.
 

@@ -43,7 +43,12 @@ class SpeechRequest(Struct, frozen=True, kw_only=True):
     stream_format: Literal["audio"] = "audio"
 
 
-@routes.post("/v1/audio/speech", scope="chat", body_bytes=524_288)
+@routes.post(
+    "/v1/audio/speech",
+    scope="chat",
+    body_bytes=524_288,
+    gives=tuple(dict.fromkeys(CONTENT_TYPES.values())),
+)
 async def speak(call: Call, body: SpeechRequest) -> Response:
     """Text as speech, in a companion's voice.
 
@@ -126,7 +131,14 @@ class TranscriptionFields(Struct, frozen=True, kw_only=True):
     temperature: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
-@routes.post("/v1/audio/transcriptions", scope="chat", body_bytes=FORM_BYTES)
+@routes.post(
+    "/v1/audio/transcriptions",
+    scope="chat",
+    body_bytes=FORM_BYTES,
+    form=TranscriptionFields,
+    files=("file",),
+    gives=("application/json", "text/plain", "text/vtt"),
+)
 async def transcribe(call: Call) -> Response:
     """Sound as words: a form with `file` and `model`, as OpenAI takes it.
 

@@ -37,7 +37,7 @@ async def show_companion_picture(call: Call, companion: str) -> PictureView:
     return await call.house.pictures.show(call.principal, companion)
 
 
-@routes.get("/api/v1/companions/{companion}/picture.jpg")
+@routes.get("/api/v1/companions/{companion}/picture.jpg", gives=("image/jpeg",))
 async def companion_picture_jpg(call: Call, companion: str) -> Response:
     """The portrait that was cut from your picture, as JPEG."""
     portrait = await call.house.pictures.portrait(call.principal, companion)

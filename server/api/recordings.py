@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
+from media.sound.opening import MEDIA_TYPES
 from rooms.commands import RecordingSet
 from rooms.errors import NotFound
 from rooms.recordings import Recording
@@ -17,6 +18,7 @@ from server.rest.reading import RangeNotSatisfiable, read_body
 from storage.calls import find_call
 
 routes = Routes(tag="media")
+SOUNDS: Final = tuple(dict.fromkeys(MEDIA_TYPES.values()))
 _RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
@@ -39,7 +41,7 @@ class RecordingList(Struct, frozen=True):
     has_more: bool
 
 
-@routes.post("/api/v1/media/recordings", status=201, scope="chat")
+@routes.post("/api/v1/media/recordings", status=201, scope="chat", takes=SOUNDS)
 async def take_note(call: Call, query: NoteQuery) -> Recording:
     """Send a voice note in: the body is the file (webm, ogg, mp4, mp3, wav or flac).
 
@@ -58,7 +60,7 @@ async def list_recordings(call: Call, query: RecordingQuery) -> RecordingList:
     return RecordingList(items, more)
 
 
-@routes.get("/api/v1/media/recordings/{recording}/sound", scope="chat")
+@routes.get("/api/v1/media/recordings/{recording}/sound", scope="chat", gives=SOUNDS)
 async def hear_recording(call: Call, recording: str) -> Response:
     """The sound of a recording you may hear; `Range` gives a part of it."""
     row = await call.house.recordings.heard_by(call.principal, recording)

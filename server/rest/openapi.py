@@ -26,6 +26,7 @@ class Problem(Shape, frozen=True, kw_only=True):
 
 
 _REF = "#/components/schemas/{name}"
+_ANY = "application/octet-stream"
 
 
 def openapi(groups: Iterable[Routes], version: str) -> dict[str, Any]:
@@ -100,17 +101,51 @@ def _operation(op: Operation, known: dict[str, Any]) -> dict[str, Any]:
             described["x-role"] = op.role
     if op.query is not None:
         described["parameters"] += _query_parameters(op.query)
-    if op.body is not None:
-        schema = known[repr(op.body)]
-        described["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schema}},
-        }
+    if content := _body(op, known):
+        described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _body(op: Operation, known: dict[str, Any]) -> dict[str, Any]:
+    """What is sent, by content type."""
+    content: dict[str, Any] = {kind: {"schema": _bare(kind)} for kind in op.takes}
+    if op.body is not None:
+        content["application/json"] = {"schema": known[repr(op.body)]}
+    if op.form is not None or op.files:
+        content["multipart/form-data"] = _form(op)
+    return content
+
+
+def _bare(kind: str) -> dict[str, str]:
+    """A body as it is: text is a string, of bytes nothing more is said (OpenAPI 3.1)."""
+    texts = ("text/", "application/sdp", "application/trickle-ice-sdpfrag")
+    return {"type": "string"} if kind.startswith(texts) else {}
+
+
+def _form(op: Operation) -> dict[str, Any]:
+    """A form's fields as its Struct has them, and its files, which are required."""
+    fields: dict[str, Any] = {"properties": {}, "required": []}
+    if op.form is not None:
+        schema = msgspec.json.schema(op.form)
+        fields = next(iter(schema["$defs"].values()))
+    files = {name: {"type": "string", "contentMediaType": _ANY} for name in op.files}
+    return {
+        "schema": {
+            "type": "object",
+            "properties": {**files, **fields["properties"]},
+            "required": [*op.files, *fields.get("required", [])],
+        },
+        "encoding": {name: {"contentType": _ANY} for name in op.files},
+    }
 
 
 def _success(op: Operation, known: dict[str, Any]) -> dict[str, Any]:
     schema = known.get(repr(op.result)) if op.result is not None else None
+    if op.gives:
+        content = {kind: {"schema": _bare(kind)} for kind in op.gives}
+        if schema is not None:
+            content["application/json"] = {"schema": schema}
+        return {"description": op.summary, "content": content}
     if schema is None:
         return {"description": op.summary or "Done."}
     return {"description": op.summary, "content": {"application/json": {"schema": schema}}}

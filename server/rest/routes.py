@@ -52,6 +52,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     body_bytes: int
     limited: str | None
     guard: Guard | None = None
+    takes: tuple[str, ...] = ()
+    form: Any = None
+    files: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -108,8 +112,17 @@ class Routes:
         role: str | None = None,
         body_bytes: int = BODY_BYTES_MAX,
         limited: str | None = None,
+        takes: tuple[str, ...] = (),
+        form: Any = None,
+        files: tuple[str, ...] = (),
+        gives: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """Declare a route. `limited` names a stricter rate-limit class (sign-in, mail)."""
+        """Declare a route. `limited` names a stricter rate-limit class (sign-in, mail).
+
+        A body that is not JSON is described: `takes` are the content types of a bare one, `form`
+        the fields (a Struct) and `files` the names of files of multipart/form-data. `gives` are the
+        content types of an answer that is not JSON.
+        """
 
         def declare(handler: Handler) -> Handler:
             hints = get_type_hints(handler)
@@ -134,6 +147,10 @@ class Routes:
                     path_kinds=tuple((n, hints[n]) for n in names if n not in _NOT_FROM_PATH),
                     body_bytes=body_bytes,
                     limited=limited,
+                    takes=takes,
+                    form=form,
+                    files=files,
+                    gives=gives,
                     guard=self._guard,
                 )
             )

@@ -1,4 +1,4 @@
-"""Every recogniser that listens along keeps the promises of the port, over a server of its own."""
+"""Every recogniser that listens along keeps the port's promises, with a server of its protocol."""
 
 import asyncio
 from collections.abc import AsyncIterator
