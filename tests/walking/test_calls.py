@@ -240,6 +240,25 @@ async def test_what_is_said_in_a_call_costs_nothing_beside_its_seconds(live: Liv
     assert (await one.ended())["cost_microcredits"] == 3 * SECOND == await one.paid()
 
 
+async def test_where_seconds_do_not_include_replies_both_are_paid_for(live: Live) -> None:
+    one = await caller(live)
+    credits = live.house.credits
+    credits.book = msgspec.structs.replace(credits.book, calls_include_replies=False)
+    await one.live_call()
+    ack = await one.person.say(one.room, "Tell me more")
+    done = await one.person.done(ack["reply"])
+    assert done["status"] == "completed"
+    assert done["cost_microcredits"] >= credits.book.minimum_microcredits > 0
+    receipt = await one.person.rest("GET", f"/api/v1/wallet/receipts/{done['receipt']}")
+    assert {line["what"] for line in receipt.json()["lines"]} >= {"output tokens"}
+    await one.pass_time(3)
+    await one.hang_up()
+    ended = await one.ended()
+    assert ended["cost_microcredits"] == 3 * SECOND
+    assert await one.paid() == 3 * SECOND + done["cost_microcredits"]
+    assert await wallets.audit(live.house.db) == {}
+
+
 async def test_a_crisis_is_met_with_care_and_the_next_minutes_are_free(live: Live) -> None:
     one = await caller(live)
     await one.live_call()
