@@ -49,12 +49,17 @@ TOLD: Final = {
 }
 
 
-def spoken(text: str) -> list[bytes]:
-    """A line as packets of 20 ms, up to its last voiced sound."""
+def spoken() -> list[list[bytes]]:
+    """Lines by the voice that ships, as packets."""
     from media.speech.joe import JoeVoice
     from media.speech.ports import VoiceChoice
 
-    said = b"".join(piece.pcm for piece in JoeVoice().say(text, VoiceChoice()))
+    voice, choice = JoeVoice(), VoiceChoice()
+    return [packets(b"".join(piece.pcm for piece in voice.say(t, choice))) for t in SPOKEN]
+
+
+def packets(said: bytes) -> list[bytes]:
+    """A line as packets of 20 ms, up to its last voiced sound."""
     sound = np.frombuffer(said, "<i2")
     loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > 600)
     pcm = sound[: loud[-1]].tobytes()
@@ -147,9 +152,10 @@ class Caller:
             self._answered.set()
 
 
-async def talked(here: House, account: Account, turns: int) -> dict[str, Any]:
+async def talked(
+    here: House, account: Account, lines: Sequence[list[bytes]], turns: int
+) -> dict[str, Any]:
     """A call of so many turns: what was heard, and what its record says."""
-    lines = [spoken(text) for text in SPOKEN]
     headers = {"authorization": f"Bearer {account.token}"}
     async with httpx2.AsyncClient(base_url=here.url, headers=headers, timeout=30) as http:
         warming = Caller()  # the models are loaded with the first call
@@ -168,13 +174,15 @@ async def talked(here: House, account: Account, turns: int) -> dict[str, Any]:
     return {"voice_to_voice_ms": caller.voice_to_voice_ms, "record": record["quality"]}
 
 
-def measured(turns: int, settings: Mapping[str, str]) -> dict[str, Any]:
+def measured(
+    lines: Sequence[list[bytes]], turns: int, settings: Mapping[str, str]
+) -> dict[str, Any]:
     """In a house of its own."""
     with (
         tempfile.TemporaryDirectory(prefix="kindred-voice-") as folder,
         house(Path(folder), 1, settings) as here,
     ):
-        found: dict[str, Any] = uvloop.run(talked(here, here.people[0], turns))
+        found: dict[str, Any] = uvloop.run(talked(here, here.people[0], lines, turns))
     return found
 
 
@@ -219,7 +227,8 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=12)
     parser.add_argument("--out", type=Path, default=Path("build/bench_voice.json"))
     told = parser.parse_args()
-    real, bare = measured(told.turns, PLAIN), measured(told.turns, STUBS)
+    lines = spoken()
+    real, bare = measured(lines, told.turns, PLAIN), measured(lines, told.turns, STUBS)
     told.out.parent.mkdir(parents=True, exist_ok=True)
     told.out.write_text(json.dumps({"real": real, "bare": bare}, indent=2) + "\n")
     print("\n".join(table(real, bare)))

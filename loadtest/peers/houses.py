@@ -121,12 +121,13 @@ def cpu_by_role(top: psutil.Process, role: Callable[[psutil.Process], str]) -> d
     return spent
 
 
-def memory_mb(top: psutil.Process) -> float:
-    """Proportional set size of all of them."""
-    total = 0.0
+def memory_by_role(top: psutil.Process, role: Callable[[psutil.Process], str]) -> dict[str, float]:
+    """Proportional set size of every process of a server, in MB."""
+    sizes: dict[str, float] = {}
     for one in tree(top):
         try:
-            total += one.memory_full_info().pss / 1e6
+            size, name = one.memory_full_info().pss / 1e6, role(one)
         except psutil.Error:
             continue
-    return total
+        sizes[name] = sizes.get(name, 0.0) + size
+    return sizes

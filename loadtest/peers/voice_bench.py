@@ -21,7 +21,7 @@ import uvloop
 from config.voice import VoiceSettings
 from loadtest.bench import free_port
 from loadtest.peers import pipecat_venv
-from loadtest.peers.houses import STUBS, cpu_by_role, house, memory_mb, role_of
+from loadtest.peers.houses import STUBS, cpu_by_role, house, memory_by_role, role_of
 from loadtest.peers.stub_voice import HEARD, RATE
 from loadtest.peers.talker import Lines, Noticed, Ours, Plain, Talker, pump
 from media.hearing.activity import Memory, Silero
@@ -89,7 +89,7 @@ async def talked(port: int, make: Make, people: int, seconds: float, top: psutil
                  role: Callable[[psutil.Process], str]) -> dict[str, Any]:  # fmt: skip
     """Everybody talks for so long: what it cost, and what they noticed."""
     await warmed(port, make)
-    before = memory_mb(top)
+    before = memory_by_role(top, role)
     talkers = await opened(port, [make(n) for n in range(people)])
     await pump(talkers, 3.0)
     for talker in talkers:
@@ -100,7 +100,7 @@ async def talked(port: int, make: Make, people: int, seconds: float, top: psutil
     began = cpu_by_role(top, role)
     await pump(talkers, seconds)
     ended = cpu_by_role(top, role)
-    grown = memory_mb(top) - before
+    after = memory_by_role(top, role)
     noticed = Noticed()
     for talker in talkers:
         noticed.take(talker.noticed)
@@ -113,7 +113,10 @@ async def talked(port: int, make: Make, people: int, seconds: float, top: psutil
     return {
         "cpu_ms_per_session_second": round(sum(cost.values()) * share, 2),
         "of_it": {name: round(spent * share, 2) for name, spent in cost.items()},
-        "mb_per_session": round(grown / people, 2),
+        "mb_per_session": round((sum(after.values()) - sum(before.values())) / people, 2),
+        "mb_of_it": {
+            name: round((after[name] - before.get(name, 0)) / people, 2) for name in after
+        },
         "first_audio_ms": quantiles(noticed.added_ms),
         "answer_after_the_pause_ms": quantiles(waited),
         "silent_after_the_decision_ms": quantiles(noticed.cut_ms),
@@ -145,7 +148,7 @@ async def opened(port: int, talkers: Sequence[Talker]) -> list[Talker]:
 async def grown(port: int, make: Make, people: int, sessions: int, top: psutil.Process
                 ) -> dict[str, Any]:  # fmt: skip
     """Sessions begun, heard and closed: what is left of them."""
-    sizes = [memory_mb(top)]
+    sizes = [total_mb(top)]
     tenth = max(sessions // 10, people)
     for first in range(0, sessions, people):
         talkers = await opened(port, [make(n) for n in range(people)])
@@ -155,8 +158,13 @@ async def grown(port: int, make: Make, people: int, sessions: int, top: psutil.P
         await asyncio.sleep(0.4)
         if (first + people) % tenth < people:
             await asyncio.sleep(1.0)
-            sizes.append(memory_mb(top))
+            sizes.append(total_mb(top))
     return {"sessions": sessions, "mb": [round(size, 1) for size in sizes]}
+
+
+def total_mb(top: psutil.Process) -> float:
+    """Of all processes of a server."""
+    return sum(memory_by_role(top, lambda _: "all").values())
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:
