@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 import numpy as np
 import psutil
 import uvloop
@@ -21,7 +22,7 @@ import uvloop
 from config.voice import VoiceSettings
 from loadtest.bench import free_port
 from loadtest.peers import pipecat_venv
-from loadtest.peers.houses import STUBS, cpu_by_role, house, memory_by_role, role_of
+from loadtest.peers.houses import STUBS, House, cpu_by_role, house, memory_by_role, role_of
 from loadtest.peers.stub_voice import HEARD, RATE
 from loadtest.peers.talker import Lines, Noticed, Ours, Plain, Talker, pump
 from media.hearing.activity import Memory, Silero
@@ -127,6 +128,17 @@ async def talked(port: int, make: Make, people: int, seconds: float, top: psutil
     }
 
 
+async def stores_warmed(here: House) -> None:
+    """Connections to the stores are the house's, whoever talks."""
+    async with httpx2.AsyncClient(base_url=here.url, timeout=30) as http:
+        asked = [
+            http.get(path, headers={"authorization": f"Bearer {one.token}"})
+            for one in here.people
+            for path in ("/api/v1/rooms", "/api/v1/wallet/balance", "/api/v1/calls")
+        ]
+        await asyncio.gather(*asked)
+
+
 async def warmed(port: int, make: Make) -> None:
     """The first session has modules and models loaded, which is no other session's cost."""
     (first,) = await opened(port, [make(0)])
@@ -188,6 +200,7 @@ def measure_ours(said: bytes, people: int, seconds: float, sessions: int) -> dic
         tempfile.TemporaryDirectory(prefix="kindred-voice-") as folder,
         house(Path(folder), people, STUBS) as here,
     ):
+        uvloop.run(stores_warmed(here))
 
         def make(n: int) -> Talker:
             return Talker(n, Ours(here.people[n]), told, 500_000 + 37_000 * n)

@@ -93,7 +93,8 @@ class StreamingTranscriber(Protocol):
 
 
 class Ear(Protocol):
-    """One call's ear. Everything is bounded: an ear keeps the last 60 s of sound."""
+    """One call's ear. Everything is bounded: an ear keeps the last 60 s of sound, and no sound
+    before the spans that were asked about last: questions come in the order of their spans."""
 
     def push(self, pcm: bytes, at_sample: int) -> None:
         """Sound that begins at `at_sample`; a gap before it counts as silence. Never waits."""

@@ -6,7 +6,8 @@ costs an answer, not the words: the next one is given the same sound.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from media.hearing.ports import HearingError, Transcript, Voiced
@@ -70,6 +71,7 @@ class RemoteEar:
         self._trouble = ""
         self._alone = False  # and it has been said
         self._news = asyncio.Event()
+        self._needed: list[int] = []  # where the spans begin that are being asked about
         self._closed = False
 
     @property
@@ -112,11 +114,12 @@ class RemoteEar:
         if peer.welcome is not None and not peer.welcome.judges_turns:
             raise HearingError("there is no end-of-turn model", retryable=False)
         self._send_rest(peer, until_sample)
-        answer = await self._answer(
-            peer,
-            lambda number: AskTurn(number, self.number, from_sample, until_sample),
-            _TURN_SECONDS,
-        )
+        with self._needing(from_sample) as keep_from:
+            answer = await self._answer(
+                peer,
+                lambda number: AskTurn(number, self.number, from_sample, until_sample, keep_from),
+                _TURN_SECONDS,
+            )
         if not isinstance(answer, TurnTold):
             raise HearingError("the worker answered something else")
         return answer.probability
@@ -124,12 +127,13 @@ class RemoteEar:
     async def transcribe(self, from_sample: int, until_sample: int) -> Transcript:
         """See the port. A worker that is lost meanwhile is replaced, once."""
         first = await self._attached()
-        try:
-            return await self._words(from_sample, until_sample)
-        except HearingError:
-            if self._peer is first:
-                raise
-            return await self._words(from_sample, until_sample)
+        with self._needing(from_sample) as keep_from:
+            try:
+                return await self._words(from_sample, until_sample, keep_from)
+            except HearingError:
+                if self._peer is first:
+                    raise
+                return await self._words(from_sample, until_sample, keep_from)
 
     async def so_far(self, from_sample: int, until_sample: int) -> Transcript | None:
         """See media/hearing/ports.py `HearsAlong`."""
@@ -238,12 +242,23 @@ class RemoteEar:
 
     # --- asking
 
-    async def _words(self, from_sample: int, until_sample: int) -> Transcript:
+    @contextmanager
+    def _needing(self, from_sample: int) -> Iterator[int]:
+        """Spans are asked about in their order: what lies before all that is asked now may go."""
+        self._needed.append(from_sample)
+        keep_from = min(self._needed)
+        self._sent.forget(keep_from)
+        try:
+            yield keep_from
+        finally:
+            self._needed.remove(from_sample)
+
+    async def _words(self, from_sample: int, until_sample: int, keep_from: int) -> Transcript:
         peer = await self._attached()
         self._send_rest(peer, until_sample)
         answer = await self._answer(
             peer,
-            lambda number: AskWords(number, self.number, from_sample, until_sample),
+            lambda number: AskWords(number, self.number, from_sample, until_sample, keep_from),
             _WORDS_SECONDS,
         )
         if not isinstance(answer, WordsTold):

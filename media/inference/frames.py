@@ -56,21 +56,23 @@ class CloseEar(Frame, frozen=True, tag="close"):
 
 
 class AskTurn(Frame, frozen=True, tag="ask_turn"):
-    """Has who spoke in this span finished?"""
+    """Has who spoke in this span finished? What lies before `keep_from` is not asked for again."""
 
     request: int
     ear: int
     from_sample: int
     until_sample: int
+    keep_from: int = 0
 
 
 class AskWords(Frame, frozen=True, tag="ask_words"):
-    """The words of this span."""
+    """The words of this span. What lies before `keep_from` is not asked for again."""
 
     request: int
     ear: int
     from_sample: int
     until_sample: int
+    keep_from: int = 0
 
 
 class AskSoFar(Frame, frozen=True, tag="ask_so_far"):

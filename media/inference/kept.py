@@ -29,6 +29,11 @@ class KeptSound:
         while self._pieces and self._end_of(self._pieces[0]) <= self.end - self._most:
             self._pieces.popleft()
 
+    def forget(self, before_sample: int) -> None:
+        """Nobody will ask for what lies before this sample; whole pieces of it go."""
+        while self._pieces and self._end_of(self._pieces[0]) <= before_sample:
+            self._pieces.popleft()
+
     def span(self, from_sample: int, until_sample: int) -> bytes:
         """The sound between two samples, silence where there was none; at most 60 s."""
         first = max(0, from_sample, until_sample - _KEPT_SAMPLES)

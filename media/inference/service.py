@@ -319,6 +319,7 @@ class Caller:
             self.link.send(answer or Failed(frame.request, "nobody listens along", False))
             return
         pcm = ear.sound.span(frame.from_sample, frame.until_sample)
+        ear.sound.forget(frame.keep_from)
         if isinstance(frame, AskTurn):
             self._ask(frame.request, frame.ear, self._judge_turn(frame.request, pcm))
         else:

@@ -143,6 +143,23 @@ async def test_a_span_that_ends_in_mid_window_is_whole(inference: Inference) -> 
     assert "biscuit" in plain((await ear.transcribe(0, end)).text)
 
 
+async def test_sound_before_what_is_asked_about_is_kept_nowhere(
+    inference: Inference, service: Service
+) -> None:
+    ear = inference.ear("en")
+    pcm = say("Good night.")
+    middle = hear(ear, pcm)
+    end = hear(ear, pcm, middle)
+    both = await asyncio.gather(ear.transcribe(0, middle), ear.transcribe(middle, end))
+    assert ["night" in plain(heard.text) for heard in both] == [True, True]
+    (there,) = (one for caller in service.callers for one in caller.ears.values())
+    assert there.sound.heard_anything(0, middle - 512), "the first was still being asked about"
+    assert "night" in plain((await ear.transcribe(middle, end)).text)
+    assert not there.sound.heard_anything(0, middle - 512)
+    assert sum(len(kept) for _, kept in ear._sent.pieces()) <= len(pcm) + 1024
+    await ear.aclose()
+
+
 async def test_many_ears_are_judged_together(inference: Inference, service: Service) -> None:
     ears = [inference.ear("en") for _ in range(50)]
     pcm = say("Good night.")

@@ -65,6 +65,16 @@ def test_a_window_that_grew_replaces_its_beginning() -> None:
     assert set(samples_of(kept.span(512, 1024))) == {3}
 
 
+def test_what_nobody_asks_for_again_is_forgotten_in_whole_pieces() -> None:
+    kept = KeptSound()
+    for second in range(10):
+        kept.keep(second * 16_000, silence(16_000))
+    kept.forget(3 * 16_000 + 1)
+    assert kept.bytes_kept == 7 * 32_000
+    assert kept.heard_anything(3 * 16_000, 4 * 16_000)
+    assert not kept.heard_anything(0, 3 * 16_000)
+
+
 def test_only_a_minute_is_kept_and_silence_takes_no_room() -> None:
     kept = KeptSound()
     for second in range(200):
