@@ -76,10 +76,11 @@ async def _serve(path: str) -> None:
         writer.write(msgspec.json.encode(Lateness(len(ranked), *at)))
         writer.close()
 
-    await asyncio.start_unix_server(tell, path + ".late")
-    worker = Worker(RtcEngine(), KEY, load=Load(most=100.0))
-    await asyncio.get_running_loop().create_unix_server(worker.link, path)
-    await asyncio.Event().wait()
+    worker, loop = Worker(RtcEngine(), KEY, load=Load(most=100.0)), asyncio.get_running_loop()
+    told = await asyncio.start_unix_server(tell, path + ".late")
+    served = await loop.create_unix_server(worker.link, path)
+    async with told, served:
+        await asyncio.Event().wait()
 
 
 async def lateness(path: str) -> Lateness:
@@ -114,8 +115,7 @@ async def run(most: int, late_ms: float, seconds: float) -> list[Step]:
             steps.append(await _step(process, path, callers, seconds))
             if steps[-1].late.p99_ms > late_ms:
                 break
-        for caller in callers:
-            await caller.close()
+        await asyncio.gather(*(caller.close() for caller in callers))
     return steps
 
 

@@ -25,7 +25,7 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtpPacket, compute_audio_level_dbov
 from av import AudioFrame, VideoFrame
 
-from loadtest.bench_calls import echo
+from loadtest.bench_calls import Caller, echo, talk
 from media.avatar.rendering.encode import FrameEncoder
 from media.calls import opus
 from media.calls.offers import check_offer
@@ -230,24 +230,36 @@ async def local_names() -> dict[str, float]:
 
 
 async def public_hosts() -> dict[str, float]:
-    """To gather one's own addresses, with aiortc's public STUN host and without any."""
+    """Hosts on the internet that are asked for one's own address, unless somebody configures it."""
     found: dict[str, float] = {}
     for name, servers in (("stock", None), ("ours", [])):
         connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         connection.addTransceiver("audio")
-        offer = await connection.createOffer()
-        found[f"{name}_ms"] = round(
-            await took_ms(lambda c=connection, o=offer: c.setLocalDescription(o)),  # type: ignore[misc]
-            1,
-        )
+        (transceiver,) = connection.getTransceivers()
+        gatherer = transceiver.receiver.transport.transport.iceGatherer
+        found[f"{name}_hosts"] = int(gatherer._connection.stun_server is not None)
         await connection.close()
     return found
 
 
-def undrained() -> dict[str, float]:
-    """What a track nobody takes from keeps of a minute of sound."""
-    kept = sum(len(bytes(frame.planes[0])) * 2 for frame in sound_frames())  # aiortc: stereo
-    return {"stock_mb_a_minute": round(kept * 60 / SECONDS / 1e6, 1), "ours_mb_a_minute": 0.0}
+async def undrained(seconds: float) -> dict[str, float]:
+    """What is kept of a minute of sound that nobody takes."""
+    found: dict[str, float] = {}
+    for name, make in (("stock", RTCPeerConnection), ("ours", PacketConnection)):
+        caller, callee = Caller(), make(RTCConfiguration(iceServers=[]))
+        await callee.setRemoteDescription(RTCSessionDescription(await caller.offer(), "offer"))
+        await callee.setLocalDescription(await callee.createAnswer())
+        await caller.answered(callee.localDescription.sdp)
+        await talk([caller], seconds)
+        (receiver,) = callee.getReceivers()
+        queue = receiver.track._queue  # type: ignore[attr-defined]
+        kept = 0
+        while not queue.empty():
+            kept += sum(plane.buffer_size for plane in queue.get_nowait().planes)
+        found[f"{name}_mb_a_minute"] = round(kept * 60 / seconds / 1e6, 1)
+        await caller.close()
+        await callee.close()
+    return found
 
 
 async def run(seconds: float) -> dict[str, Any]:
@@ -265,7 +277,7 @@ async def run(seconds: float) -> dict[str, Any]:
         "an executor of its own": await own_path(),
         ".local candidates": await local_names(),
         "iceServers": await public_hosts(),
-        "undrained tracks": undrained(),
+        "undrained tracks": await undrained(seconds),
     }
 
 
