@@ -58,8 +58,10 @@ class Workers:
         self.board, self.folder = ValkeyBoard(url), folder
         self.workers: dict[str, tuple[Worker, asyncio.Server]] = {}
 
-    async def add(self, name: str, busy: float = 0.0, load: Load | None = None) -> Worker:
-        worker = Worker(RtcEngine(), KEY, load=load)
+    async def add(
+        self, name: str, busy: float = 0.0, load: Load | None = None, **options: Any
+    ) -> Worker:
+        worker = Worker(RtcEngine(), KEY, load=load, **options)
         path = str(self.folder / f"{name}.sock")
         server = await asyncio.get_running_loop().create_unix_server(worker.link, path)
         self.workers[name] = worker, server
