@@ -227,6 +227,7 @@ class Wiring:
                 self._speaks(catalogue),
                 self.settings.voice,
                 self._faces(catalogue),
+                self.inference.there,
             ),
             credits=credits,
             caller=partial(caller_of, self.db),

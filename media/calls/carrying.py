@@ -70,6 +70,7 @@ class Carried:
         self.leg = leg
         self.kind = kind
         self.ufrag = ""
+        self.trickled = 0  # candidates that came after the offer
         self.over: GoneReason | None = None
         self.peer = engine.peer(self, ice, video=kind == "video")
         self._ended = ended

@@ -106,8 +106,10 @@ def _check_sections(sections: list[_Section], *, video: bool) -> None:
             raise BadOffer("sdp_no_codec", "Video is VP8 or H.264 here; the offer has neither.")
 
 
-def trickled(fragment: str, ufrag: str) -> list[tuple[str, str]]:
-    """The candidates of a fragment (RFC 8840) as (mid, candidate). Raises BadOffer.
+def trickled(fragment: str, ufrag: str, before: int = 0) -> list[tuple[str, str]]:
+    """The candidates of a fragment (RFC 8840) as (mid, candidate), after so many `before`.
+
+    Raises BadOffer, also when there are too many in all: each is a host that is written to.
 
     Another `ufrag` than the offer's asks for an ICE restart: code `ice_restart`.
     """
@@ -125,7 +127,7 @@ def trickled(fragment: str, ufrag: str) -> list[tuple[str, str]]:
             mid = line.removeprefix("a=mid:").strip()
         elif line.startswith("a=candidate:") and not _is_local_name(line):
             found.append((mid, line.removeprefix("a=candidate:")))
-    if len(found) > MOST_CANDIDATES:
+    if before + len(found) > MOST_CANDIDATES:
         raise BadOffer("sdp_too_many_candidates", "Too many candidates.")
     return found
 

@@ -134,7 +134,9 @@ class Worker:
         if carried is None:
             return wire.Refused(id=ask.id, code="leg_gone", message="This connection is over.")
         try:
-            for mid, candidate in trickled(ask.fragment, carried.ufrag):
+            found = trickled(ask.fragment, carried.ufrag, carried.trickled)
+            carried.trickled += len(found)
+            for mid, candidate in found:
                 await carried.peer.add_candidate(mid, candidate)
         except BadOffer as error:
             return wire.Refused(id=ask.id, code=error.code, message=str(error))

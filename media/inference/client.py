@@ -102,6 +102,17 @@ class Inference:
         """Whether any worker can be asked."""
         return any(peer.is_up for peer in self.peers)
 
+    async def there(self, seconds: float) -> bool:
+        """Whether any worker can be asked; waits so long for one that is only starting."""
+        if not self.is_up and self.peers:
+            waits = [asyncio.ensure_future(peer.up.wait()) for peer in self.peers]
+            try:
+                await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+        return self.is_up
+
     def peer_for_ear(self, but: frozenset[str] = frozenset()) -> Peer | None:
         """The worker that listens to the fewest, if any is there; not one of `but`."""
         up = [peer for peer in self.peers if peer.is_up and peer.address not in but]
@@ -109,15 +120,7 @@ class Inference:
 
     async def peer_for_question(self) -> Peer | None:
         """The worker with the fewest questions; waits a moment where none is there."""
-        if not self.is_up and self.peers:
-            waits = [asyncio.ensure_future(peer.up.wait()) for peer in self.peers]
-            try:
-                await asyncio.wait(
-                    waits, timeout=_CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-            finally:
-                for wait in waits:
-                    wait.cancel()
+        await self.there(_CONNECT_SECONDS)
         up = [peer for peer in self.peers if peer.is_up]
         return min(up, key=lambda peer: peer.questions_there, default=None)
 

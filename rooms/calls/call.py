@@ -80,7 +80,7 @@ class Call(Shown):
         self._arrivals: asyncio.Queue[Leg] = asyncio.Queue(4)
         self._over = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
-        self._beside: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[object]] = set()
         self._talk: Talk | None = None
         self._greeted = life.meter.metered_ms > 0
         self._legs = legs
@@ -238,6 +238,9 @@ class Call(Shown):
     async def _go_through_legs(self, talk: Talk) -> None:
         while True:
             leg = await self._arrivals.get()
+            while not self._arrivals.empty():  # who came last is who is here
+                self._run_beside(leg.aclose("replaced"), "letting a leg go")
+                leg = self._arrivals.get_nowait()
             self._legs += 1
             self.leg = leg
             reason = await talk.run(TapedLeg(leg, self.taping.tape, self._now))
@@ -274,7 +277,7 @@ class Call(Shown):
                 case End():
                     self._over.set()
 
-    def _run_beside(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _run_beside(self, work: Coroutine[object, object, object], name: str) -> None:
         if self._tasks is None or self._over.is_set():
             work.close()
             return
@@ -306,14 +309,10 @@ class Call(Shown):
 
     def _say_beside(self, text: str) -> None:
         if self._talk is not None:
-            self._run_beside(self._say(text), "saying")
+            self._run_beside(self._talk.say(text), "saying")
 
     def _say_of_recording(self, what: Says) -> None:
         self._say_beside(spoken(what, self.calling.who.person.language, ""))
-
-    async def _say(self, text: str) -> None:
-        if self._talk is not None:
-            await self._talk.say(text)
 
     async def _say_goodbye(self, why: Why) -> None:
         """Stop what is being said, take leave, end."""

@@ -223,7 +223,7 @@ class Calls:
         check_plan(command.kind, plan, plans)
         caller = await parts.caller(who, counted=plan.call_minutes_per_day > 0)
         check_caller(caller, settings)
-        parts.voices.check()
+        await parts.voices.check()
         limit = limit_ms(caller, plan, plans, settings)
         calling = self._calling(who, command, key, limit)
         ahead_ms = (settings.hold_seconds + settings.goodbye_seconds) * 1000

@@ -40,8 +40,11 @@ class Talk(Protocol):
 class Voices(Protocol):
     """Who listens and who speaks in calls."""
 
-    def check(self) -> None:
-        """Raises Unavailable where nothing can listen or speak: then nothing is held."""
+    async def check(self) -> None:
+        """Raises Unavailable where nothing can listen or speak: then nothing is held.
+
+        Whoever is only starting is waited for, within a limit.
+        """
 
     def talk(
         self, room: "ChatRoom", who: Principal, companion: str, kind: CallKind, around: Around

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 from config.voice import VoiceSettings
 from media.hearing.ports import Ear, HearingError
@@ -20,6 +21,14 @@ Listens = Callable[[str], Awaitable[Ear]]
 # Who speaks for a companion in this language, and how; raises SpeechError.
 Speaks = Callable[[str, str], Awaitable[tuple[Speaker, VoiceChoice]]]
 
+# Whether a worker can be asked, after waiting at most so many seconds for one.
+There = Callable[[float], Awaitable[bool]]
+WAIT_SECONDS: Final = 10.0  # a worker that was started with the house needs a few
+
+
+async def _always(seconds: float) -> bool:  # noqa: ARG001 - in the place of one that waits
+    return True
+
 
 class HouseVoices:
     """See rooms/calls/parts.py `Voices`. Without ears or voices calls are refused."""
@@ -30,8 +39,10 @@ class HouseVoices:
         speaks: Speaks | None,
         settings: VoiceSettings,
         faces: Faces | None = None,
+        there: There | None = None,
     ) -> None:
         """`faces` show the companion in video calls; without them those have sound alone."""
+        self._there = there or _always
         self._faces = faces
         self._listens = listens
         self._speaks = speaks
@@ -44,9 +55,9 @@ class HouseVoices:
             return None
         return self._listens, self._speaks
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """See the port."""
-        if self._listens is None or self._speaks is None:
+        if self._listens is None or self._speaks is None or not await self._there(WAIT_SECONDS):
             raise _nobody()
 
     def talk(

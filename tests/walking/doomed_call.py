@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections import deque
 
 import server.wiring
 from realtime.logs import RoomPen
@@ -19,6 +20,7 @@ class Voices(PaperVoices):
 
     def __init__(self, *_: object) -> None:
         super().__init__()
+        self.talks = deque(maxlen=4)  # type: ignore[assignment]  # a thousand calls pass here
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ class PaperVoices:
     def __init__(self) -> None:
         self.talks: list[PaperTalk] = []
 
-    def check(self) -> None: ...
+    async def check(self) -> None: ...
 
     @asynccontextmanager
     async def talk(
