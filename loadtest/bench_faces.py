@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -21,6 +22,7 @@ from media.avatar.appearance import Appearance
 from media.avatar.engine import Engine, Source, Step
 from media.avatar.engines import ENGINES, open_engine
 from media.avatar.motion.director import Director
+from media.avatar.painter import Painter
 from media.avatar.rendering.device import Begin, Device, now_us
 from media.avatar.rendering.encode import FrameEncoder
 from media.avatar.rendering.wire import Codec, OpenFace, Picture, Refused, Sounding, Speak
@@ -178,6 +180,17 @@ def together(engine: Engine, faces: int, size: int, codec: Codec, seconds: float
     )
 
 
+def by_torch(folder: Path, device: str) -> Engine:
+    """The drawn face by torch; on the CPU that is for comparing alone. One thread, as the other."""
+    import torch
+
+    from media.avatar.rig_engine import RigEngine
+    from media.avatar.torch_painter import TorchPainter
+
+    torch.set_num_threads(1)
+    return RigEngine(cast("Painter", TorchPainter(folder, device, max_batch=256)))
+
+
 def timed(count: int, work: Callable[[int], object], device: str = "cpu") -> list[float]:
     """Milliseconds of each of `count` runs, after one that does not count.
 
@@ -199,6 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench_faces", description=__doc__)
     parser.add_argument("--engine", choices=sorted(ENGINES), default="rig")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--torch", action="store_true", help="paint with torch, even on the CPU")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
@@ -207,6 +221,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     told = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(told.engine, told.device, Path(folder), told.weights)
+        if told.torch:
+            engine = by_torch(Path(folder), told.device)
         costs = [deciding()]
         for size in told.sizes:
             costs += [painting(engine, size, batch) for batch in told.batches]

@@ -43,6 +43,8 @@ class TorchAsset:
     def __init__(self, rig: Rig, textures: Any, background: Any, torch: Any) -> None:
         self.digest, self.size = rig.digest, rig.size
         self.textures, self.background = textures, background
+        self.layers = frozenset(layer.name for layer in rig.layers)
+        self.traits = rig.numbers  # on the host too: where to paint is decided there
         self.numbers = torch.from_numpy(rig.numbers).to(textures.device)
         self.colours = torch.from_numpy(rig.colours).to(textures.device)
         self.held_bytes = textures.numel() + background.numel()
@@ -98,12 +100,25 @@ class TorchPainter:
         with self._torch.inference_mode():
             frames = self._frames([a for a in assets if isinstance(a, TorchAsset)], within(states))
             told = i420(self._torch, frames) if layout == "i420" else rgb(self._torch, frames)
-            made: Frames = told.cpu().numpy()
+            made = self._brought(told)
         if into is None:
             return made
         chosen = slice(None) if changed is None else changed
         into[chosen] = made[chosen]
         return into
+
+    def _brought(self, told: Any) -> Frames:
+        """From the device: through pinned memory, and waiting for this alone."""
+        if self.caps.device == "cpu":
+            made: Frames = told.numpy()
+            return made
+        torch = self._torch
+        with torch.cuda.device(told.device):
+            held = torch.empty(told.shape, dtype=told.dtype, pin_memory=True)
+            held.copy_(told, non_blocking=True)
+            torch.cuda.current_stream().synchronize()
+        brought: Frames = held.numpy()
+        return brought
 
     def _upload(self, rig: Rig) -> TorchAsset:
         margin = rig.size // MARGIN_SHARE
@@ -123,12 +138,15 @@ class TorchPainter:
         numbers = torch.stack([one.numbers for one in assets])
         traits = Traits(numbers, torch.stack([one.colours for one in assets]))
         head = torch.stack([one.textures[_BODY] for one in assets]).to(torch.float32) / 255
-        head = self._head(head, numbers.cpu().numpy(), state, traits, size)
+        head = self._head(head, np.stack([one.traits for one in assets]), state, traits, size)
         frame = torch.stack([one.background for one in assets]).to(torch.float32) / 255
         k, margin = size / VIEW, size // MARGIN_SHARE
         across = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / k
         x, y = (across + VIEW_X).reshape(1, 1, -1), (across + VIEW_Y).reshape(1, -1, 1)
+        worn = frozenset[str]().union(*(one.layers for one in assets))
         for place, name in enumerate(pose.LAYERS):
+            if name not in worn:
+                continue  # a layer that nobody in this batch has
             layer = head
             if place != _BODY:
                 layer = torch.stack([one.textures[place] for one in assets]).to(torch.float32) / 255

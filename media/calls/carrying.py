@@ -90,6 +90,7 @@ class Carried:
         self._messages: tuple[int, int] = (0, 0)
         self._alive_us = 0
         self._blocked = False
+        self._spoke = False
 
     # --- the two links
 
@@ -296,6 +297,11 @@ class Carried:
 
     def on_sound(self, packet: Received) -> None:
         """See media/calls/engine.py."""
+        if not self._spoke:
+            # Whoever can send has all keys, and so can see: the first picture may have come too
+            # soon for it. Asking would cost it a quarter of a second.
+            self._spoke, self._keyframe_asked_us = True, 0
+            self._want_keyframe()
         self._alive_us = now_us()
         self._heard(self._hearing.add(packet, self._alive_us))
 

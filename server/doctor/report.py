@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from config.settings import Settings
+from server.doctor.faces import look_at_faces
 from server.doctor.hearing import look_at_hearing
 from server.doctor.parts import (
     look_at_bus,
@@ -33,6 +34,7 @@ async def examine(settings: Settings) -> Report:
     )
     parts += await look_at_hearing(settings, running)
     parts += look_at_speech(settings)
+    parts.append(look_at_faces(settings))
     return Report(
         kindred=kindred_version(),
         running=running is not None,

@@ -19,7 +19,7 @@ from loadtest.clients.call import FRAME, RATE, level_db
 from loadtest.targets import Target, check
 
 TONE = 8_000 * np.sin(np.arange(FRAME) * 2 * np.pi * 500 / RATE)
-SIDE = 256
+SIDE = 128
 # How loud each 135 ms of a face's speech is, and how far its mouth is open then.
 SYLLABLES = np.random.default_rng(8).choice([0.0, 0.1, 0.4, 1.0], 400)
 
@@ -69,9 +69,9 @@ class Face(VideoStreamTrack):
         while time.perf_counter() < self._began + self._count / 25:  # noqa: ASYNC110
             await asyncio.sleep(0.004)
         picture = np.full((SIDE, SIDE, 3), 170, np.uint8)
-        high = round(30 * self._voice.loudness(self._late_seconds))
-        picture[152 : 152 + high, 112:144] = 25
-        picture[184:186, 112:144] = 25
+        high = round(15 * self._voice.loudness(self._late_seconds))
+        picture[75 : 75 + high, 56:72] = 25
+        picture[91:92, 56:72] = 25
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts, frame.time_base = self._count * 3600, fractions.Fraction(1, 90_000)
         self._count += 1

@@ -26,7 +26,7 @@ async def watched(late_seconds: float) -> Measures:
     phone.greeting_frames, phone.lips_late_seconds = 900, late_seconds
     async with phone.serving():
         who = person(phone)
-        async with who.video_call("r_1") as call, asyncio.timeout(40):
+        async with who.video_call("r_1") as call, asyncio.timeout(50):
             while "skew" not in who.measures.times:  # noqa: ASYNC110 - the call is real time
                 await asyncio.sleep(0.05)
             assert call.seeing is not None

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from config.accounts import MailSettings
+from config.faces import FaceSettings
 from config.hearing import HearingSettings, TranscriptionProvider
 from config.models import ModelProvider, ModelSettings
 from config.server import ServerSettings
@@ -16,6 +17,7 @@ from config.speech import SpeechProvider, SpeechSettings
 from config.stores import DatabaseSettings
 from config.turn_model import installed_path
 from server.doctor import doctor, examine
+from server.doctor.faces import look_at_faces
 from server.doctor.hearing import look_at_recogniser, look_at_turns
 from server.doctor.speech import look_at_speaker
 from server.supervisor.folder import DataFolder, State
@@ -157,3 +159,36 @@ def test_the_shipped_voice_is_installed_with_its_licence(settings: Settings) -> 
     part = look_at_speaker("embedded", settings)
     assert part.condition == "fine"
     assert "CC0" in part.licence
+
+
+def test_faces_tell_their_renderer_and_device(settings: Settings, tmp_path: Path) -> None:
+    def look(**told: object) -> tuple[str, str, str]:
+        faces = FaceSettings(**told)  # type: ignore[arg-type]
+        part = look_at_faces(msgspec.structs.replace(settings, faces=faces), tmp_path)
+        return part.what, part.state, part.condition
+
+    drawn = "the drawn face, by numpy and OpenCV on cpu", "installed", "fine"
+    assert look() == drawn
+    assert look(workers=0)[2] == "idle"
+    assert look(addresses=["tcp:10.0.0.7:7100"])[2] == "fine"
+    what, state, condition = look(device="cuda:1")
+    assert what == "the drawn face, by torch on cuda:1"
+    assert condition == "wrong"
+    assert "make install-gpu" in state or "no device" in state
+    what, _, condition = look(engine="musetalk", weights=str(tmp_path))
+    assert what == "a neural face (MuseTalk's shape), by torch on cpu"
+    assert condition == "wrong"
+
+
+def test_a_card_that_the_driver_tells_of_is_named(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.doctor.faces.package", lambda name: "2.15.0")
+    (tmp_path / "0000:01:00.0").mkdir()
+    (tmp_path / "0000:01:00.0/information").write_text("Model: \t NVIDIA H200\nIRQ: 1\n")
+    states = []
+    for device in ("cuda:0", "cuda:1", "cuda:none"):
+        changed = msgspec.structs.replace(settings, faces=FaceSettings(device=device))
+        states.append(look_at_faces(changed, tmp_path).state)
+    assert states[0] == "on NVIDIA H200"
+    assert states[1:] == ["there is no device cuda:1 here", "there is no device cuda:none here"]

@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import logging
 from collections import deque
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -45,6 +46,19 @@ LOAD_SECONDS: Final = 1.0
 MOST_WAITING: Final = 256
 LEG_SECONDS: Final = 10.0
 _appearance = msgspec.json.Decoder(Appearance)
+
+
+async def _both(
+    attaching: Coroutine[object, object, OpenFace], preparing: Coroutine[object, object, Asset]
+) -> tuple[OpenFace, Asset]:
+    """Go to the leg while the face is drawn. Raises the AvatarError of either."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            attached, prepared = tasks.create_task(attaching), tasks.create_task(preparing)
+    except ExceptionGroup as group:
+        told = [error for error in group.exceptions if isinstance(error, AvatarError)]
+        raise (told or [group])[0] from None
+    return attached.result(), prepared.result()
 
 
 class Link:
@@ -188,9 +202,8 @@ class FaceServer:
     async def _begin(self, link: Link, asked: OpenFace) -> None:
         """Prepare a face and show it, or say why not."""
         try:
-            asked = await self._attach(asked)
             size = min(asked.size, self.device.ladder.rung.size)
-            asset = await self._prepared(asked, size)
+            asked, asset = await _both(self._attach(asked), self._prepared(asked, size))
         except AvatarError as error:
             if self._links.get(asked.face) is link:
                 self._end(asked.face)

@@ -1,6 +1,7 @@
 """The face in motion: the same state paints the same frame, mouths follow, nothing jumps."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from media.avatar.appearance import Appearance
 from media.avatar.cpu import CpuPainter
-from media.avatar.layers import MAX_BYTES_AT_512, RigShelf
+from media.avatar.layers import MAX_BYTES_AT_512, RigShelf, load, save
 from media.avatar.painter import AvatarError
 from media.avatar.state import row
 from rooms.companions.catalogue import CAST
@@ -109,3 +110,21 @@ def test_a_broken_rig_is_drawn_again_and_an_unknown_size_is_refused(tmp_path: Pa
     with pytest.raises(AvatarError) as caught:
         shelf.get(PLAIN, 300)
     assert caught.value.reason == "size"
+
+
+@pytest.mark.parametrize("spoilt", ["head", "strange", "numbers", "background"])
+def test_a_rig_that_lacks_parts_is_no_rig_and_is_drawn_again(tmp_path: Path, spoilt: str) -> None:
+    shelf = RigShelf(tmp_path)
+    rig, path = shelf.get(PLAIN, 128), shelf.path(PLAIN, 128)
+    without = {
+        "head": {"layers": tuple(one for one in rig.layers if one.name != "head")},
+        "strange": {"layers": (*rig.layers, replace(rig.layers[0], name="third eye"))},
+        "numbers": {"numbers": rig.numbers[:-1]},
+        "background": {"background": rig.background[:10]},
+    }[spoilt]
+    save(replace(rig, **without), path)  # type: ignore[arg-type]
+    with pytest.raises(AvatarError) as caught:
+        load(path, rig.digest, 128)
+    assert caught.value.reason == "broken_rig"
+    again = shelf.get(PLAIN, 128)
+    assert [one.name for one in again.layers] == [one.name for one in rig.layers]

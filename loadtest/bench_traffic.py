@@ -1,0 +1,111 @@
+"""`python -m loadtest.bench_traffic`: how much memory painting with torch moves, and its limit.
+
+A graphics card paints no faster than its memory is read and written. Every operation's inputs and
+outputs are counted while faces are painted (on the processor: the operations are the same), and set
+against a card's bandwidth; beside it stands what one fused pass would have to move. Needs torch.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+
+from loadtest.bench_faces import ORIGINS, rows
+from media.avatar import pose
+from media.avatar.appearance import Appearance
+from media.avatar.painter import AvatarError
+from media.avatar.state import Rows
+from media.avatar.torch_painter import TorchPainter
+
+H200_BYTES_PER_SECOND = 4.8e12
+FPS = 25
+
+
+class Traffic(Struct, frozen=True, kw_only=True):
+    """Bytes and operations of one frame in a batch of `batch`, and the least a frame can need."""
+
+    size: int
+    batch: int
+    bytes_per_frame: float
+    operations: int
+    least_bytes: float
+
+    def frames_per_second(self, bandwidth: float, *, fused: bool = False) -> float:
+        """At most, by memory alone."""
+        return bandwidth / (self.least_bytes if fused else self.bytes_per_frame)
+
+
+def measured(painter: TorchPainter, size: int, batch: int) -> Traffic:
+    """Paint one batch of speaking faces, counting."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Counting(TorchDispatchMode):
+        moved = operations = 0
+
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            made = func(*args, **(kwargs or {}))
+            if not func.is_view:
+                held = [one for one in tree_leaves((args, kwargs, made)) if hasattr(one, "nbytes")]
+                # What is only expanded is one value read again and again, from a cache.
+                self.moved += sum(one.untyped_storage().nbytes() if _spread(one) else one.nbytes
+                                  for one in held)  # fmt: skip
+                self.operations += 1
+            return made
+
+    looks = [Appearance(origin=ORIGINS[n % len(ORIGINS)]) for n in range(batch)]  # type: ignore[arg-type]
+    assets = [painter.prepare(look, size) for look in looks]
+    states: Rows = np.concatenate(rows(8, batch)[-1:])
+    with Counting() as counting:
+        painter.paint(assets, states)
+    textures = sum(_seen(asset) for asset in assets) / batch
+    return Traffic(
+        size=size,
+        batch=batch,
+        bytes_per_frame=counting.moved / batch,
+        operations=counting.operations,
+        least_bytes=textures + size * size * 3 / 2,
+    )
+
+
+def _spread(tensor: Any) -> bool:
+    return 0 in tensor.stride()
+
+
+def _seen(asset: Any) -> int:
+    """Bytes of the layers there are, each read once, and of what lies behind them."""
+    layers = sum(name in asset.layers for name in pose.LAYERS)
+    return int(layers * 4 * asset.size**2 + asset.background.numel())
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m loadtest.bench_traffic", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--bandwidth", type=float, default=H200_BYTES_PER_SECOND)
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            painter = TorchPainter(Path(folder))
+        except AvatarError as error:
+            print(error)
+            return 1
+        found = [measured(painter, size, batch) for size in told.sizes for batch in told.batches]
+    print(f"{'size':>5}{'batch':>6}{'MB a frame':>12}{'operations':>12}{'faces at most':>15}"
+          f"{'fused MB':>10}{'faces':>9}")  # fmt: skip
+    for one in found:
+        now = one.frames_per_second(told.bandwidth) / FPS
+        fused = one.frames_per_second(told.bandwidth, fused=True) / FPS
+        print(f"{one.size:5}{one.batch:6}{one.bytes_per_frame / 1e6:12.1f}{one.operations:12}"
+              f"{now:15,.0f}{one.least_bytes / 1e6:10.2f}{fused:9,.0f}")  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
