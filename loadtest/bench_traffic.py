@@ -43,7 +43,7 @@ def measured(painter: TorchPainter, size: int, batch: int) -> Traffic:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
-    class Counting(TorchDispatchMode):
+    class Counting(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
         moved = operations = 0
 
         def __torch_dispatch__(

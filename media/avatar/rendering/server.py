@@ -56,8 +56,10 @@ async def _both(
         async with asyncio.TaskGroup() as tasks:
             attached, prepared = tasks.create_task(attaching), tasks.create_task(preparing)
     except ExceptionGroup as group:
-        told = [error for error in group.exceptions if isinstance(error, AvatarError)]
-        raise (told or [group])[0] from None
+        for error in group.exceptions:
+            if isinstance(error, AvatarError):
+                raise error from None
+        raise
     return attached.result(), prepared.result()
 
 
