@@ -80,8 +80,10 @@ async def test_a_server_that_goes_away_in_the_middle_is_a_hearing_error(
 
     async def talk() -> None:
         async with made(kind, along).stream() as stream:
-            for _ in range(200):
+            said = 0
+            while said < 200:
                 await stream.hear(LOUD * 100)
+                said += 1
                 await asyncio.sleep(0.005)
             await stream.settle()
 
