@@ -31,6 +31,7 @@ from rooms.calls.life import (
     Keep,
     Mark,
     Order,
+    Prepare,
     Tell,
     Why,
 )
@@ -86,6 +87,7 @@ class Call(Shown):
         self._legs = legs
         self._left = left
         self._words: Words | None = None
+        self._last_words: tuple[Why, str] | None = None  # found before they are needed
         self._greeting = self._again = ""
         self.taping = Taping(
             calling, parts.tapes, self._now, self._scribe.tell, self._say_of_recording
@@ -272,6 +274,8 @@ class Call(Shown):
                     self._scribe.tell(self._updated())
                 case Disclose():
                     self._say_beside(self._again)
+                case Prepare(why=why):
+                    self._run_beside(self._find_words(why), "finding last words")
                 case Goodbye(why=why):
                     self._run_beside(self._say_goodbye(why), "goodbye")
                 case End():
@@ -314,11 +318,16 @@ class Call(Shown):
     def _say_of_recording(self, what: Says) -> None:
         self._say_beside(spoken(what, self.calling.who.person.language, ""))
 
+    async def _find_words(self, why: Why) -> None:
+        if self._words is not None:
+            self._last_words = (why, await self._words(why))
+
     async def _say_goodbye(self, why: Why) -> None:
         """Stop what is being said, take leave, end."""
         talk, words = self._talk, self._words
         if talk is not None and words is not None:
-            text = await words(why)
+            found = self._last_words
+            text = found[1] if found is not None and found[0] == why else await words(why)
             await talk.hush()
             await talk.say(text, interruptible=False)
         self._obey(self.life.said_goodbye(self._now()))

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import structlog
 
 from rooms.calls.life import Why
 from rooms.calls.spoken import spoken
@@ -19,6 +20,7 @@ from rooms.prompting import compile_for
 if TYPE_CHECKING:
     from rooms.room import RoomParts
 
+logger = structlog.get_logger(__name__)
 LONGEST_CHARACTERS: Final = 160
 TOKENS: Final = 48
 _REASONS: Final[dict[Why, str]] = {
@@ -55,10 +57,15 @@ async def farewell(
                     said += item.text
                 if len(said) > LONGEST_CHARACTERS:
                     break
-    except (ModelError, TimeoutError):
-        return shipped
+    except (ModelError, TimeoutError) as error:
+        return _shipped(shipped, type(error).__name__)
     whole = _SENTENCES.match(said.strip()[:LONGEST_CHARACTERS])
     if whole is None:
-        return shipped
+        return _shipped(shipped, "no whole sentence")
     verdict = parts.turn.screen.screen(whole[0], minor=who.minor, from_person=False)
-    return whole[0] if verdict.action == "allow" else shipped
+    return whole[0] if verdict.action == "allow" else _shipped(shipped, "screened")
+
+
+def _shipped(words: str, why: str) -> str:
+    logger.info("a goodbye is in the shipped words", why=why)
+    return words

@@ -17,6 +17,7 @@ GREETING_MS: Final = 60_000  # models may have to be loaded for the first call
 TELL_MS: Final = 10_000
 KEEP_MS: Final = 30_000
 ASK_AGAIN_MS: Final = 5_000
+PREPARE_MS: Final = 6_000  # before the goodbye
 AT_MOST_MS: Final = 250  # a clock that jumped further than this counts as paused, not as talk
 Why = Literal["out_of_credits", "time_used_up", "failed", "server_restarting"]
 
@@ -57,6 +58,12 @@ class Disclose(Struct, frozen=True):
     """Say again that this is an AI."""
 
 
+class Prepare(Struct, frozen=True):
+    """A goodbye is near: look for its words now; the reserve is for saying them."""
+
+    why: Why
+
+
 class Goodbye(Struct, frozen=True):
     """Say goodbye; then `said_goodbye`."""
 
@@ -69,7 +76,7 @@ class End(Struct, frozen=True):
     reason: CallEndReason
 
 
-Order = Extend | Mark | Keep | Tell | Disclose | Goodbye | End
+Order = Extend | Mark | Keep | Tell | Disclose | Prepare | Goodbye | End
 HOPELESS: Final = ("at_capacity", "failed")
 _ENDS: Final[dict[GoneReason, CallEndReason]] = {
     "hung_up": "hung_up",
@@ -95,6 +102,7 @@ class CallLife:
         "_lost",
         "_marked_at",
         "_marked_ms",
+        "_prepared",
         "_price",
         "_rules",
         "_scarce",
@@ -131,6 +139,7 @@ class CallLife:
         self._asked_more = 0
         self._scarce = False  # the last extension gave less than was asked
         self._leaving: Why | None = None
+        self._prepared = False
         self._lost: CallEndReason = "connection_lost"
 
     @property
@@ -241,6 +250,7 @@ class CallLife:
         wanted = self.meter.held_microcredits + self._asked_more
         self._scarce = amount < wanted
         self.meter.held_microcredits = max(self.meter.held_microcredits, amount)
+        self._prepared = self._prepared and self._scarce
         if not self._scarce and self._leaving in {"out_of_credits", "failed"}:
             self._leaving = None  # somebody bought credits during the goodbye
         return self.tick(now)
@@ -318,8 +328,17 @@ class CallLife:
         if rules.limit_ms - self.meter.metered_ms <= rules.goodbye_ms:
             return self._bid(now, "time_used_up")
         if self.meter.left_ms > rules.goodbye_ms or self._care_until is not None:
-            return []
+            return self._prepare()
         return self._bid(now, "out_of_credits" if self._scarce else "failed")
+
+    def _prepare(self) -> list[Order]:
+        """Once, a little before the goodbye that is foreseen now."""
+        soon = self._rules.goodbye_ms + PREPARE_MS
+        timed = self._rules.limit_ms - self.meter.metered_ms <= soon
+        if self._prepared or not (timed or (self._scarce and self.meter.left_ms <= soon)):
+            return []
+        self._prepared = True
+        return [Prepare("time_used_up" if timed else "out_of_credits")]
 
     def _bid(self, now: int, why: Why) -> list[Order]:
         orders = self._count(now)

@@ -72,6 +72,21 @@ async def test_when_credits_run_out_it_says_goodbye_within_what_is_held(live: Li
     assert await wallets.audit(live.house.db) == {}
 
 
+async def test_the_words_of_a_goodbye_are_found_before_the_reserve_for_saying_them(
+    live: Live,
+) -> None:
+    one = await caller(live)
+    await one.live_call()
+    await one.pass_time(ALL / SECOND - 17)  # some seconds before the goodbye
+    await until(lambda: one.call._last_words is not None)
+    assert not one.call.life.saying_goodbye
+    why, found = one.call._last_words
+    live.script.away = True  # a model that is gone now changes nothing
+    await one.pass_time(6)
+    assert (await one.ended())["reason"] == why == "out_of_credits"
+    assert one.talk.said[-1] == (found, False)
+
+
 async def test_a_call_is_cut_when_the_goodbye_outlasts_what_is_held(live: Live) -> None:
     one = await caller(live)
     await one.live_call()

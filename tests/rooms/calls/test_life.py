@@ -12,6 +12,7 @@ from rooms.calls.life import (
     Goodbye,
     LifeRules,
     Order,
+    Prepare,
 )
 from rooms.calls.meter import CallPrice
 
@@ -143,6 +144,7 @@ def test_when_nothing_more_can_be_held_it_says_goodbye_and_ends_with_what_is_hel
     orders = run(life, 17_250, 60_000)
     bye = next((now for now, order in orders if isinstance(order, Goodbye)))
     assert bye == 30_000
+    assert [o for o in orders if isinstance(o[1], Prepare)] == [(24_000, Prepare("out_of_credits"))]
     assert [order for _, order in orders if isinstance(order, Goodbye)] == [
         Goodbye("out_of_credits")
     ]
@@ -236,6 +238,7 @@ def test_the_plans_time_ends_a_call_with_a_goodbye() -> None:
     life = a_life(price=FREE, limit_ms=60_000)
     life.connected(0)
     orders = run(life, 0, 70_000)
+    assert (42_000, Prepare("time_used_up")) in orders
     assert (48_000, Goodbye("time_used_up")) in orders
     assert orders[-1] == (60_000, End("time_used_up"))
 
@@ -324,3 +327,14 @@ def test_whatever_happens_a_call_is_charged_for_its_live_time_and_no_more(
     if ends:
         assert ends[0].reason == life.reason
         assert life.tick(now + 10**6) == []
+
+
+def test_credits_that_are_bought_make_the_foreseen_goodbye_a_later_one() -> None:
+    life = a_life()
+    life.connected(0)
+    for now, order in run(life, 0, 25_000):
+        if isinstance(order, Extend):
+            life.extended(42_000, now)
+    assert life.extended(90_000, 25_000) == []
+    later = [order for _, order in run(life, 25_250, 60_000)]
+    assert not any(isinstance(order, Goodbye | Prepare) for order in later)
