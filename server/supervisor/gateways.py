@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from server.supervisor.keeper import ChildFailed, Keeper
+from server.supervisor.listening import listens, rest
 from server.supervisor.orders import GatewayOrders
 from server.supervisor.parts import Gateway
 from server.supervisor.supervisor import Supervisor
@@ -75,5 +76,14 @@ class Gateways:
             self._say,
             stop_seconds=self._drain_seconds + 5.0,
             trial=trial,
-            on_end=lambda: self._bury(gateway.node),
+            on_end=lambda: self._ended(number, gateway),
         )
+
+    def _ended(self, number: int, gateway: Gateway) -> None:
+        """A life is over; if no successor serves on its socket, the others take its share."""
+        self._bury(gateway.node)
+        if not self._keepers or self._keepers[number - 1].part is not gateway:
+            return
+        pairs = zip(self._keepers, self._sockets, strict=True)
+        if any(one.pid and listens(listening) for one, listening in pairs):
+            rest(self._sockets[number - 1])

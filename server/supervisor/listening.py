@@ -1,9 +1,10 @@
 """Opening the port before anything else is started, so that a taken one is said at once.
 
-The supervisor keeps the sockets and the gateways inherit them: while a gateway starts
-again, connections wait instead of being refused.
+The supervisor keeps the sockets and the gateways inherit them: while the only gateway starts
+again, connections wait instead of being refused. One of several sends them to the others.
 """
 
+import contextlib
 import errno
 import socket
 
@@ -27,6 +28,21 @@ def open_sockets(host: str, port: int, gateways: int) -> list[socket.socket]:
         ]
     except OSError as error:
         raise CannotStart(_say(host, port, error)) from error
+
+
+def rest(listening: socket.socket) -> None:
+    """Take no connections until somebody listens on it again, as a gateway does that starts.
+
+    The kernel would go on giving a dead gateway its share of them, and nobody would answer. What
+    waited there is reset, so that it comes again and meets a gateway that lives.
+    """
+    with contextlib.suppress(OSError):
+        listening.shutdown(socket.SHUT_RD)
+
+
+def listens(listening: socket.socket) -> bool:
+    """Whether connections are taken there."""
+    return bool(listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def open_metrics(host: str, port: int, gateways: int) -> list[socket.socket]:
