@@ -32,7 +32,7 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     start_ms: int = 96
     barge_ms: int = 160
     before_ms: int = 300
-    pause_ms: int = 200
+    pause_ms: int = 192  # six windows of voice activity
     likely_ms: int = 600
     unlikely_ms: int = 1_200
     ceiling_ms: int = 2_000

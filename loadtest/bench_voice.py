@@ -32,10 +32,10 @@ from rooms.calls.quality import STAGES
 FRAME_US: Final = 20_000
 FRAME_BYTES: Final = PLAYOUT_FRAME_SAMPLES * SAMPLE_BYTES
 VOICED: Final = 400  # of 32,768: as soft as a beginning may be
-QUIET_US: Final = 1_500_000
+QUIET_US: Final = 2_500_000
 ANSWER_SECONDS: Final = 30.0
 WARM_SECONDS: Final = 90.0
-PAUSE_MS: Final = 200
+PAUSE_MS: Final = 192  # the setting voice.pause_ms
 BARS: Final = {"voice to voice": 1_400, "outside the models": 150}
 TOLD: Final = {
     "pause": "the pause is noticed",

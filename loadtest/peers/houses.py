@@ -29,7 +29,7 @@ PLAIN: Final = {
     "KINDRED_SERVER__PORTRAITS_AHEAD": "false",
 }
 # Models that take no time, no end-of-turn network and no recall (which has a model of its own),
-# and a turn that ends with a pause of 200 ms.
+# and a turn that ends with a pause of six windows.
 STUBS: Final = {
     **PLAIN,
     "KINDRED_PLANS__VIP__RECALL": "0",
@@ -38,10 +38,9 @@ STUBS: Final = {
     "KINDRED_HEARING__PROVIDERS__STUB__KIND": "loadtest.peers.stub_providers:StubRecogniser",
     "KINDRED_SPEECH__USE": '["stub"]',
     "KINDRED_SPEECH__PROVIDERS__STUB__KIND": "loadtest.peers.stub_providers:StubSpeaker",
-    "KINDRED_VOICE__PAUSE_MS": "200",
-    "KINDRED_VOICE__LIKELY_MS": "200",
-    "KINDRED_VOICE__UNLIKELY_MS": "200",
-    "KINDRED_VOICE__CEILING_MS": "200",
+    "KINDRED_VOICE__LIKELY_MS": "192",
+    "KINDRED_VOICE__UNLIKELY_MS": "192",
+    "KINDRED_VOICE__CEILING_MS": "192",
     "KINDRED_MODELS__USE": "script",
     "KINDRED_MODELS__PROVIDERS__SCRIPT__MODEL": "script",
 }

@@ -34,7 +34,7 @@ from media.sound.resampling import resampled
 from media.voice.floor import Floor
 from media.voice.orders import Pause
 
-PAUSE_SECONDS: Final = 0.2  # of silence end a turn, on both sides
+PAUSE_SECONDS: Final = 0.192  # of silence, six windows, end a turn on both sides
 LEAD_FRAMES: Final = 25  # of noise after the words, in which nothing new is begun
 NOISE: Final = 20
 MOST_PEER_SESSIONS: Final = 100

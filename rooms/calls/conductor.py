@@ -14,7 +14,7 @@ import structlog
 from config.voice import VoiceSettings
 from media.calls.leg import Gone, GoneReason, Heard, Leg, Played
 from media.hearing.ports import Ear
-from media.sound.formats import PLAYOUT_RATE
+from media.sound.formats import PLAYOUT_FRAME_SAMPLES, PLAYOUT_RATE
 from media.speech.ports import Speaker, Spoken, VoiceChoice
 from media.voice import orders as o
 from media.voice.talk import Talk
@@ -287,7 +287,8 @@ class Conductor:
         if current is not None and current.epoch == event.epoch and event.samples:
             times = self._sayings[current.name].times
             if times is not None:
-                times.mark("out", at=self._clock() - event.samples / PLAYOUT_RATE)
+                before = max(event.samples - PLAYOUT_FRAME_SAMPLES, 0)  # its last frame leaves now
+                times.mark("out", at=self._clock() - before / PLAYOUT_RATE)
 
     def _mark(self, name: str, stage: Stage) -> None:
         times = self._sayings[name].times if name in self._sayings else None
