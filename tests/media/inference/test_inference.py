@@ -291,3 +291,15 @@ async def test_a_worker_that_cannot_listen_says_so_and_is_not_pestered(tmp_path:
                 await ear.transcribe(0, end)
         assert isinstance(service.engines, Deaf)
         assert service.engines.tried == 1
+
+
+async def test_an_operator_may_do_without_the_end_of_turn_network(tmp_path: Path) -> None:
+    path, hearing = tmp_path / "w.sock", HearingSettings(turn_model="none")
+    async with serving(path, hearing=hearing) as service:
+        assert not service.engines.judges_turns
+        async with Inference([f"unix:{path}"], KEY) as client:
+            ear = await client.listen("en")
+            with pytest.raises(HearingError, match="no end-of-turn model") as refused:
+                await ear.turn_ended(0, SECOND)
+            assert not refused.value.retryable
+            await ear.aclose()

@@ -47,6 +47,16 @@ def test_live_sound_comes_out_at_once() -> None:
     assert live.delay_seconds() < 0.001
 
 
+def test_a_quick_stream_holds_little_back_and_keeps_the_tone() -> None:
+    quick, usual = Resampler(24_000, 16_000, "LQ"), Resampler(24_000, 16_000)
+    pcm = tone(24_000)
+    made, held = quick.push(pcm), usual.push(pcm)
+    assert len(held) < len(made)
+    assert 32_000 - len(made) <= 2 * 160, "at most 10 ms"
+    assert abs(loudest_hz(made, 16_000) - 440) < 3
+    assert level_db(quick.push(tone(24_000, 11_000))[400:]) < -70, "what 16 kHz cannot carry"
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=20))
 def test_cutting_a_stream_up_changes_nothing(cuts: list[int]) -> None:
