@@ -10,7 +10,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +34,7 @@ from media.voice.floor import Floor
 from media.voice.orders import Pause
 
 PAUSE_SECONDS: Final = 0.192  # of silence, six windows, end a turn on both sides
+OPEN_SECONDS: Final = 0.3  # of sound, before the next one comes
 LEAD_FRAMES: Final = 25  # of noise after the words, in which nothing new is begun
 NOISE: Final = 20
 MOST_PEER_SESSIONS: Final = 100
@@ -150,10 +150,11 @@ async def warmed(port: int, make: Make) -> None:
 
 
 async def opened(port: int, talkers: Sequence[Talker]) -> list[Talker]:
-    """All connected, a few at a time."""
-    waiting = iter(talkers)
-    while some := list(islice(waiting, 5)):
-        await asyncio.gather(*(talker.open(port) for talker in some))
+    """All connected, one after another: a server that loads a model for each must not fall behind
+    before anything is measured."""
+    for talker in talkers:
+        await talker.open(port)
+        await pump([talker], OPEN_SECONDS)
     return list(talkers)
 
 
