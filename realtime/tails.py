@@ -68,7 +68,8 @@ class Tails:
         self._spawn = spawn
         self._now = now
         self._tails: dict[str, Tail] = {}
-        self._ringing: deque[tuple[float, Told]] = deque()
+        # When what came, by its place: what a full ring has let go of is not kept by its age.
+        self._ringing: deque[tuple[float, str, str, int]] = deque()
         self._checked = 0
         # Orders to nodes come here, whether whispered or logged: (person or node, payload).
         self.on_order: Callable[[str, bytes], None] = _nobody_listens
@@ -176,7 +177,7 @@ class Tails:
         if tail.ring is None:
             tail.ring = deque(maxlen=RING_MAX)
         tail.ring.append(told)
-        self._ringing.append((self._now(), told))
+        self._ringing.append((self._now(), told.log, told.generation, told.pos))
         for sink in tuple(tail.sinks):
             sink(told)
 
@@ -222,9 +223,12 @@ class Tails:
     def prune(self) -> None:
         """Let go of what has been kept long enough."""
         while self._ringing and self._ringing[0][0] < self._now() - RING_SECONDS:
-            told = self._ringing.popleft()[1]
-            tail = self._tails.get(told.log)
-            if tail is not None and tail.ring and tail.ring[0] is told:
+            _, log, generation, pos = self._ringing.popleft()
+            tail = self._tails.get(log)
+            first = tail.ring[0] if tail is not None and tail.ring else None
+            if tail is None or tail.ring is None or first is None:
+                continue
+            if (first.generation, first.pos) == (generation, pos):
                 tail.ring.popleft()
                 tail.ring = tail.ring or None
 

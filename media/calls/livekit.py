@@ -1,7 +1,7 @@
 """A leg in a LiveKit room: the worker joins as a participant, with LiveKit's own SDK.
 
-The SDK encodes and decodes by itself, so sound crosses here as PCM, and pictures do not: encoded
-frames cannot be handed to it. Without the SDK installed there is no such leg.
+The SDK encodes and decodes by itself, so sound crosses here as PCM, and pictures are taken apart
+for it (media/calls/livekit_pictures.py). Without the SDK installed there is no such leg.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from media.calls.engine import EngineRefused, PeerEvents
+from media.calls.livekit_pictures import RoomPictures
 from media.calls.offers import Offer
 from media.calls.wire import Codec, IceServer, OpenRoom
 from media.sound.formats import HEARING_RATE, PLAYOUT_FRAME_SAMPLES, PLAYOUT_RATE
@@ -44,7 +45,7 @@ class RoomPeer:
         from livekit import rtc
         from livekit.rtc import participant
 
-        self.codec: Codec | None = None
+        self.codec: Codec | None = "vp8" if ask.kind == "video" else None
         self.raw = True
         self._rtc: Any = rtc
         self._errors: Any = participant
@@ -52,6 +53,7 @@ class RoomPeer:
         self._ask = ask
         self._room: Any = rtc.Room()
         self._source: Any = None
+        self._pictures: RoomPictures | None = None
         self._sound: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._here = False
@@ -87,8 +89,13 @@ class RoomPeer:
         with contextlib.suppress(asyncio.QueueFull):
             self._sound.put_nowait(payload)
 
-    def send_picture(self, data: bytes, sample: int, due_us: int) -> None:
-        """No encoded pictures; see above."""
+    def send_picture(self, data: bytes, sample: int, due_us: int) -> None:  # noqa: ARG002
+        """Its place is where the SDK puts it: what is shown is what comes last."""
+        if self._pictures is None:
+            wanted = self._events.on_keyframe_wanted
+            self._pictures = RoomPictures(self._rtc, self._room, self._spawn, wanted)
+        if not self._over:
+            self._pictures.show(data)
 
     def send_message(self, data: bytes) -> None:
         """To the person alone."""
@@ -109,6 +116,8 @@ class RoomPeer:
                 await self._room.disconnect()
                 if self._source is not None:
                     await self._source.aclose()
+                if self._pictures is not None:
+                    await self._pictures.aclose()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

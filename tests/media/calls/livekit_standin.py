@@ -1,4 +1,4 @@
-"""A stand-in for a LiveKit server, for tests: it is not LiveKit, and forwards only sound and data.
+"""A stand-in for a LiveKit server, for tests: it is not LiveKit, and forwards tracks and data.
 
 It speaks as much of LiveKit's signalling, with aiortc behind it, as the real SDK needs to join a
 room, publish a microphone, hear the others and send messages. Nothing is learnt here of LiveKit's
@@ -15,6 +15,8 @@ from aiortc.contrib.media import MediaRelay
 from aiortc.sdp import candidate_from_sdp
 from livekit import api
 from livekit.protocol import models, rtc
+
+KINDS = {models.TrackType.AUDIO: "audio", models.TrackType.VIDEO: "video"}
 
 
 class Participant:
@@ -48,17 +50,19 @@ class Participant:
             await self.ws.send_bytes(rtc.SignalResponse(**what).SerializeToString())
 
     def _on_track(self, track: Any) -> None:
-        self.published.append((self.tracks[len(self.published)], track))
-        self.server.later(self.server.share(self))
+        named = [info for info in self.tracks if KINDS[info.type] == track.kind]
+        already = [one for _, one in self.published if one.kind == track.kind]
+        self.published.append((named[len(already)], track))
+        self.server.later(self.server.share(self, self.published[-1:]))
 
     def _on_channel(self, channel: Any) -> None:
         channel.on("message", lambda data: self.server.forward(self, data))
 
-    async def hear(self, others: "list[Participant]") -> None:
+    async def hear(self, others: "list[tuple[Participant, list[Any]]]") -> None:
         """Offer what others publish, one offer at a time."""
         async with self.one_offer:
-            for other in others:
-                for info, track in other.published:
+            for other, published in others:
+                for info, track in published:
                     sender = self.subscriber.addTrack(self.server.relay.subscribe(track))
                     sender._stream_id, sender._track_id = f"{other.sid}|{info.sid}", info.sid
             await self._offer()
@@ -76,8 +80,9 @@ class Participant:
         if kind == "add_track":
             wanted = ask.add_track
             info = models.TrackInfo(
-                sid=f"TR_{self.sid[3:]}", type=wanted.type, name=wanted.name,
-                source=wanted.source, mime_type="audio/opus",
+                sid=f"TR_{self.sid[3:]}{len(self.tracks)}", type=wanted.type, name=wanted.name,
+                source=wanted.source, width=wanted.width, height=wanted.height,
+                mime_type="audio/opus" if KINDS[wanted.type] == "audio" else "video/vp8",
             )  # fmt: skip
             self.tracks.append(info)
             await self.send(track_published=rtc.TrackPublishedResponse(cid=wanted.cid, track=info))
@@ -171,13 +176,14 @@ class StandIn:
 
     async def _welcome(self, me: Participant) -> None:
         """What the others publish; without any, an offer that only opens the way."""
-        await me.hear([other for other in self.people if other is not me])
+        others = [other for other in self.people if other is not me]
+        await me.hear([(other, list(other.published)) for other in others])
 
-    async def share(self, who: Participant) -> None:
+    async def share(self, who: Participant, published: list[Any]) -> None:
         await self._tell(who)
         for other in self.people:
             if other is not who:
-                await other.hear([who])
+                await other.hear([(who, published)])
 
     async def _tell(self, about: Participant, info: Any = None) -> None:
         update = rtc.ParticipantUpdate(participants=[info or about.info()])

@@ -16,13 +16,14 @@ from livekit import api, rtc
 
 from config.media import LiveKitSettings
 from media.calls.control import LegRefused
-from media.calls.holding import dial_leg
+from media.calls.holding import dial_face, dial_leg
 from media.calls.leg import Connected, Gone, Heard, LegAddress, Typed
 from media.calls.livekit import livekit_rooms
 from rooms.errors import NotFound, Unauthorized
 from server.livekit import COMPANION, LiveKitDoor
 from tests.media.calls.clients import serving
 from tests.media.calls.livekit_standin import StandIn
+from tests.media.calls.test_browser_and_relay import Card
 
 KEY, SECRET = "key", "a secret that is long enough to sign with it"
 
@@ -53,6 +54,7 @@ class Guest:
         self.source = rtc.AudioSource(48_000, 1)
         self.heard: list[np.ndarray] = []
         self.told: list[bytes] = []
+        self.cameras = 0
         self.tasks: list[asyncio.Task[None]] = []
         self.room.on("track_subscribed", self._on_track)
         self.room.on("data_received", lambda packet: self.told.append(packet.data))
@@ -72,7 +74,10 @@ class Guest:
             await self.source.capture_frame(rtc.AudioFrame(tone, 48_000, 1, 480))
 
     def _on_track(self, track: Any, *_: Any) -> None:
-        self.tasks.append(asyncio.create_task(self._hear(track)))
+        if track.kind == rtc.TrackKind.KIND_AUDIO:
+            self.tasks.append(asyncio.create_task(self._hear(track)))
+        else:
+            self.cameras += 1
 
     async def _hear(self, track: Any) -> None:
         async for event in rtc.AudioStream(track, sample_rate=24_000, num_channels=1):
@@ -117,6 +122,43 @@ async def test_a_worker_joins_as_the_companion_and_both_hear(
         await until(lambda: seen[-1] == Gone(reason="hung_up"))
         await until(lambda: not worker.legs)
         listening.cancel()
+
+
+async def test_the_face_is_published_as_the_companions_camera(
+    tmp_path: Path, standin: StandIn
+) -> None:
+    """What a render worker encodes is taken apart for the SDK; what that publishes can be shown.
+
+    The guest subscribes to it; what the stand-in forwards of pictures says nothing of LiveKit.
+    """
+    tokens = door(standin.url)
+    async with serving(tmp_path, rooms=livekit_rooms()) as (_, control):
+        opened = await control.open_room(
+            standin.url, tokens.token(COMPANION, "call-1"), "p-1", "video"
+        )
+        address = LegAddress(
+            leg=opened.leg, address=control.address, key=opened.key, transport="livekit"
+        )
+        leg = await dial_leg(address)
+        guest = Guest()
+        await guest.join(standin.url, tokens.token("p-1", "call-1"))
+        async with asyncio.timeout(20):
+            async for event in leg.events():
+                if isinstance(event, Connected):
+                    break
+        face = Card(await dial_face(address))
+        await until(lambda: guest.cameras == 1)
+        (companion,) = [one for one in standin.people if one.identity == COMPANION]
+        ((info, track),) = [one for one in companion.published if one[1].kind == "video"]
+        assert (info.name, info.source) == ("face", rtc.TrackSource.SOURCE_CAMERA)
+        watching = standin.relay.subscribe(track)
+        async with asyncio.timeout(20):
+            seen = [await watching.recv() for _ in range(5)]
+        assert {(frame.width, frame.height) for frame in seen} == {(256, 256)}
+        assert seen[-1].to_ndarray(format="gray").std() > 5, "there is something to be seen"
+        face.close()
+        await leg.aclose("done")
+        await guest.leave()
 
 
 def _level(seen: list[Any]) -> float:
