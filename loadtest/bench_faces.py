@@ -214,15 +214,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--torch", action="store_true", help="paint with torch, even on the CPU")
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--folder", type=Path, help="where drawn faces are kept [thrown away]")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
     parser.add_argument("--faces", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seconds", type=float, default=8.0)
     told = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        engine = open_engine(told.engine, told.device, Path(folder), told.weights)
+    with tempfile.TemporaryDirectory() as thrown_away:
+        folder = told.folder or Path(thrown_away)
+        engine = open_engine(told.engine, told.device, folder, told.weights)
         if told.torch:
-            engine = by_torch(Path(folder), told.device)
+            engine = by_torch(folder, told.device)
         costs = [deciding()]
         for size in told.sizes:
             costs += [painting(engine, size, batch) for batch in told.batches]

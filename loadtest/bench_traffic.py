@@ -89,10 +89,11 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--bandwidth", type=float, default=H200_BYTES_PER_SECOND)
+    parser.add_argument("--folder", type=Path, help="where drawn faces are kept [thrown away]")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            painter = TorchPainter(Path(folder))
+            painter = TorchPainter(told.folder or Path(folder))
         except AvatarError as error:
             print(error)
             return 1

@@ -32,6 +32,8 @@ from media.avatar.state import Rows, within
 from media.avatar.traits import NUMBERS, Traits
 
 MARGIN_SHARE: Final = 8  # a layer may reach so much of a side beyond the frame
+CELL: Final = 16  # pixels from one place of a pose's map to the next
+JAW_CELL: Final = 4
 HELD_BYTES: Final = 8 * 2**30
 _AT: Final = {name: place for place, name in enumerate(NUMBERS)}
 _BODY: Final = pose.LAYERS.index("head")
@@ -141,8 +143,7 @@ class TorchPainter:
         head = self._head(head, np.stack([one.traits for one in assets]), state, traits, size)
         frame = torch.stack([one.background for one in assets]).to(torch.float32) / 255
         k, margin = size / VIEW, size // MARGIN_SHARE
-        across = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / k
-        x, y = (across + VIEW_X).reshape(1, 1, -1), (across + VIEW_Y).reshape(1, -1, 1)
+        x, y = self._coarse(0, 0, size, size, CELL, k)
         worn = frozenset[str]().union(*(one.layers for one in assets))
         for place, name in enumerate(pose.LAYERS):
             if name not in worn:
@@ -151,8 +152,10 @@ class TorchPainter:
             if place != _BODY:
                 layer = torch.stack([one.textures[place] for one in assets]).to(torch.float32) / 255
             sx, sy = pose.source(torch, name, x, y, state, traits)
-            px, py = torch.broadcast_tensors(
-                (sx - VIEW_X) * k + margin - 0.5, (sy - VIEW_Y) * k + margin - 0.5
+            places = self._spread((sx, sy), CELL, size, size)
+            px, py = (
+                (place - view) * k + margin - 0.5
+                for place, view in zip(places, (VIEW_X, VIEW_Y), strict=True)
             )
             seen = self._read(layer, px, py)
             frame = frame * (1 - seen[:, 3:]) + seen[:, :3]
@@ -173,10 +176,13 @@ class TorchPainter:
         wide, above, below = pose.REACH_JAW
         reach = wide * n["width"]
         at = box(256 - reach, n["mouth_y"] - above, 256 + reach, n["chin"] + below)
-        x, y, px, py = self._places(at, size)
+        _, _, px, py = self._places(at, size)
+        wide_px, high_px, edge = at.x1 - at.x0, at.y1 - at.y0, size // MARGIN_SHARE
+        x, y = self._coarse(at.x0 - edge, at.y0 - edge, wide_px, high_px, JAW_CELL, k)
         down = pose.jaw_shift(torch, x, y, state, traits)
         dx, dy = pose.cheek_shift(torch, x, y, state, traits)
-        carried = self._read(head, px + dx * k, py + (dy - down) * k)
+        dx, dy = self._spread((dx, dy - down), JAW_CELL, wide_px, high_px)
+        carried = self._read(head, px + dx * k, py + dy * k)
         head[at.of] = carried
         for part, paint in self._parts(n, box):
             x, y, _, _ = self._places(part, size)
@@ -213,6 +219,27 @@ class TorchPainter:
         px = torch.arange(at.x0, at.x1, device=device, dtype=torch.float32).reshape(1, 1, -1)
         py = torch.arange(at.y0, at.y1, device=device, dtype=torch.float32).reshape(1, -1, 1)
         return (px - margin + 0.5) / k + VIEW_X, (py - margin + 0.5) / k + VIEW_Y, px, py
+
+    def _coarse(
+        self, left: int, top: int, wide: int, high: int, cell: int, k: float
+    ) -> tuple[Any, Any]:
+        """Every `cell` pixels of a box of the frame, and one beyond it, in canvas pixels: a pose
+        bends a drawing so gently that those are enough, as in media/avatar/grids.py."""
+        torch, device = self._torch, self.caps.device
+        columns = torch.arange(-(-wide // cell) + 2, device=device, dtype=torch.float32)
+        rows = torch.arange(-(-high // cell) + 2, device=device, dtype=torch.float32)
+        x = (left + (columns - 0.5) * cell) / k + VIEW_X
+        y = (top + (rows - 0.5) * cell) / k + VIEW_Y
+        return x.reshape(1, 1, -1), y.reshape(1, -1, 1)
+
+    def _spread(self, fields: tuple[Any, Any], cell: int, wide: int, high: int) -> tuple[Any, Any]:
+        """From cells to every pixel of the box."""
+        both = self._torch.stack(self._torch.broadcast_tensors(*fields), dim=1)
+        full = self._torch.nn.functional.interpolate(
+            both, scale_factor=cell, mode="bilinear", align_corners=False
+        )
+        part = full[:, :, cell : cell + high, cell : cell + wide]
+        return part[:, 0], part[:, 1]
 
     def _read(self, layer: Any, px: Any, py: Any) -> Any:
         """`layer` (N, 4, S, S) read at pixels (N, h, w); nothing lies beyond its edge."""

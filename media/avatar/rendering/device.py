@@ -17,6 +17,7 @@ from msgspec import Struct
 from media.avatar.engine import Engine, Step
 from media.avatar.painter import Asset, Frames
 from media.avatar.rendering.ladder import Ladder
+from media.avatar.rendering.lead import Lead
 from media.avatar.rendering.schedule import BEAT_US, Schedule
 from media.avatar.rendering.session import FaceSession, Happening
 from media.avatar.rendering.wire import CloseFace, OpenFace, Picture, Refused, Speak
@@ -71,6 +72,8 @@ class Device:
         self.sessions: dict[str, FaceSession] = {}
         self._deliver = deliver
         self._schedule = Schedule()
+        self._lead = Lead()
+        self._ahead_us = 0  # of the clock that beats are called by, before ours
         self._by_slot: dict[int, FaceSession] = {}
         self._posted: deque[Posted] = deque(maxlen=MOST_POSTED)
         self._wake = threading.Event()
@@ -107,8 +110,10 @@ class Device:
     def beat(self, at_us: int) -> int:
         """Take in what was posted and make what is due; how many frames were sent."""
         began = now_us()
+        self._ahead_us = at_us - began
         while self._posted:
             self._take(self._posted.popleft(), at_us)
+        self._lead.passed(at_us)
         due = self._schedule.due(at_us)
         steps: dict[int, list[tuple[Step, int, int]]] = {}
         for slot, due_us, skipped in due:
@@ -117,7 +122,7 @@ class Device:
             self.figures.skipped += skipped
             if session.hidden:
                 continue
-            step, play_at_us = session.step(due_us)
+            step, play_at_us = session.step(due_us, self._lead.us)
             steps.setdefault(session.size, []).append((step, play_at_us, due_us))
         sent = sum(self._make(group) for group in steps.values())
         late = sum(one.skipped for one in due)
@@ -215,5 +220,7 @@ class Device:
             return 0
         self.figures.frames += 1
         self._deliver(picture)
-        self.late_us.append(now_us() - due_us)
+        took = now_us() + self._ahead_us - due_us
+        self.late_us.append(took)
+        self._lead.took(took)
         return 1

@@ -19,7 +19,7 @@ LEAST_KBPS: Final = 80
 MOST_KBPS: Final = 4_000
 KEY_EVERY_SECONDS: Final = 20  # a receiver that missed a report heals by itself
 _NAMES: Final = {"vp8": "libvpx", "h264": "libx264"}
-_WORTH: Final = 0.25  # a smaller change of rate is not worth a new VP8 encoder
+_WORTH: Final = 0.25  # a smaller change of rate is not worth a new encoder
 
 
 class Coded(NamedTuple):
@@ -42,15 +42,12 @@ class FrameEncoder:
         self._last_pts = -1
 
     def follow(self, kbps: int) -> None:
-        """The rate the receiver can take."""
+        """The rate the receiver can take. Neither codec heeds a rate set while it runs."""
         wanted = _within(kbps)
-        if self._context is not None and wanted != self.kbps:
-            if self.codec == "h264":
-                self._context.bit_rate = wanted * 1000
-            elif abs(wanted - self.kbps) >= _WORTH * self.kbps:
-                self._context = None
-            else:
+        if self._context is not None:
+            if abs(wanted - self.kbps) < _WORTH * self.kbps:
                 return
+            self._context = None
         self.kbps = wanted
 
     def want_key(self) -> None:

@@ -34,6 +34,7 @@ class Ladder:
         self.rungs = rungs
         self.level = 0
         self.busy = 0.0
+        self._worked_us = 0
         self._last_us: int | None = None
         self._since_us = 0
 
@@ -48,7 +49,9 @@ class Ladder:
             self._last_us, self._since_us = now_us - max(worked_us, 1), now_us
         passed = max(1, now_us - self._last_us)
         self._last_us = now_us
-        share = 1.0 if skipped else min(1.0, worked_us / passed)
+        # The work told last was done in the time that has passed since, not before it.
+        share = 1.0 if skipped else min(1.0, self._worked_us / passed)
+        self._worked_us = worked_us
         keep = max(0.0, 1.0 - passed / _MEMORY_US)
         self.busy = keep * self.busy + (1 - keep) * share
         return self._move(now_us)

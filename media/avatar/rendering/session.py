@@ -19,7 +19,6 @@ from media.avatar.rendering.wire import (
 )
 from media.sound.formats import PLAYOUT_RATE
 
-LEAD_US = 20_000  # a frame is made for this much after it is due: painting, encoding, the way
 Happening = Speak | Flush | Sounding | Behave | Feel | Tune
 
 
@@ -68,9 +67,9 @@ class FaceSession:
         self.director.frame_samples = PLAYOUT_RATE // self.fps
         self._fresh = True
 
-    def step(self, due_us: int) -> tuple[Step, int]:
-        """The next frame to make, and when it belongs to."""
-        play_at_us = due_us + LEAD_US
+    def step(self, due_us: int, lead_us: int) -> tuple[Step, int]:
+        """The next frame to make, and when it belongs to: `lead_us` after it is due."""
+        play_at_us = due_us + lead_us
         at = samples_of(play_at_us)
         position = self._position(play_at_us)
         row = self.director.row(at, position)
