@@ -84,7 +84,7 @@ def babble_of(count: int):  # type: ignore[no-untyped-def]
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowBench]:
     made = SlowBench(3)
     monkeypatch.setattr(devices, "now_us", lambda: made.now)
-    yield made
+    return made
 
 
 def rate(pictures: list[tuple[int, Picture]], seconds: float) -> float:

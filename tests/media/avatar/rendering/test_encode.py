@@ -15,7 +15,7 @@ def busy(count: int, size: int = SIZE) -> list[npt.NDArray[np.uint8]]:
     chance = np.random.default_rng(4)
     texture = np.kron(chance.integers(0, 256, (96, 96), np.uint8), np.ones((8, 8), np.uint8))
     frames = []
-    for n in range(count):
+    for _n in range(count):
         frame = np.full((size * 3 // 2, size), 128, np.uint8)
         at = int(chance.integers(0, size))
         frame[:size] = texture[at : at + size, at : at + size] // 2 + 60
