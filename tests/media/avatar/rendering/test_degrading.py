@@ -4,7 +4,6 @@ Its clock is the test's: painting takes as long as the test says, so that a slow
 every time.
 """
 
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -81,7 +80,7 @@ def babble_of(count: int):  # type: ignore[no-untyped-def]
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowBench]:
+def bench(monkeypatch: pytest.MonkeyPatch) -> SlowBench:
     made = SlowBench(3)
     monkeypatch.setattr(devices, "now_us", lambda: made.now)
     return made
