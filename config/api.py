@@ -27,6 +27,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     register: new accounts.
     mail: requests that send a mail.
     export: archives of everything one person has.
+    faces: previews of faces while one makes up a companion.
     """
 
     requests: int = 600
@@ -36,3 +37,4 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     register: Rate = Rate(30, 3_600)
     mail: Rate = Rate(5, 900)
     export: Rate = Rate(5, 900)
+    faces: Rate = Rate(60, 60)

@@ -19,6 +19,9 @@ class FaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     encoders: threads of a worker that encode.
     size: the side of a picture in pixels: 256, 384 or 512.
     fps: pictures a second, at most 30.
+    age_check_url: a service of yours that judges whether a portrait shows an adult; with one, no picture is taken without its yes.
+    age_check_token: what it is shown as a bearer token.
+    age_check_seconds: how long it may take; no answer is a no.
     kbps: the rate of a picture's stream to begin with; it follows what the person can receive.
     """  # noqa: E501
 
@@ -33,4 +36,7 @@ class FaceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     encoders: int = 1
     size: Literal[256, 384, 512] = 512
     fps: int = 25
+    age_check_url: str = ""
+    age_check_token: str = ""
+    age_check_seconds: float = 10.0
     kbps: int = 600

@@ -20,7 +20,7 @@ from media.hearing.ports import HearingError, Transcriber
 from media.sound.codec import CannotDecode, unpacked
 from media.sound.formats import HEARING_RATE, SAMPLE_BYTES
 from media.speech.clauses import ClauseSplitter
-from media.speech.ports import Speaker, SpeechError, Spoken, VoiceChoice
+from media.speech.ports import Speaker, SpeechError, Spoken, Viseme, VoiceChoice
 from media.speech.wording import said_of
 from rooms.credits.jobs import HeldJob, Job, JobCredits
 from rooms.errors import Forbidden, Invalid, NotFound, TooMany, Unavailable
@@ -233,6 +233,8 @@ class Speech:
         self._closed = False
         self._pieces = self._spoken()
         self._first: bytes | None = None
+        self._samples = 0  # handed out
+        self._visemes: list[Viseme] = []
 
     async def begin(self) -> None:
         """Wait for a place and the first sound. Raises ProductError; then nothing is charged."""
@@ -253,6 +255,11 @@ class Speech:
             yield piece
         self._status = "completed"
 
+    def visemes(self) -> list[Viseme]:
+        """The mouth shapes that became known since this was last asked; samples of the whole."""
+        known, self._visemes = self._visemes, []
+        return known
+
     async def close(self) -> None:
         """Stop, give the place back, charge what was handed out."""
         if self._closed:
@@ -267,11 +274,17 @@ class Speech:
         splitter = ClauseSplitter()
         said = False
         for clause in [*splitter.push(self._text), *splitter.finish()]:
+            base = self._samples
             try:
                 async with aclosing(self._clause(clause.text, again=not said)) as pieces:
                     async for piece in pieces:
                         self._done, said = clause.end, True
+                        self._visemes += [
+                            Viseme(one.shape, base + one.at_sample, one.samples)
+                            for one in piece.visemes
+                        ]
                         if piece.pcm:
+                            self._samples += len(piece.pcm) // SAMPLE_BYTES
                             yield piece.pcm
             except SpeechError as error:
                 self._status = "failed"

@@ -26,6 +26,8 @@ from server.api import (
     call_records,
     calls,
     companions,
+    faces,
+    making,
     members,
     meta,
     openai,
@@ -57,8 +59,10 @@ REST = [
     api_keys.routes,
     privacy.routes,
     recordings.routes,
+    making.routes,
     companions.routes,
     pictures.routes,
+    faces.routes,
     rooms.routes,
     members.routes,
     wallet.routes,
@@ -66,6 +70,7 @@ REST = [
     calls.routes,
     meta.routes,
     admin.routes,
+    making.reviews,
 ]
 
 

@@ -6,9 +6,11 @@ import asyncpg
 
 from config.settings import Settings
 from media.avatar.portraits import Portraits
+from media.avatar.sheets import Sheets
 from media.inference.client import Inference
 from realtime.service import Realtime
 from rooms.companions.catalogue import Catalogue
+from rooms.companions.making import Making
 from rooms.companions.pictures import Pictures
 from rooms.company import Company
 from rooms.credits.calls import CallCredits
@@ -37,7 +39,9 @@ class House:
     authenticate: Authenticate
     catalogue: Catalogue
     portraits: Portraits
+    sheets: Sheets
     pictures: Pictures
+    making: Making
     credits: Credits
     speaking: Speaking
     call_credits: CallCredits

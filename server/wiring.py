@@ -12,9 +12,11 @@ import structlog
 
 from config.settings import Settings
 from config.sockets import for_gateways, within_descriptors
+from media.avatar.picture.age_check import age_check
 from media.avatar.picture.portrait import PortraitMaker
 from media.avatar.portraits import Portraits
 from media.avatar.rendering.links import FaceLinks
+from media.avatar.sheets import Sheets
 from media.calls.workers import Workers
 from media.inference.client import Inference
 from media.speech.ports import Speaker, VoiceChoice
@@ -27,6 +29,7 @@ from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
 from rooms.calls.voices import HouseVoices, Listens, Speaks
 from rooms.companions.catalogue import Catalogue
+from rooms.companions.making import Making
 from rooms.companions.pictures import Pictures, worn
 from rooms.company import Company
 from rooms.completion import complete
@@ -165,7 +168,9 @@ class Wiring:
             authenticate=accounts.authenticate,
             catalogue=catalogue,
             portraits=Portraits(Path(settings.data) / "portraits"),
-            pictures=Pictures(self.db, PortraitMaker(), catalogue),
+            sheets=Sheets(Path(settings.data) / "sheets"),
+            pictures=Pictures(self.db, PortraitMaker(), catalogue, age_check(settings.faces)),
+            making=Making(self.db, catalogue, settings.plans, parts.turn.screen),
             credits=credits,
             speaking=self._speaking(parts, credits, catalogue),
             call_credits=calls,

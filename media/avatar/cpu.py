@@ -156,6 +156,26 @@ class CpuAsset:
             found.append((at, paint))
         return found
 
+    @property
+    def background(self) -> Pixels:
+        """What lies behind everything, RGB."""
+        return self._background
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The drawn layers, the rearmost first; the head's has no features on it."""
+        return tuple(box.layer for box in self._boxes)
+
+    def head(self, rows: Rows) -> Pixels:
+        """The head's layer with the features of one state on it, before it turns."""
+        return self._painted_head(rows, State(rows))
+
+    @property
+    def pivot(self) -> tuple[float, float]:
+        """Where the head leans about, in pixels of the frame."""
+        n = self._traits
+        return (256 - VIEW_X) * self._k, (float(n["chin"][0, 0, 0]) + 30 - VIEW_Y) * self._k
+
     def frame(self, rows: Rows) -> Pixels:
         """RGB of one state."""
         state = State(rows)

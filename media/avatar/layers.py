@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from media.avatar.appearance import Appearance, content_hash
 from media.avatar.face import measure
+from media.avatar.folders import RIGS, Limit, sweep, trim, used
 from media.avatar.painter import SIZES, AvatarError
 from media.avatar.raster import RasterFailed, rasterise
 from media.avatar.sketch import VIEW
@@ -32,6 +33,7 @@ from media.avatar.traits import COLOURS, NUMBERS, Values, colour_rows, number_ro
 RIG_VERSION: Final = 1
 MAX_BYTES_AT_512: Final = 4 * 2**20
 DRAWING_SECONDS: Final = 120.0
+ENDING: Final = ".rig.npz"
 ROOT: Final = Path(__file__).parents[2]
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "back": ("back-hair",),
@@ -168,14 +170,19 @@ def _check(rig: Rig) -> None:
 
 
 class RigShelf:
-    """Faces on disk, drawn by a child process when they are missing. Blocking."""
+    """Faces on disk, drawn by a child process when they are missing. Blocking.
 
-    def __init__(self, folder: Path) -> None:
+    Those that were not needed longest are deleted beyond `limit`.
+    """
+
+    def __init__(self, folder: Path, limit: Limit = RIGS) -> None:
         self._folder = folder
+        self._limit = limit
+        sweep(folder)
 
     def path(self, look: Appearance, size: int) -> Path:
         """Where the face is kept."""
-        return self._folder / f"{rig_digest(look)}-{size}.rig.npz"
+        return self._folder / f"{rig_digest(look)}-{size}{ENDING}"
 
     def get(self, look: Appearance, size: int) -> Rig:
         """The face, drawn now if it must be; one that is broken is drawn again."""
@@ -183,13 +190,18 @@ class RigShelf:
             raise AvatarError(f"frames come in {SIZES}, not {size}", reason="size")
         path, digest = self.path(look, size), rig_digest(look)
         try:
-            return load(path, digest, size)
+            rig = load(path, digest, size)
         except FileNotFoundError:
             pass
         except AvatarError:
             path.unlink(missing_ok=True)
+        else:
+            used(path)
+            return rig
         _draw_in_child(Order(look, size), path)
-        return load(path, digest, size)
+        rig = load(path, digest, size)
+        trim(self._folder, ENDING, self._limit)
+        return rig
 
 
 class Order(msgspec.Struct, frozen=True):

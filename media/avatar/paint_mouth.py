@@ -41,11 +41,18 @@ def jaw_open(state: State) -> Any:
     return state["jaw"] * (1 - state["press"]) * (1 - 0.62 * state["tuck"])
 
 
+def smiling(xp: Any, state: State, traits: Traits) -> Any:
+    """How much the mouth smiles: whoever is sad or angry loses even the smile they have at rest."""
+    rest, now = traits["smile"], state["smile"]
+    return rest + positive(xp, now) - positive(xp, -now) * (1 + rest)
+
+
 def gap(xp: Any, state: State, traits: Traits) -> Any:
     """How far the lips are parted in the middle, in canvas pixels."""
     jaw, press, tuck = jaw_open(state), state["press"], state["tuck"]
-    grin = positive(xp, traits["smile"] + state["smile"] - 1.05)
-    rest = traits["parted"] * 15 + 16.0 * unit(xp, grin) + 5.0 * state["teeth"]
+    grin = positive(xp, smiling(xp, state, traits) - 1.05)
+    calm = 1 - unit(xp, positive(xp, -state["smile"]) * 3)
+    rest = traits["parted"] * 15 * calm + 16.0 * unit(xp, grin) + 5.0 * state["teeth"]
     rounded = positive(xp, -state["wide"])
     parted = (rest + jaw * DROP + rounded * 3.2 * (1 - jaw)) * (1 - press)
     return parted * (1 - tuck) + tuck * (4.4 + 0.2 * parted)
@@ -55,7 +62,7 @@ def lips(xp: Any, x: Any, state: State, traits: Traits) -> Lips:
     """Where the lips are at columns `x` (N, 1, w)."""
     wide, press, tuck = state["wide"], state["press"], state["tuck"]
     jaw = jaw_open(state)
-    smile = xp.clip(traits["smile"] + state["smile"], -1.0, 1.35)
+    smile = xp.clip(smiling(xp, state, traits), -1.0, 1.35)
     smile = smile - 0.45 * positive(xp, smile - 0.65)
     rounded, drawn = positive(xp, -wide), positive(xp, wide)
     half = traits["mouth_width"] * (
@@ -86,7 +93,7 @@ def _upper(xp: Any, u: Any, bow: Any, opening: Any, state: State, traits: Traits
     rounded = positive(xp, -state["wide"])
     cupid = 1 - (0.30 - 0.18 * rounded) * notch + (0.14 - 0.08 * rounded) * peaks
     thick = 3.4 + 4.2 * traits["fullness"] - 1.3 * unit(xp, opening / 15)
-    grin = unit(xp, traits["smile"] + state["smile"] - 0.6)
+    grin = unit(xp, smiling(xp, state, traits) - 0.6)
     thick = thick * (1 + 0.42 * rounded - 0.36 * state["press"] - 0.18 * grin)
     return thick * bow ** (0.8 - 0.15 * rounded) * cupid
 
@@ -94,7 +101,7 @@ def _upper(xp: Any, u: Any, bow: Any, opening: Any, state: State, traits: Traits
 def _lower(xp: Any, u2: Any, bow: Any, opening: Any, state: State, traits: Traits) -> Any:
     rounded = positive(xp, -state["wide"])
     thick = 5.0 + 5.4 * traits["fullness"]
-    grin = unit(xp, traits["smile"] + state["smile"] - 0.6)
+    grin = unit(xp, smiling(xp, state, traits) - 0.6)
     stretch = 1 + 0.26 * rounded - 0.32 * state["press"] - 0.42 * state["tuck"] - 0.16 * grin
     thick = thick * (stretch - 0.10 * unit(xp, opening / 22))
     return thick * bow ** (0.72 - 0.1 * rounded) * (1 - 0.1 * u2)
@@ -163,7 +170,7 @@ def paint_inside(
     inner = blend(throat, traits.colour("tongue"), tongue)
     groove = xp.exp(-(((x - CENTRE) / 2.2) ** 2)) * tongue * 0.16
     inner = blend(inner, traits.colour("throat"), groove)
-    grin = unit(xp, traits["smile"] + state["smile"] - 0.35)
+    grin = unit(xp, smiling(xp, state, traits) - 0.35)
     edge = (
         traits["mouth_y"] + 3.6 + 3.2 * grin + 0.9 * unit(xp, at.opening / 10)
         - (4.4 + 3.4 * grin) * u2 - 8.5 * positive(xp, -state["wide"]) - 1.2 * jaw

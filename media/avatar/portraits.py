@@ -13,7 +13,9 @@ import msgspec
 import structlog
 
 from media.avatar.appearance import Appearance, content_hash
-from media.avatar.raster import Order, RasterFailed, nearest_size
+from media.avatar.folders import PORTRAITS, sweep, trim, used
+from media.avatar.provenance import drawn, svg_marked
+from media.avatar.raster import Order, RasterFailed, kept_name, nearest_size
 from media.avatar.still import DRAWING_VERSION, draw
 
 logger = structlog.get_logger(__name__)
@@ -42,13 +44,13 @@ class Portraits:
             async with lock:
                 if not path.exists():
                     await self._draw([Order(look, pixels)])
-                return await asyncio.to_thread(path.read_bytes)
+                return await asyncio.to_thread(_taken, path)
         finally:
             if not lock.locked():
                 self._locks.pop(key, None)
 
     def _path(self, look: Appearance, pixels: int) -> Path:
-        return self._folder / f"{content_hash(look, DRAWING_VERSION)}-{pixels}.png"
+        return self._folder / kept_name(look, pixels)
 
     async def draw_ahead(self, looks: Iterable[Appearance], sizes: Sequence[int]) -> None:
         """Draw what is missing of these, one look after another, for whoever comes first."""
@@ -86,6 +88,7 @@ class Portraits:
                     await child.wait()
             if child.returncode:
                 raise RasterFailed(told.decode(errors="replace")[-300:])
+            await asyncio.to_thread(_bound, self._folder)
 
     async def svg(self, look: Appearance) -> str:
         """The layered drawing itself."""
@@ -94,5 +97,16 @@ class Portraits:
             drawing = await asyncio.to_thread(draw, look)
             while len(self._svg) >= SVG_KEPT:
                 self._svg.pop(next(iter(self._svg)))
-            self._svg[key] = drawing.svg
+            self._svg[key] = svg_marked(drawing.svg, drawn())
         return self._svg[key]
+
+
+def _taken(path: Path) -> bytes:
+    png = path.read_bytes()
+    used(path)
+    return png
+
+
+def _bound(folder: Path) -> None:
+    sweep(folder)
+    trim(folder, ".png", PORTRAITS)

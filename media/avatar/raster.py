@@ -13,6 +13,7 @@ import msgspec
 import resvg_py
 
 from media.avatar.appearance import Appearance, content_hash
+from media.avatar.provenance import drawn, png_marked
 from media.avatar.still import DRAWING_VERSION, draw
 
 SIZES = (96, 256, 512, 1024)
@@ -25,6 +26,11 @@ class RasterFailed(Exception):
 def nearest_size(wanted: int) -> int:
     """The smallest size offered that is at least `wanted`; the largest beyond that."""
     return next((size for size in SIZES if size >= wanted), SIZES[-1])
+
+
+def kept_name(look: Appearance, size: int) -> str:
+    """What the file of a portrait is called; it changes with how portraits are marked."""
+    return f"{content_hash(look, DRAWING_VERSION)}-{size}.marked.png"
 
 
 def rasterise(svg: str, size: int) -> bytes:
@@ -41,11 +47,11 @@ def portrait_png(look: Appearance, size: int, folder: Path) -> bytes:
     """The portrait at one of SIZES, from `folder` where it was drawn before. Blocking."""
     if size not in SIZES:
         raise RasterFailed(f"portraits come in {SIZES}, not {size}")
-    path = folder / f"{content_hash(look, DRAWING_VERSION)}-{size}.png"
+    path = folder / kept_name(look, size)
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        png = rasterise(draw(look).svg, size)
+        png = png_marked(rasterise(draw(look).svg, size), drawn())
         _keep(path, png)
         return png
 

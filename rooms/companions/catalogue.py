@@ -194,6 +194,10 @@ class Catalogue:
         for companion, replies in counted.items():
             await store.count_replies(self._db, companion, replies)
 
+    def forget(self, companion: str) -> None:
+        """Its document changed: the next look reads it anew."""
+        self._kept.pop(companion, None)
+
     async def _to_talk_to(self, companion: str, who: Principal) -> Companion:
         viewer = await self._sees(who)
         found = await self.find(companion, viewer)

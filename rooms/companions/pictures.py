@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 from msgspec import Struct
 
+from media.avatar.picture.age_check import AgeCheck
 from media.avatar.picture.claims import PictureRefused
 from rooms.companions.catalogue import Catalogue
 from rooms.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
@@ -34,6 +35,7 @@ CODES: Final = {
     "no_face": "picture_no_face",
     "several_faces": "picture_several_faces",
     "turned": "picture_turned",
+    "not_adult": "picture_no_adult_face",
 }
 
 
@@ -74,8 +76,12 @@ class Maker(Protocol):
 class Pictures:
     """Keeps what people give their companions to wear."""
 
-    def __init__(self, db: asyncpg.Pool, maker: Maker, catalogue: Catalogue) -> None:
+    def __init__(
+        self, db: asyncpg.Pool, maker: Maker, catalogue: Catalogue, check: AgeCheck | None = None
+    ) -> None:
+        """`check`: the operator's judge of ages; with one, nothing passes without its yes."""
         self._db = db
+        self._check = check
         self._maker = maker
         self._catalogue = catalogue
 
@@ -146,12 +152,17 @@ class Pictures:
 
     async def _portrait(self, data: bytes) -> bytes:
         try:
-            return await self._maker.make(data)
+            portrait = await self._maker.make(data)
+            if self._check is not None:
+                await self._check.admit(portrait)
+            return portrait
         except PictureRefused as why:
             if why.reason in CODES:
                 raise Invalid(str(why), code=CODES[why.reason], path="$.picture") from why
             raise Unavailable(
-                str(why), code="pictures_unavailable", retryable=why.reason == "busy"
+                str(why),
+                code="pictures_unavailable",
+                retryable=why.reason in ("busy", "no_check"),
             ) from why
 
 

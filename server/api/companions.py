@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from media.avatar.appearance import Appearance
 from media.avatar.face import anchors, measure
+from media.avatar.provenance import GENERATOR
 from media.avatar.raster import nearest_size
 from rooms.companions.access import Viewer
 from rooms.companions.catalogue import Page, Query, offset_of
@@ -131,7 +132,7 @@ async def companion_appearance(call: Call, companion: str) -> AppearanceView:
 @routes.get("/api/v1/companions/{companion}/portrait.png", public=True)
 async def companion_portrait_png(call: Call, companion: str, query: PortraitQuery) -> Response:
     """A companion's portrait as PNG, square."""
-    found = await _pictured(call, companion)
+    found = await _pictured(call, companion, query.v)
     tag = f'"{portrait_version(found)}-{nearest_size(query.size)}"'
     headers = _keeping(found, query, tag)
     if _unchanged(call, tag):
@@ -143,7 +144,7 @@ async def companion_portrait_png(call: Call, companion: str, query: PortraitQuer
 @routes.get("/api/v1/companions/{companion}/portrait.svg", public=True)
 async def companion_portrait_svg(call: Call, companion: str, query: PortraitQuery) -> Response:
     """A companion's portrait as layered SVG."""
-    found = await _pictured(call, companion)
+    found = await _pictured(call, companion, query.v)
     tag = f'"{portrait_version(found)}-svg"'
     headers = _keeping(found, query, tag)
     if _unchanged(call, tag):
@@ -163,19 +164,22 @@ async def _seen(call: Call, companion: str) -> Companion:
     return await call.house.catalogue.find(companion, viewer)
 
 
-async def _pictured(call: Call, companion: str) -> Companion:
-    """Pictures carry no token, so only private companions are kept from strangers here."""
+async def _pictured(call: Call, companion: str, version: str) -> Companion:
+    """Pictures carry no token. One of a private companion is shown to whoever knows its version,
+    which is made of the drawing itself, and to nobody else."""
     found = await call.house.catalogue.find(companion)
-    if found.visibility == "private":
+    if found.visibility == "private" and version != portrait_version(found):
         raise NotFound("There is no such companion.", code="companion_not_found")
     return found
 
 
 def _keeping(companion: Companion, query: PortraitQuery, tag: str) -> dict[str, str]:
     current = query.v == portrait_version(companion)
+    keep = KEPT_FOR_GOOD if current else KEPT_FOR_AN_HOUR
     return {
-        "cache-control": KEPT_FOR_GOOD if current else KEPT_FOR_AN_HOUR,
+        "cache-control": keep if companion.visibility != "private" else f"private, {keep[8:]}",
         "etag": tag,
+        "x-content-generator": GENERATOR,
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; style-src 'none'; sandbox",
     }

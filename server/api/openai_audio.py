@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from media.sound.codec import CannotEncode, packed
 from media.sound.formats import PLAYOUT_RATE
 from media.speech.files import CONTENT_TYPES, MAKER, REMARK, Format, wav_beginning
+from media.speech.ports import Viseme
 from rooms.errors import Invalid, Unavailable
 from rooms.speaking import Segment, Speech, Understood, Wanted
 from rooms.stopping import finish
@@ -31,7 +32,8 @@ FORM_BYTES: Final = 65_536  # a form's fields and marks, besides its file
 class SpeechRequest(Struct, frozen=True, kw_only=True):
     """OpenAI's speech request. `voice`: a companion's slug, a voice's name, or one of OpenAI's.
 
-    With `model` a companion's slug, an empty `voice` is that companion's.
+    With `model` a companion's slug, an empty `voice` is that companion's. `stream_format` `sse`
+    tells the file in events, which carry the shapes of the mouth beside the sound.
     """
 
     model: Annotated[str, Meta(min_length=1, max_length=80)]
@@ -40,7 +42,7 @@ class SpeechRequest(Struct, frozen=True, kw_only=True):
     response_format: Format = "mp3"
     speed: Annotated[float, Meta(ge=0.25, le=4.0)] = 1.0
     instructions: Annotated[str, Meta(max_length=4_096)] = ""
-    stream_format: Literal["audio"] = "audio"
+    stream_format: Literal["audio", "sse"] = "audio"
 
 
 @routes.post(
@@ -71,6 +73,9 @@ async def speak(call: Call, body: SpeechRequest) -> Response:
         if isinstance(error, (CannotEncode, StopAsyncIteration)):
             raise Unavailable("The file cannot be made at the moment.") from error
         raise
+    if body.stream_format == "sse":
+        told = _events(speech, _joined(first, blocks), len(body.input))
+        return SpokenFile(speech, b"", told, "text/event-stream", under=blocks)
     return SpokenFile(speech, first, blocks, CONTENT_TYPES[body.response_format])
 
 
@@ -78,11 +83,13 @@ class SpokenFile(StreamingResponse):
     """A file that is charged for however its sending ends."""
 
     def __init__(
-        self, speech: Speech, first: bytes, rest: AsyncGenerator[bytes, None], kind: str
-    ) -> None:
+        self, speech: Speech, first: bytes, rest: AsyncGenerator[bytes, None], kind: str,
+        under: AsyncGenerator[bytes, None] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(_joined(first, rest), media_type=kind, headers=_HEADERS)
         self._speech = speech
         self._rest = rest
+        self._under = under  # what `rest` is made of, where it must be closed by itself
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, then settle."""
@@ -93,6 +100,8 @@ class SpokenFile(StreamingResponse):
 
     async def _over(self) -> None:
         await self._rest.aclose()
+        if self._under is not None:
+            await self._under.aclose()
         await self._speech.close()
 
 
@@ -103,6 +112,36 @@ async def _joined(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGener
     yield first
     async for block in rest:
         yield block
+
+
+class SoundDelta(Struct, frozen=True, tag_field="type", tag="speech.audio.delta"):
+    """A part of the file in base64. `visemes`: mouth shapes by their Oculus names, each with the
+    sample (24 kHz, from the beginning of the sound) it begins at and how many it lasts."""
+
+    audio: bytes
+    visemes: list[Viseme]
+
+
+class SoundDone(Struct, frozen=True, tag_field="type", tag="speech.audio.done"):
+    """The file is whole."""
+
+    usage: dict[str, int | str]
+
+
+async def _events(
+    speech: Speech, blocks: AsyncGenerator[bytes, None], characters: int
+) -> AsyncGenerator[bytes, None]:
+    """The file as server-sent events. A stream without its `done` broke off."""
+    async with aclosing(blocks):
+        async for block in blocks:
+            yield _event(SoundDelta(block, speech.visemes()))
+    if left := speech.visemes():
+        yield _event(SoundDelta(b"", left))
+    yield _event(SoundDone({"type": "characters", "input_characters": characters}))
+
+
+def _event(told: SoundDelta | SoundDone) -> bytes:
+    return b"data: " + msgspec.json.encode(told) + b"\n\n"
 
 
 async def _file(speech: Speech, kind: Format) -> AsyncGenerator[bytes, None]:

@@ -27,6 +27,7 @@ class RequestLimits:
             "register": self._api.register,
             "mail": self._api.mail,
             "export": self._api.export,
+            "faces": self._api.faces,
         }
 
     def _rate(self, op: Operation) -> tuple[str, Rate]:

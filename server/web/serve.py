@@ -45,6 +45,8 @@ APP_PATHS: Final = (
     "/forgot",
     "/discover",
     "/discover/{companion}",
+    "/create",
+    "/create/{companion}",
     "/chats",
     "/chats/{room}",
     "/chats/{room}/call",
@@ -58,8 +60,14 @@ APP_PATHS: Final = (
     "/signup",
     "/room/{room}",
 )
-# Fetched when somebody calls; nobody else waits for them.
-LATER: Final = ("app/calls/", "app/screens/call")
+# Fetched when somebody calls, or sees a face; nobody else waits for them.
+LATER: Final = (
+    "app/calls/",
+    "app/faces/",
+    "app/screens/call",
+    "app/screens/create",
+    "app/screens/picture_face",
+)
 AT_ONCE: Final = frozenset(f"app/calls/{name}.js" for name in ("told", "help", "devices", "level"))
 LEGAL: Final = ("terms", "privacy", "safety")
 

@@ -63,6 +63,7 @@ def _environment(folder: Path, port: int, upstream: int) -> dict[str, str]:
         "KINDRED_PLANS__FREE__REQUESTS_PER_MINUTE": "600",
         "KINDRED_PLANS__FREE__VOICE": "true",
         "KINDRED_PLANS__FREE__VIDEO": "true",
+        "KINDRED_PLANS__FREE__CUSTOM_COMPANIONS": "3",
         "KINDRED_API__REGISTER__REQUESTS": "1000",
         "KINDRED_API__REGISTER__WINDOW_SECONDS": "60",
         "KINDRED_API__SIGN_IN__REQUESTS": "1000",

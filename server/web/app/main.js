@@ -12,7 +12,7 @@ import { Wallet } from "./screens/wallet.js";
 import { Welcome } from "./screens/welcome.js";
 import { person } from "./session.js";
 import { Toasts } from "./toast.js";
-import { effect, html, render, useEffect } from "./ui.js";
+import { effect, html, render, useEffect, useState } from "./ui.js";
 
 /** @typedef {import("./ui.js").Child} Child */
 
@@ -40,13 +40,24 @@ function inside() {
   if (match("/settings") || match("/settings/:part")) return html`<${Settings} />`;
   const looked = match("/console/:room")?.room;
   if (person.value?.role === "admin" && (looked || match("/console"))) return html`<${Console} room=${looked} />`;
+  const made = match("/create/:companion")?.companion;
+  if (made || match("/create")) return html`<${CreateDoor} id=${made} key=${made ?? "new"} />`;
   const chosen = match("/discover/:companion")?.companion;
   if (chosen || match("/discover")) return html`<${Discover} chosen=${chosen} key=${chosen ?? "all"} />`;
   return html`<${Chats} />`;
 }
 
+/** Making a companion, fetched once somebody does. @param {{ id?: string }} props */
+function CreateDoor({ id }) {
+  const [screen, setScreen] = useState(/** @type {{ Create: (props: { id?: string }) => Child } | null} */ (null));
+  const [fault, setFault] = useState(false);
+  useEffect(() => { import("./screens/create.js").then(setScreen, () => setFault(true)); }, []);
+  if (screen) return html`<${screen.Create} id=${id} />`;
+  return html`<main class="starting" id="main">${fault ? html`<p role="alert">This screen could not be loaded. <a href="/discover">Back</a></p>` : html`<i class="spin"></i><span class="sr">Loading</span>`}</main>`;
+}
+
 const PUBLIC = ["/", "/welcome", "/sign-up", "/log-in", "/forgot"];
-const TITLES = /** @type {Record<string, string>} */ ({ "/chats": "Chats", "/discover": "Discover", "/console": "Console", "/sign-up": "Sign up", "/log-in": "Log in", "/forgot": "Reset your password" });
+const TITLES = /** @type {Record<string, string>} */ ({ "/chats": "Chats", "/discover": "Discover", "/create": "Make a companion", "/console": "Console", "/sign-up": "Sign up", "/log-in": "Log in", "/forgot": "Reset your password" });
 
 function App() {
   const at = SAME[path.value] ?? path.value.replace(/^\/room\//, "/chats/");

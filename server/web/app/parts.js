@@ -1,4 +1,5 @@
 /** Parts that several screens use: faces, balance, dialogs, menus, fields. */
+import { Alive } from "./face.js";
 import { balance } from "./format.js";
 import { spendable, state } from "./live.js";
 import { computed, html, icon, useEffect, useId, useLayoutEffect, useRef, useState } from "./ui.js";
@@ -20,13 +21,13 @@ export function faces(path) {
   return [256, 512].map((size) => `${portrait(path, size)} ${size}w`).join(", ");
 }
 
-/** @param {{ name: string, src?: string | null, size?: string }} props */
-export function Avatar({ name, src, size = "s44" }) {
+/** @param {{ name: string, src?: string | null, size?: string, alive?: string }} props `alive`: whose face moves here */
+export function Avatar({ name, src, size = "s44", alive = "" }) {
   const [failed, setFailed] = useState(false);
   const pixels = size === "s32" || size === "s40" || size === "s44" ? 96 : 256;
   return html`<span class=${`ava ${size}`}>
     ${src && !failed
-      ? html`<img src=${portrait(src, pixels)} alt="" loading="lazy" decoding="async" onError=${() => setFailed(true)} />`
+      ? html`<img src=${portrait(src, pixels)} alt="" loading="lazy" decoding="async" onError=${() => setFailed(true)} />${alive ? html`<${Alive} portrait=${src} companion=${alive} />` : null}`
       : html`<span class="initial" aria-hidden="true">${[...name][0] ?? "?"}</span>`}
   </span>`;
 }

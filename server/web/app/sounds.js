@@ -7,23 +7,28 @@ import { signal } from "./ui.js";
 export const playing = signal(/** @type {{ id: string, at: number, paused: boolean, loading: boolean } | null} */ (null));
 export const speed = signal(1);
 
+/** A sound, and how a companion's mouth goes with it where it speaks. @typedef {{ url: string, companion?: string, lips?: import("./faces/lips.js").Lips | null }} Sound */
+
 /** @type {HTMLAudioElement | null} */
 let player = null;
+/** @type {Sound | null} */
+let sounding = null;
 /** @type {AudioContext | null} */
 let mixer = null;
-/** Fetched sounds, by id; the newest few. @type {Map<string, string>} */
+/** Fetched sounds, by id; the newest few. @type {Map<string, Sound>} */
 const fetched = new Map();
 const KEPT = 12;
 
-/** @param {string} id @param {() => Promise<string>} find its address @param {boolean} folded both sides in both ears */
+/** @param {string} id @param {() => Promise<Sound>} find @param {boolean} folded both sides in both ears */
 async function play(id, find, folded) {
   stop();
   playing.value = { id, at: 0, paused: false, loading: true };
-  const url = fetched.get(id) ?? await find().catch((error) => { if (playing.peek()?.id === id) playing.value = null; throw error; });
-  keep(id, url);
+  const sound = fetched.get(id) ?? await find().catch((error) => { if (playing.peek()?.id === id) playing.value = null; throw error; });
+  keep(id, sound);
   if (playing.peek()?.id !== id) return;
-  const mine = new Audio(url);
+  const mine = new Audio(sound.url);
   player = mine;
+  sounding = sound;
   mine.playbackRate = speed.peek();
   if (folded) fold(mine);
   const look = () => {
@@ -38,19 +43,27 @@ async function play(id, find, folded) {
   await mine.play();
 }
 
-/** @param {string} id @param {string} url */
-function keep(id, url) {
+/** @param {string} id @param {Sound} sound */
+function keep(id, sound) {
   fetched.delete(id);
-  fetched.set(id, url);
-  for (const [old, address] of [...fetched].slice(0, Math.max(0, fetched.size - KEPT))) {
+  fetched.set(id, sound);
+  for (const [old, { url }] of [...fetched].slice(0, Math.max(0, fetched.size - KEPT))) {
     fetched.delete(old);
-    URL.revokeObjectURL(address);
+    URL.revokeObjectURL(url);
   }
+}
+
+/** What the companion's mouth does this moment, or null while it says nothing aloud. @param {string} companion */
+export function heard(companion) {
+  if (!player || player.paused || !sounding?.lips || sounding.companion !== companion) return null;
+  const at = player.currentTime;
+  return { shape: sounding.lips.at(at), level: sounding.lips.level(at) };
 }
 
 export function stop() {
   player?.pause();
   player = null;
+  sounding = null;
   playing.value = null;
 }
 
@@ -63,7 +76,7 @@ function fold(audio) {
   void mixer.resume();
 }
 
-/** Play, pause or go on. @param {string} id @param {() => Promise<string>} find @param {boolean} [folded] */
+/** Play, pause or go on. @param {string} id @param {() => Promise<Sound>} find @param {boolean} [folded] */
 export async function toggle(id, find, folded = false) {
   if (playing.peek()?.id !== id || !player) return play(id, find, folded);
   if (player.paused) await player.play();
@@ -88,15 +101,19 @@ export function recordedCall(recording) {
   return noteSound(recording);
 }
 
-/** A note's sound: it is no public address, so it is fetched as who is signed in. @param {string} recording */
-export function noteSound(recording) {
-  return fetchSound(`/api/v1/media/recordings/${recording}/sound`, {});
+/** A note's sound: it is no public address, so it is fetched as who is signed in. @param {string} recording @returns {Promise<Sound>} */
+export async function noteSound(recording) {
+  const answer = await fetchSound(`/api/v1/media/recordings/${recording}/sound`, {});
+  return { url: URL.createObjectURL(await answer.blob()) };
 }
 
-/** A reply, spoken in the companion's voice. @param {string} text @param {string} companion */
-export function spoken(text, companion) {
-  const body = JSON.stringify({ model: companion, voice: companion, input: text, response_format: "wav" });
-  return fetchSound("/v1/audio/speech", { method: "POST", body, headers: { "content-type": "application/json" } });
+/** A reply, spoken in the companion's voice, with the shapes its mouth takes. @param {string} text @param {string} companion @param {string} [voice] another than its own @returns {Promise<Sound>} */
+export async function spoken(text, companion, voice = companion) {
+  const body = JSON.stringify({ model: companion, voice, input: text, response_format: "wav", stream_format: "sse" });
+  const answer = await fetchSound("/v1/audio/speech", { method: "POST", body, headers: { "content-type": "application/json" } });
+  const [{ soundOf }, stream] = await Promise.all([import("./faces/spoken.js"), answer.text()]);
+  const { wav, lips } = soundOf(stream);
+  return { url: URL.createObjectURL(new Blob([wav], { type: "audio/wav" })), companion, lips };
 }
 
 /** @param {string} path @param {RequestInit & { headers?: Record<string, string> }} options */
@@ -108,5 +125,5 @@ async function fetchSound(path, options) {
     const told = body.error ?? body;
     throw new Problem({ ...told, detail: told.detail ?? told.message, status: answer.status });
   }
-  return URL.createObjectURL(await answer.blob());
+  return answer;
 }

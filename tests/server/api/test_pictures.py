@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from config.plans import Plan
+from media.avatar.picture.claims import PictureRefused
 from media.avatar.picture.portrait import PortraitMaker
 from media.avatar.raster import rasterise
 from media.avatar.still import draw
@@ -152,3 +153,44 @@ async def test_an_unknown_companion_gets_no_picture(client: httpx.AsyncClient) -
         headers=by("p_1"),
     )
     assert (answer.status_code, answer.json()["code"]) == (404, "companion_not_found")
+
+
+class Judge:
+    """An operator's judge of ages, who has made up their mind."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.seen: list[bytes] = []
+
+    async def admit(self, portrait: bytes) -> None:
+        self.seen.append(portrait)
+        if self.reason:
+            raise PictureRefused("No single adult face was found.", reason=self.reason)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "code"),
+    [
+        ("", 201, None),
+        ("not_adult", 422, "picture_no_adult_face"),
+        ("no_check", 503, "pictures_unavailable"),
+    ],
+)
+async def test_the_operators_judge_decides_and_what_it_refuses_is_not_kept(
+    database: asyncpg.Pool, reason: str, status: int, code: str | None
+) -> None:
+    judge, catalogue = Judge(reason), Catalogue(database, {"free": Plan()}, lambda: 0)
+    await catalogue.load_cast()
+    house = SmallHouse(database)
+    house.catalogue = catalogue
+    house.pictures = Pictures(database, PortraitMaker(), catalogue, judge)
+    app = Starlette(routes=routes.starlette())
+    app.state.house = house
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://kindred.test") as client:
+        answer = await give(client)
+    assert (answer.status_code, answer.json().get("code")) == (status, code)
+    assert judge.seen[0].startswith(b"\xff\xd8\xff")
+    kept = await worn(database, "p_1", "c_mira")
+    assert kept == (judge.seen[0] if not reason else b"")
+    assert bool(await consents(database, "p_1")) == (not reason)

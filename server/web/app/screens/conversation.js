@@ -43,7 +43,7 @@ export function Conversation({ id, onPanel, panel }) {
     <header class="top">
       <a class="icon back" href="/chats" aria-label="Back to chats">${icon("back")}</a>
       <button type="button" class="who" onClick=${onPanel} aria-expanded=${panel ? "true" : "false"} aria-label=${`About ${name}`}>
-        <${Avatar} name=${name} src=${face?.portrait} size="s44" />
+        <${Avatar} name=${name} src=${face?.portrait} size="s44" alive=${face?.id} />
         <span class="names"><h1>${name || " "}</h1><${Presence} id=${id} /></span>
       </button>
       ${demo.value ? html`<span class="badge warn demo" title="This server answers with a small demonstration model">Demo model</span>` : null}

@@ -1,6 +1,7 @@
 /** Beside a conversation: the companion, what this chat has cost, and what can be done with it. */
 import { archive } from "../actions.js";
 import { api } from "../api.js";
+import { Alive } from "../face.js";
 import { credits } from "../format.js";
 import { logOf, roomOf } from "../live.js";
 import { drawing, useLoaded } from "../parts.js";
@@ -30,7 +31,7 @@ export function Panel({ id, onClose }) {
   };
   return html`<aside class="side hue" style=${{ "--h": face.hue ?? 195 }} aria-label=${`About ${face.name}`}>
     <button type="button" class="icon shut" aria-label="Close the panel" onClick=${onClose}>${icon("close")}</button>
-    <figure class="face">${face.portrait ? html`<img src=${drawing(face.portrait)} alt="" width="512" height="512" />` : null}
+    <figure class="face">${face.portrait ? html`<img src=${drawing(face.portrait)} alt="" width="512" height="512" /><${Alive} portrait=${face.portrait} companion=${face.id} />` : null}
       <figcaption><h2>${face.name}${value ? html`<small>${value.age}</small>` : null}</h2><p>${value?.tagline ?? "AI companion"}</p></figcaption></figure>
     <section><a class="btn wide" href=${`/discover/${value?.slug ?? face.id}`}>${icon("people")}Full profile</a></section>
     ${value?.temperament?.length ? html`<section><h3>Temper</h3><div class="chips">${value.temperament.map((/** @type {string} */ one) => html`<span class="chip" key=${one}>${one}</span>`)}</div></section>` : null}

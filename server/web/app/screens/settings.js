@@ -1,5 +1,6 @@
 /** Settings: who one is, how the app looks, where one is signed in, keys, one's data, and the way out. */
 import { api } from "../api.js";
+import { letMove, moving } from "../face.js";
 import { date, time } from "../format.js";
 import { leave } from "../live.js";
 import { Dialog, Fault, Field, useLoaded } from "../parts.js";
@@ -74,7 +75,8 @@ function Look() {
     }
   };
   return html`<section class="card"><h2>Look</h2><div class="seg" role="group" aria-label="Theme">
-    ${THEMES.map(([value, label]) => html`<button key=${value} type="button" aria-pressed=${theme === value ? "true" : "false"} onClick=${() => choose(value)}>${label}</button>`)}</div></section>`;
+    ${THEMES.map(([value, label]) => html`<button key=${value} type="button" aria-pressed=${theme === value ? "true" : "false"} onClick=${() => choose(value)}>${label}</button>`)}</div>
+    <label class="switch"><span>Faces move<small class="soft small"> (never where your device asks for less motion)</small></span><input type="checkbox" checked=${moving.value} onChange=${(/** @type {{ currentTarget: HTMLInputElement }} */ event) => letMove(event.currentTarget.checked)} /></label></section>`;
 }
 
 function Password() {

@@ -1,5 +1,6 @@
 /** The first page: what this is, whom it is for, and what it costs. */
 import { api } from "../api.js";
+import { Alive } from "../face.js";
 import { credits } from "../format.js";
 import { meta, readMeta } from "../live.js";
 import { faces, portrait, useLoaded } from "../parts.js";
@@ -28,7 +29,7 @@ export function Welcome() {
         </div>
         <ul class="faces" aria-label="Some of the companions">
           ${(met.length ? met : Array.from({ length: 6 }, () => null)).slice(0, 6).map((/** @type {any} */ one) => one
-            ? html`<li class="hue" style=${{ "--h": one.hue }}><img src=${portrait(one.portrait, 256)} srcset=${faces(one.portrait)} sizes="(max-width: 820px) 30vw, 180px" alt="" width="256" height="256" decoding="async" /><span><b>${one.name}</b>, ${one.age}<small>${one.tagline}</small></span></li>`
+            ? html`<li class="hue" style=${{ "--h": one.hue }}><img src=${portrait(one.portrait, 256)} srcset=${faces(one.portrait)} sizes="(max-width: 820px) 30vw, 180px" alt="" width="256" height="256" decoding="async" /><${Alive} portrait=${one.portrait} companion=${one.id} /><span><b>${one.name}</b>, ${one.age}<small>${one.tagline}</small></span></li>`
             : html`<li class="bone"></li>`)}
         </ul>
       </section>
