@@ -41,7 +41,7 @@ export function Recordings() {
 async function save(one) {
   try {
     const link = document.createElement("a");
-    link.href = await recordedCall(one.id);
+    link.href = (await recordedCall(one.id)).url;
     link.download = `call-${new Date(one.at).toISOString().slice(0, 16).replaceAll(":", "-")}.ogg`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
