@@ -23,6 +23,8 @@ MOST_LAG_MS: Final = 300
 FULL_FPS: Final = 20  # with fewer pictures a second a window is of a degraded mode
 SHUT_SHARE: Final = 0.2  # of how far this mouth usually opens, from its closed look
 LEAST_FIT: Final = 0.35  # a window that fits worse says nothing about time
+ELSEWHERE_MS: Final = 120
+CLEARER: Final = 0.05  # than anywhere else: syllables are alike, and few pictures fit anywhere
 _SMOOTH_SECONDS: Final = 0.045
 _JAW, _PRESS = 0, 4
 
@@ -134,7 +136,9 @@ def skews(mouth: Floats, speech: Floats) -> Sequence[tuple[int, float, float]]:
             ]
         )
         best = int(np.argmax(fits))
-        if fits[best] >= LEAST_FIT and 0 < best < fits.size - 1:
+        far = np.abs(np.arange(fits.size) - best) * 1000 // HERTZ > ELSEWHERE_MS
+        clear = fits[best] - float(fits[far].max()) >= CLEARER
+        if clear and fits[best] >= LEAST_FIT and 0 < best < fits.size - 1:
             lag = best - most + vertex(fits[best - 1 : best + 2])
             found.append((begin, lag * 1000 / HERTZ, float(fits[best])))
     return found

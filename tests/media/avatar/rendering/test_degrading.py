@@ -4,7 +4,6 @@ Its clock is the test's: painting takes as long as the test says, so that a slow
 every time.
 """
 
-
 import msgspec
 import pytest
 
