@@ -254,7 +254,8 @@ async def test_it_stays_in_step_when_interrupted_and_when_packets_are_lost(
     assert found.fps > 3  # as many as this machine has time for
     assert found.windows >= 1 or found.fps < 22
     if found.windows:
-        assert found.skew_ms_p99 < 40
+        # A phone of the tests' own makes up for what was lost, and not to the millisecond.
+        assert found.skew_ms_p99 < (60 if weather else 40)
 
 
 @pytest.mark.soak
