@@ -149,7 +149,6 @@ class Wiring:
         accounts.depart, accounts.departed = company.depart, company.look_again
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
-        staff = self._staff(realtime)
         realtime.ended = accounts.revoked.add
         companions = Companions(
             card=catalogue.card,
@@ -178,7 +177,7 @@ class Wiring:
             recordings=recordings,
             limits=RequestLimits(self._rates, settings.api),
             lobby=lobby,
-            staff=staff,
+            staff=self._staff(realtime),
             company=company,
             router=router,
             room_parts=parts,

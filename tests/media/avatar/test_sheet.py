@@ -157,14 +157,14 @@ async def test_who_gives_up_leaves_the_drawing_to_the_others(tmp_path: Path) -> 
 async def test_a_child_that_is_killed_is_an_answer_and_leaves_nothing(tmp_path: Path) -> None:
     sheets = Sheets(tmp_path)
     asking = asyncio.create_task(sheets.of(LOOK, 384))
-    child = await drawing_child()
+    child = await drawing_child(asking)
     os.kill(child, signal.SIGKILL)
     with pytest.raises(AvatarError):
         await asking
     assert list(tmp_path.iterdir()) == []
 
 
-async def drawing_child() -> int:
+async def drawing_child(asking: "asyncio.Task[bytes]") -> int:
     """The process that draws, once it is there."""
     while True:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -175,7 +175,8 @@ async def drawing_child() -> int:
                 continue
             if b"media.avatar.sheet" in words and int(parent) == os.getpid():
                 return int(path.parent.name)
-        await asyncio.sleep(0.02)
+        await asyncio.wait({asking}, timeout=0.02)
+        assert not asking.done()
 
 
 async def test_a_picture_without_a_face_is_refused_by_its_reason_and_not_kept(
