@@ -85,6 +85,10 @@ class Tapes:
         with contextlib.suppress(*DATABASE_AWAY):  # the end of the call says so too
             await tapes.end(self._db, recording)
 
+    async def kept_of(self, call: str) -> list[str]:
+        """The recordings of a call of which something is kept, whoever held it then."""
+        return await tapes.kept_of_call(self._db, call)
+
     # --- when it has ended
 
     async def finish(self, call: str) -> None:

@@ -80,6 +80,7 @@ LEFT = sql(
     "WHERE c.call IS NULL OR c.ended_at < now() - make_interval(secs => $1) "
     "ORDER BY t.begun_at LIMIT $2",
 )
+KEPT_OF_CALL = sql("kept_tapes_of_call", "SELECT recordings_of_call($1)")
 PARTS = sql(
     "parts_of_tape",
     "SELECT address, bytes, ms, waveform FROM tape_parts WHERE recording = $1 ORDER BY n",
@@ -136,6 +137,11 @@ async def end(db: asyncpg.Pool, recording: str) -> None:
 async def of_call(db: asyncpg.Pool, call: str) -> list[Tape]:
     """Those of a call that are not put together."""
     return [Tape(**dict(row)) for row in await db.fetch(OF_CALL, call)]
+
+
+async def kept_of_call(db: asyncpg.Pool, call: str) -> list[str]:
+    """Those of a call of which something is kept, in order: as its entry names them."""
+    return list(await db.fetchval(KEPT_OF_CALL, call))
 
 
 async def left(db: asyncpg.Pool, past_seconds: float, limit: int) -> list[Tape]:

@@ -5,6 +5,7 @@ is cut off every few seconds, packed in a thread and kept (rooms/tapes.py): a cr
 """
 
 import asyncio
+import contextlib
 import importlib
 import secrets
 from collections.abc import Callable, Iterable
@@ -132,6 +133,9 @@ class Taping:
             _, late = await asyncio.wait(self._tasks, timeout=LAST_SECONDS)
             for task in late:
                 task.cancel()
+        if self._tapes is not None:
+            with contextlib.suppress(*DATABASE_AWAY):  # an earlier holder's are named too
+                self.recordings = await self._tapes.kept_of(self._calling.call)
 
     async def finish(self) -> None:
         """The call is settled: its recordings are put together, now or by housekeeping."""

@@ -52,7 +52,7 @@ function changed(call, event) {
     case "call.updated": return {
       ...call, state: event.state, seconds: Math.max(call.seconds, event.seconds),
       cost: Math.max(call.cost, event.cost_microcredits), at: event.at ?? call.at,
-      recording: event.recorded && call.recording.state !== "on" ? { ...call.recording, state: "on" } : call.recording,
+      recording: event.recorded === (call.recording.state === "on") || event.recorded === undefined ? call.recording : event.recorded ? { ...call.recording, state: "on" } : OFF,
     };
     case "call.recording": return { ...call, recording: { state: event.state, agreed: event.agreed, missing: event.missing } };
     case "call.ended": return {
