@@ -102,9 +102,9 @@ def deafen(caller: Caller) -> None:
 
 async def run(most: int, late_ms: float, seconds: float) -> list[Step]:
     """More and more calls, until sound is late or there are enough."""
-    os.sched_setaffinity(0, {cores()[0]})
     steps: list[Step] = []
     async with measured(pinned_process) as (process, path):
+        os.sched_setaffinity(0, {cores()[0]})  # now: a child inherits what its parent may use
         control = await Control(f"unix:{path}", KEY).connect()
         callers: list[Caller] = []
         for count in range(FIRST, most + 1, STEP):
