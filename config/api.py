@@ -28,6 +28,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     mail: requests that send a mail.
     export: archives of everything one person has.
     faces: previews of faces while one makes up a companion.
+    vr: reports of headsets on how they draw.
     """
 
     requests: int = 600
@@ -38,3 +39,4 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     mail: Rate = Rate(5, 900)
     export: Rate = Rate(5, 900)
     faces: Rate = Rate(60, 60)
+    vr: Rate = Rate(30, 60)

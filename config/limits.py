@@ -93,6 +93,8 @@ _BY_KEY: dict[str, Bound] = {
     "rooms.live_rooms": (1, 10_000_000),
     "rooms.hold_seconds": (30, 3_600),
     "rooms.disclosure_seconds": (60, 10_800),  # the law asks for every three hours at least
+    "figures.file_bytes": (1_024, 2**28),
+    "figures.kept_count": (1, 10_000),
     "plans.*.trial_days": (0, 366),
 }
 _SCHEMES = {

@@ -10,6 +10,7 @@ from config.accounts import AccountSettings, Features, MailSettings
 from config.api import ApiSettings
 from config.calls import CallSettings
 from config.faces import FaceSettings
+from config.figures import FigureSettings
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
 from config.media import MediaSettings
@@ -39,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hearing: what turns speech into words.
     inference: where models of speech run.
     faces: where the moving face is painted.
+    figures: 3D figures that people and operators bring.
     speech: what turns words into speech.
     media: where the media of calls flows.
     accounts: who may sign up, and how long sign-ins last.
@@ -69,6 +71,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hearing: HearingSettings = HearingSettings()
     inference: InferenceSettings = InferenceSettings()
     faces: FaceSettings = FaceSettings()
+    figures: FigureSettings = FigureSettings()
     speech: SpeechSettings = SpeechSettings()
     media: MediaSettings = MediaSettings()
     accounts: AccountSettings = AccountSettings()

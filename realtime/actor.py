@@ -166,7 +166,9 @@ class Actor:
             self._changed(self)
 
     def hear(self, heard: Heard) -> None:
-        """Something ephemeral."""
+        """Something ephemeral; what is for somebody else alone goes no further."""
+        if heard.to and heard.to != self.person:
+            return
         for socket in self.sockets:
             socket.hear(heard)
         self._schedule()

@@ -12,6 +12,7 @@ from realtime.told import Heard, Told, joined
 LAGGING = 8  # entries that wait before deltas are merged
 MERGED_BYTES_MAX = 16_384
 HEARD_MAX = 256
+HEARD_BYTES_MAX = 65_536
 UNREAD = SocketTally()  # what nobody reads: of an outbox in a test
 
 
@@ -22,7 +23,16 @@ class Outbox:
     waits: so the order within a log never changes. Ephemeral things keep only the latest.
     """
 
-    __slots__ = ("_bytes", "_bytes_max", "_cells", "_heard", "_last", "_replay", "_tally")
+    __slots__ = (
+        "_bytes",
+        "_bytes_max",
+        "_cells",
+        "_heard",
+        "_heard_bytes",
+        "_last",
+        "_replay",
+        "_tally",
+    )
 
     def __init__(self, bytes_max: int, tally: SocketTally = UNREAD) -> None:
         self._tally = tally
@@ -32,6 +42,7 @@ class Outbox:
         self._cells: deque[list[Told]] | None = None
         self._last: dict[str, list[Told]] | None = None  # of each log, the cell last waiting
         self._heard: dict[str, Heard] | None = None
+        self._heard_bytes = 0
 
     def __len__(self) -> int:
         return len(self._cells or ()) + len(self._replay or ())
@@ -82,21 +93,42 @@ class Outbox:
         return joined(cell)
 
     def hear(self, heard: Heard) -> None:
-        """Something ephemeral; the latest of a key stands, and too many push out the oldest."""
+        """Something ephemeral; the latest of a key stands, and too many push out the oldest.
+
+        Of a series, everything since its newest beginning is kept: mouth shapes of one utterance
+        do not replace each other, and those of an utterance that was cut off are pointless.
+        """
         if self._heard is None:
             self._heard = {}
-        if self._heard.pop(heard.key, None) is not None:
+        waiting = self._heard
+        self._hush([heard.key] if heard.key in waiting else [])
+        if heard.series:
+            past = [
+                key
+                for key, one in waiting.items()
+                if one.series == heard.series and one.epoch < heard.epoch
+            ]
+            self._hush(past)
+        waiting[heard.key] = heard
+        self._heard_bytes += len(heard.event)
+        while len(waiting) > HEARD_MAX or (
+            self._heard_bytes > HEARD_BYTES_MAX and len(waiting) > 1
+        ):
+            self._hush([next(iter(waiting))])
+
+    def _hush(self, keys: Sequence[str]) -> None:
+        """What nobody needs any more."""
+        for key in keys:
+            assert self._heard is not None
+            self._heard_bytes -= len(self._heard.pop(key).event)
             self._tally.hushed += 1
-        self._heard[heard.key] = heard
-        if len(self._heard) > HEARD_MAX:
-            self._tally.hushed += 1
-            del self._heard[next(iter(self._heard))]
 
     def take_heard(self) -> list[Heard]:
         """All that is ephemeral and waits."""
         if not self._heard:
             return []
         heard, self._heard = list(self._heard.values()), None
+        self._heard_bytes = 0
         return heard
 
 

@@ -157,7 +157,7 @@ class SocketLeg:
 
     def flush(self, epoch: int) -> None:
         """See `Leg`."""
-        self._tell_played()
+        self._tell_played(still=True)
         if self._out.flush(epoch):
             self._late.clear()
             self._wake_if_resting()
@@ -165,7 +165,7 @@ class SocketLeg:
     def pause(self) -> None:
         """See `Leg`."""
         if self._out.pause():
-            self._tell_played()
+            self._tell_played(still=True)
 
     def resume(self) -> None:
         """See `Leg`."""
@@ -288,11 +288,15 @@ class SocketLeg:
 
     # --- telling
 
-    def _tell_played(self, *, dry: bool = False) -> None:
+    def _tell_played(self, *, dry: bool = False, still: bool = False) -> None:
         out = self._out
         self._happens(
             Played(
-                epoch=out.epoch, samples=out.played, clock_us=time.monotonic_ns() // 1000, dry=dry
+                epoch=out.epoch,
+                samples=out.played,
+                clock_us=time.monotonic_ns() // 1000,
+                dry=dry,
+                still=still,
             )
         )
 

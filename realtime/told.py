@@ -112,13 +112,22 @@ def place_in(seat: str) -> Place | None:
 
 
 class Heard:
-    """Something ephemeral. A later one of the same `key` makes an earlier one pointless."""
+    """Something ephemeral. A later one of the same `key` makes an earlier one pointless.
 
-    __slots__ = ("_packed", "event", "key")
+    One of a `series` stands beside its neighbours until the series begins a new `epoch`. `to`: the
+    one person it is for; empty for everybody who follows the log.
+    """
 
-    def __init__(self, key: str, event: bytes) -> None:
+    __slots__ = ("_packed", "epoch", "event", "key", "series", "to")
+
+    def __init__(
+        self, key: str, event: bytes, *, series: str = "", epoch: int = 0, to: str = ""
+    ) -> None:
         self.key = key
         self.event = event
+        self.series = series
+        self.epoch = epoch
+        self.to = to
         self._packed: bytes | None = None
 
     def frame(self, form: Format) -> bytes:
@@ -138,6 +147,7 @@ class _Whose(msgspec.Struct, tag=None):
     at_sample: int = -1  # mouth shapes of other moments do not replace each other
 
 
+_ONES_OWN = frozenset(("call.viseme", "call.sounding", "call.expression"))
 _whose = msgspec.json.Decoder(_Whose).decode
 
 
@@ -145,6 +155,8 @@ def heard(event: bytes) -> Heard:
     """An ephemeral event in JSON, with the key it is replaced by."""
     whose = _whose(event)
     key = f"{whose.type}/{whose.room}/{whose.person}"
-    if whose.at_sample >= 0:
-        key = f"{key}/{whose.epoch}/{whose.at_sample}"
-    return Heard(key, event)
+    to = whose.person if whose.type in _ONES_OWN else ""
+    if whose.at_sample < 0:
+        return Heard(key, event, to=to)
+    place = f"{key}/{whose.epoch}/{whose.at_sample}"
+    return Heard(place, event, series=key, epoch=whose.epoch, to=to)

@@ -227,6 +227,21 @@ class CallViseme(Event, frozen=True, kw_only=True, tag="call.viseme"):
     visemes: list[Viseme]
 
 
+class CallSounding(Event, frozen=True, kw_only=True, tag="call.sounding"):
+    """Where the companion's sound stands: `samples` of `epoch` (24 kHz) have left the server.
+
+    `playing`: it goes on from there; else it stands still there, held, cut off or at its end. Told
+    when that changes and once a second. Ephemeral, to the person of the call alone.
+    """
+
+    room: str
+    call: str
+    person: str
+    epoch: int
+    samples: int
+    playing: bool
+
+
 class CallExpression(Event, frozen=True, kw_only=True, tag="call.expression"):
     """What the companion's face shows at what it says. Ephemeral, to the person of the call alone.
 
@@ -277,9 +292,19 @@ RoomEvent = (
     | CallEnded
     | CallCaption
     | CallViseme
+    | CallSounding
     | CallExpression
 )
-EPHEMERAL = (Typing, Read, Presence, AuthExpiring, Reconnect, CallViseme, CallExpression)
+EPHEMERAL = (
+    Typing,
+    Read,
+    Presence,
+    AuthExpiring,
+    Reconnect,
+    CallViseme,
+    CallSounding,
+    CallExpression,
+)
 DURABLE = (
     MessageCreated,
     MessageUpdated,

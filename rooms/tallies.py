@@ -5,7 +5,15 @@ Nothing here knows who reads them (server/observability/ does), and nothing here
 
 from collections import Counter
 
-from storage.spread import ANSWER_SECONDS, FIRST_WORD_SECONDS, TURN_SECONDS, WORDS_SECONDS, Spread
+from storage.spread import (
+    ANSWER_SECONDS,
+    FIRST_WORD_SECONDS,
+    PICTURE_RATES,
+    TURN_SECONDS,
+    WORDS_SECONDS,
+    Spread,
+)
+from storage.vr_sessions import VrAdded
 
 
 class TurnTally:
@@ -39,10 +47,40 @@ class CreditTally:
         self.captured = 0
 
 
+class HeadsetTally:
+    """Sessions in headsets, as their reports add up."""
+
+    __slots__ = ("dropped", "frame_rate", "frames", "sessions")
+
+    def __init__(self) -> None:
+        self.sessions: Counter[str] = Counter()  # by device
+        self.frames = 0
+        self.dropped = 0
+        self.frame_rate = Spread(PICTURE_RATES)
+
+    def took(self, device: str, frame_rate: float, added: VrAdded) -> None:
+        """A report brought something new."""
+        self.sessions[device] += added.new
+        self.frames += added.frames
+        self.dropped += added.dropped_frames
+        if added.frames:
+            self.frame_rate.see(frame_rate)
+
+
 class CallTally:
     """Calls of one node."""
 
-    __slots__ = ("ended", "interruptions", "live", "lost", "out", "received", "refused", "seconds")
+    __slots__ = (
+        "ended",
+        "headsets",
+        "interruptions",
+        "live",
+        "lost",
+        "out",
+        "received",
+        "refused",
+        "seconds",
+    )
 
     def __init__(self) -> None:
         self.live = 0
@@ -53,3 +91,4 @@ class CallTally:
         self.received = 0  # packets, and those that never came
         self.lost = 0
         self.out = Spread(ANSWER_SECONDS)  # last voiced sample in to first sample out
+        self.headsets = HeadsetTally()

@@ -13,7 +13,9 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
-    "permissions-policy": "camera=(self), microphone=(self), geolocation=()",
+    "permissions-policy": (
+        "camera=(self), microphone=(self), xr-spatial-tracking=(self), geolocation=()"
+    ),
     "cross-origin-opener-policy": "same-origin",
 }
 

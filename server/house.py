@@ -10,6 +10,7 @@ from media.avatar.sheets import Sheets
 from media.inference.client import Inference
 from realtime.service import Realtime
 from rooms.companions.catalogue import Catalogue
+from rooms.companions.figures import Figures
 from rooms.companions.making import Making
 from rooms.companions.pictures import Pictures
 from rooms.company import Company
@@ -42,6 +43,7 @@ class House:
     sheets: Sheets
     pictures: Pictures
     making: Making
+    figures: Figures
     credits: Credits
     speaking: Speaking
     call_credits: CallCredits

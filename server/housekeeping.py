@@ -51,6 +51,7 @@ async def keep_house(house: "House", every_seconds: float) -> None:
                 await forget_invitations(house.db, COMMANDS_HOURS)
                 await house.accounts.erase_due()
                 await house.recordings.sweep()
+                await house.figures.sweep()
                 await house.catalogue.write_popularity()
         except AWAY as error:
             logger.warning("housekeeping waits for the stores", error=type(error).__name__)

@@ -29,6 +29,7 @@ from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
 from rooms.calls.voices import HouseVoices, Listens, Speaks
 from rooms.companions.catalogue import Catalogue
+from rooms.companions.figures import open_figures
 from rooms.companions.making import Making
 from rooms.companions.pictures import Pictures, worn
 from rooms.company import Company
@@ -53,6 +54,7 @@ from rooms.tree import KEPT, Tree
 from rooms.turn import TurnParts
 from rooms.voices import choice_of
 from server.accounts.absent import principal_of
+from server.accounts.kept_files import KeptFiles
 from server.accounts.passwords import Passwords
 from server.accounts.service import Accounts
 from server.accounts.tokens import Tokens, new_signing_key
@@ -142,6 +144,8 @@ class Wiring:
         )
         recordings = await kept_sound(self.db, settings, self.inference, lobby)
         kept_while_agreed(self.db, recordings, parts, accounts, realtime.command)
+        figures = await open_figures(self.db, settings, catalogue)
+        accounts.files = KeptFiles(recordings, figures)
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
         realtime.legs = self.legs
         realtime.admit = lobby.seat
@@ -170,6 +174,7 @@ class Wiring:
             sheets=Sheets(Path(settings.data) / "sheets"),
             pictures=Pictures(self.db, PortraitMaker(), catalogue, age_check(settings.faces)),
             making=Making(self.db, catalogue, settings.plans, parts.turn.screen),
+            figures=figures,
             credits=credits,
             speaking=self._speaking(parts, credits, catalogue),
             call_credits=calls,

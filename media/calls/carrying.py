@@ -169,7 +169,7 @@ class Carried:
 
     def flush(self, epoch: int) -> None:
         """Drop what has not left, and say how much had."""
-        told = self._played()
+        told = self._played(still=True)
         if self._playout.flush(epoch):
             self._tell(told)
             if self._pictures.flush(epoch):
@@ -178,7 +178,7 @@ class Carried:
     def pause(self) -> None:
         """Silence at once."""
         if self._playout.pause():
-            self._tell(self._played())
+            self._tell(self._played(still=True))
 
     def resume(self) -> None:
         """Go on."""
@@ -189,9 +189,11 @@ class Carried:
         if picture.codec == self.peer.codec and self._pictures.add(picture):
             self._want_keyframe()
 
-    def _played(self, *, dry: bool = False) -> Played:
+    def _played(self, *, dry: bool = False, still: bool = False) -> Played:
         playout = self._playout
-        return Played(epoch=playout.epoch, samples=playout.played, clock_us=now_us(), dry=dry)
+        return Played(
+            epoch=playout.epoch, samples=playout.played, clock_us=now_us(), dry=dry, still=still
+        )
 
     # --- every 20 ms
 
@@ -212,6 +214,7 @@ class Carried:
     def _frame(self) -> None:
         beat, playout = self._beat, self._playout
         frame = None if self._blocked else playout.frame()
+        began = frame is not None and self._silent_frames > 0
         if frame is not None:
             self._silent_frames = 0
             sound = frame if self.peer.raw else self._encoder.encode(frame)
@@ -222,7 +225,7 @@ class Carried:
             self._silent_frames += 1
         beat.left()
         dry = frame is not None and playout.queued == 0
-        if dry or (frame is not None and beat.slot % PLAYED_EVERY == 0):
+        if dry or began or (frame is not None and beat.slot % PLAYED_EVERY == 0):
             told = self._played(dry=dry)
             self._tell(told)
             if self._face is not None:

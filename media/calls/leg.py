@@ -42,12 +42,14 @@ class Heard(Struct, frozen=True, kw_only=True, tag="heard"):
 
 class Played(Struct, frozen=True, kw_only=True, tag="played"):
     """How many 24 kHz samples of `epoch` have left since it began; told every 100 ms and at once
-    when it is flushed, paused or run dry. `clock_us`: CLOCK_MONOTONIC of the leg's host then."""
+    when it begins, is flushed, paused or run dry. `clock_us`: CLOCK_MONOTONIC of the leg's host
+    then. `still`: it was paused or flushed there, and no more of it leaves for now."""
 
     epoch: int
     samples: int
     clock_us: int
     dry: bool = False
+    still: bool = False
 
 
 class Connected(Struct, frozen=True, kw_only=True, tag="connected"):

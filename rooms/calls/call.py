@@ -244,6 +244,7 @@ class Call(Shown):
                 self._run_beside(leg.aclose("replaced"), "letting a leg go")
                 leg = self._arrivals.get_nowait()
             self._legs += 1
+            self.stands_anew()
             self.leg = leg
             reason = await talk.run(TapedLeg(leg, self.taping.tape, self._now))
             replaced = not self._arrivals.empty()
@@ -356,6 +357,7 @@ class Call(Shown):
             case Played(samples=samples):
                 if samples:
                     self._obey(self.life.sounded(now))
+                self.stands(event)
             case _:
                 pass
 

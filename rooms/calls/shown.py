@@ -8,13 +8,15 @@ from typing import Final
 
 import structlog
 
+from media.calls.leg import Played
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption, TurnTimes
 from rooms.calls.feelings import Feelings
 from rooms.calls.parts import CallParts
 from rooms.calls.quality import QualityBook
 from rooms.calls.scribe import Scribe
-from rooms.calls.told import captioned, expressed, mouthed
+from rooms.calls.sounding import Soundings
+from rooms.calls.told import captioned, expressed, mouthed, sounded
 from rooms.credits.calls import Calling
 from rooms.errors import ProductError
 from rooms.ports import RoomLog
@@ -32,6 +34,7 @@ class Shown:
         self._parts = parts
         self._scribe = Scribe(log)
         self._feelings = Feelings()
+        self._soundings = Soundings()
 
     def caption(self, caption: Caption) -> None:
         """Show what is being said."""
@@ -60,3 +63,12 @@ class Shown:
         """Speech was queued: its mouth shapes go to whoever draws them."""
         if piece.visemes:
             self._log.mention(mouthed(self.calling, epoch, at_sample, piece))
+
+    def stands(self, played: Played) -> None:
+        """Where the sound stands goes to whoever moves a mouth to it."""
+        if (standing := self._soundings.read(played)) is not None:
+            self._log.mention(sounded(self.calling, standing))
+
+    def stands_anew(self) -> None:
+        """Another leg: its sound is told from the beginning."""
+        self._soundings = Soundings()

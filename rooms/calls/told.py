@@ -9,8 +9,9 @@ from media.calls.leg import LegAddress
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption
 from rooms.calls.life import CallLife
+from rooms.calls.sounding import Standing
 from rooms.credits.calls import Calling, CallSettled
-from rooms.events import CallCaption, CallExpression, CallUpdated, CallViseme
+from rooms.events import CallCaption, CallExpression, CallSounding, CallUpdated, CallViseme
 from rooms.ports import CallMark
 from rooms.shapes import CallPart, Message, Sender
 
@@ -50,6 +51,18 @@ def mouthed(calling: Calling, epoch: int, at_sample: int, piece: Spoken) -> Call
         epoch=epoch,
         at_sample=at_sample,
         visemes=list(piece.visemes),
+    )
+
+
+def sounded(calling: Calling, standing: Standing) -> CallSounding:
+    """Where the sound stands, for whoever moves a mouth to it."""
+    return CallSounding(
+        room=calling.room,
+        call=calling.call,
+        person=calling.who.person.id,
+        epoch=standing.epoch,
+        samples=standing.samples,
+        playing=standing.playing,
     )
 
 

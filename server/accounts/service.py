@@ -13,7 +13,6 @@ from msgspec import structs, to_builtins
 from config.accounts import AccountSettings
 from rooms.errors import Conflict, NotFound
 from rooms.ports import AccountLog, Principal
-from rooms.recordings import Recordings
 from server.accounts import letters
 from server.accounts.forms import (
     Preferences,
@@ -27,6 +26,7 @@ from server.accounts.forms import (
     preferences_of,
     shown,
 )
+from server.accounts.kept_files import Keeper
 from server.accounts.passwords import Passwords
 from server.accounts.places import check_country, check_zone
 from server.accounts.recovery import Recovery
@@ -71,7 +71,7 @@ class Accounts:
         self.authenticate = self.sign_ins.authenticate
         self.revoked = self.sign_ins.ended
         self.depart: Callable[[str], Awaitable[list[str]]] = _from_nowhere
-        self.files: Recordings | None = None  # what lies outside the database
+        self.files: Keeper | None = None  # what lies outside the database
         self.departed: Callable[[str, list[str]], Awaitable[None]] = _nobody_to_tell
         self.withdrawn: Callable[[Principal, str], Awaitable[None]] = _nothing_to_stop
 

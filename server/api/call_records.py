@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from rooms.calls.headsets import VrSession, of_calls
 from rooms.calls.quality import CallQuality
 from rooms.errors import NotFound
 from server.rest import Call, Routes
@@ -25,7 +26,10 @@ class CallsQuery(Struct, frozen=True, kw_only=True):
 
 
 class CallRecord(Struct, frozen=True, kw_only=True):
-    """A call. `ended_at` is null while it goes on, and the record is then a little behind."""
+    """A call. `ended_at` is null while it goes on, and the record is then a little behind.
+
+    `headsets`: how the person's headset drew it, where one did.
+    """
 
     id: str
     room: str
@@ -42,6 +46,7 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     started_at: int
     ended_at: int | None
     quality: dict[str, Any]
+    headsets: list[VrSession] = []
 
 
 class CallRecords(Struct, frozen=True, kw_only=True):
@@ -50,7 +55,7 @@ class CallRecords(Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
-def record_of(row: CallRow) -> CallRecord:
+def record_of(row: CallRow, headsets: list[VrSession]) -> CallRecord:
     """A stored call as it is shown; figures an older version did not keep are their defaults."""
     known = CallQuality.__struct_fields__
     return CallRecord(
@@ -69,13 +74,15 @@ def record_of(row: CallRow) -> CallRecord:
         started_at=row.started_at,
         ended_at=row.ended_at,
         quality={name: value for name, value in row.quality.items() if name in known},
+        headsets=headsets,
     )
 
 
-def _page(rows: list[CallRow], limit: int) -> CallRecords:
+async def _page(call: Call, rows: list[CallRow], limit: int) -> CallRecords:
     shown, more = rows[:limit], len(rows) > limit
+    headsets = await of_calls(call.house.db, [row.call for row in shown])
     return CallRecords(
-        items=[record_of(row) for row in shown],
+        items=[record_of(row, headsets.get(row.call, [])) for row in shown],
         has_more=more,
         cursor=str(shown[-1].started_at) if more else None,
     )
@@ -91,7 +98,7 @@ async def list_calls(call: Call, query: CallsQuery) -> CallRecords:
         room=query.room,
         limit=query.limit + 1,
     )
-    return _page(rows, query.limit)
+    return await _page(call, rows, query.limit)
 
 
 @routes.get("/api/v1/calls/{call_id}", scope="chat")
@@ -100,7 +107,8 @@ async def show_call(call: Call, call_id: str) -> CallRecord:
     row = await find_call(call.house.db, call_id)
     if row is None or row.person != call.principal.person.id:
         raise NotFound("There is no such call.", code="call_not_found")
-    return record_of(row)
+    headsets = await of_calls(call.house.db, [row.call])
+    return record_of(row, headsets.get(row.call, []))
 
 
 @routes.get("/api/v1/admin/calls", role="admin")
@@ -108,4 +116,4 @@ async def everybodys_calls(call: Call, query: CallsQuery) -> CallRecords:
     """The last calls of everybody, for those who run the service. Audited once a minute."""
     await call.house.staff.admit(call.principal, "calls.list", rarely=True)
     rows = await last_calls(call.house.db, before_ms=query.cursor, limit=query.limit + 1)
-    return _page(rows, query.limit)
+    return await _page(call, rows, query.limit)

@@ -117,6 +117,12 @@ def _calls(house: House) -> dict[str, Reading]:
         "kindred_call_answer_seconds": tally.out,
         "kindred_call_interruptions": _one(tally.interruptions),
         "kindred_call_packets": {("received",): tally.received, ("lost",): tally.lost},
+        "kindred_vr_sessions": _by(tally.headsets.sessions),
+        "kindred_vr_frames": {
+            ("shown",): tally.headsets.frames,
+            ("dropped",): tally.headsets.dropped,
+        },
+        "kindred_vr_frame_rate": tally.headsets.frame_rate,
     }
 
 

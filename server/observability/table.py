@@ -74,6 +74,11 @@ METRICS: Final = (
     Metric("kindred_call_interruptions", "counter", "Replies a person interrupted by speaking."),
     Metric("kindred_call_packets", "counter", "Packets of people's sound, received or lost.",
            ("outcome",)),
+    Metric("kindred_vr_sessions", "counter", "Sessions in headsets, by device.", ("device",)),
+    Metric("kindred_vr_frames", "counter", "Pictures headsets say they showed, or dropped.",
+           ("outcome",)),
+    Metric("kindred_vr_frame_rate", "histogram",
+           "Pictures a second in headsets, one measurement a report."),
     Metric("kindred_loop_lag_seconds", "histogram", "How late the event loop came round."),
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from server.observability.table import metrics_page
 from server.reference.browser_types import browser_types
 from server.reference.command_line import cli_page
 from server.reference.error_codes import errors_page
+from server.reference.figure_weights import figure_weights
 from server.reference.rest import openapi_document, rest_page
 from server.reference.wire import asyncapi, json_schema, protocol_page
 
@@ -28,6 +29,7 @@ def pages() -> dict[str, str]:
         "docs/reference/asyncapi.json": _json(asyncapi()),
         "docs/reference/schema.json": _json(json_schema()),
         "server/web/types.d.ts": browser_types(),
+        "server/web/app/figure/arkit.js": figure_weights(),
     }
 
 

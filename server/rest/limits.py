@@ -28,6 +28,7 @@ class RequestLimits:
             "mail": self._api.mail,
             "export": self._api.export,
             "faces": self._api.faces,
+            "vr": self._api.vr,
         }
 
     def _rate(self, op: Operation) -> tuple[str, Rate]:

@@ -47,6 +47,7 @@ APP_PATHS: Final = (
     "/discover/{companion}",
     "/create",
     "/create/{companion}",
+    "/discover/{companion}/figure",
     "/chats",
     "/chats/{room}",
     "/chats/{room}/call",
@@ -64,8 +65,10 @@ APP_PATHS: Final = (
 LATER: Final = (
     "app/calls/",
     "app/faces/",
+    "app/figure/",
     "app/screens/call",
     "app/screens/create",
+    "app/screens/figure",
     "app/screens/picture_face",
 )
 AT_ONCE: Final = frozenset(f"app/calls/{name}.js" for name in ("told", "help", "devices", "level"))

@@ -455,6 +455,17 @@ export interface CallViseme {
   visemes: Viseme[];
 }
 
+/** Where the companion's sound stands: `samples` of `epoch` (24 kHz) have left the server. `playing`: it goes on from there; else it stands still there, held, cut off or at its end. Told when that changes and once a second. Ephemeral, to the person of the call alone. */
+export interface CallSounding {
+  type: "call.sounding";
+  room: string;
+  call: string;
+  person: string;
+  epoch: number;
+  samples: number;
+  playing: boolean;
+}
+
 /** What the companion's face shows at what it says. Ephemeral, to the person of the call alone. `arkit`: the same as weights of ARKit's blend shapes at full strength, those that are not 0. */
 export interface CallExpression {
   type: "call.expression";
@@ -677,4 +688,5 @@ export type ServerFrame =
   | (CallEnded & Numbered)
   | (CallCaption & Numbered)
   | CallViseme
+  | CallSounding
   | CallExpression;

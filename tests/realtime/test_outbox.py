@@ -119,6 +119,49 @@ def test_of_what_is_ephemeral_only_the_latest_waits() -> None:
     assert box.empty
 
 
+def shapes(epoch: int, at_sample: int, size: int = 1) -> bytes:
+    visemes = b",".join([b'["aa",0,2400]'] * size)
+    return (
+        b'{"type":"call.viseme","room":"r_a","call":"call_1","person":"u_1","epoch":%d,'
+        b'"at_sample":%d,"visemes":[%b]}' % (epoch, at_sample, visemes)
+    )
+
+
+def test_mouth_shapes_of_one_utterance_all_wait_and_those_of_a_cut_one_do_not() -> None:
+    box = Outbox(1_000)
+    for at_sample in range(0, 24_000, 2_400):
+        box.hear(heard(shapes(1, at_sample)))
+    box.hear(heard(b'{"type":"typing","room":"r_a","person":"u_2","on":true}'))
+    for at_sample in (0, 2_400):
+        box.hear(heard(shapes(2, at_sample)))
+    box.hear(heard(shapes(2, 2_400)))
+    waiting = [one.key for one in box.take_heard()]
+    assert waiting == [
+        "typing/r_a/u_2", "call.viseme/r_a/u_1/2/0", "call.viseme/r_a/u_1/2/2400"
+    ]  # fmt: skip
+
+
+def test_where_the_sound_stands_is_told_by_the_latest_word_alone() -> None:
+    box = Outbox(1_000)
+    told = b'{"type":"call.sounding","room":"r_a","person":"u_1","epoch":1,"samples":%d}'
+    for samples in (480, 24_480):
+        box.hear(heard(told % samples))
+    (one,) = box.take_heard()
+    assert b"24480" in one.event
+    assert one.to == "u_1"
+
+
+def test_a_reader_that_takes_nothing_keeps_few_bytes_of_what_is_ephemeral() -> None:
+    box = Outbox(1_000)
+    for at_sample in range(300):
+        box.hear(heard(shapes(1, at_sample, 100)))
+    waiting = box.take_heard()
+    assert sum(len(one.event) for one in waiting) <= 65_536
+    assert waiting[-1].key.endswith("/1/299")
+    box.hear(heard(shapes(2, 0, 10_000)))
+    assert len(box.take_heard()) == 1, "one that is too long alone still goes"
+
+
 def test_a_merged_delta_has_the_newest_cost() -> None:
     first = delta("r_a", 1, "m_1", 0, "a")
     event = {"type": "reply.delta", "reply": "m_1", "offset": 1, "text": "b"}

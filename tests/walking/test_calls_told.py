@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from media.calls.leg import LegQuality, Typed
+from media.calls.leg import LegQuality, Played, Typed
 from media.speech.ports import Spoken, Viseme
 from rooms.calls.around import Caption, TurnTimes
 from rooms.errors import Unavailable
@@ -73,6 +73,48 @@ async def test_mouth_shapes_are_shown_and_never_numbered(live: Live) -> None:
     assert "seq" not in shown
     assert (shown["epoch"], shown["at_sample"]) == (2, 4_800)
     assert shown["visemes"] == [["PP", 0, 900], ["aa", 900, 1200]]
+    await one.hang_up()
+
+
+async def test_where_the_sound_stands_is_told_to_whoever_draws_a_mouth(live: Live) -> None:
+    one = await caller(live)
+    await one.live_call()
+    one.talk.around.happened(Played(epoch=3, samples=480, clock_us=0))
+    one.talk.around.happened(Played(epoch=3, samples=2_880, clock_us=100_000))
+    one.talk.around.happened(Played(epoch=3, samples=4_000, clock_us=150_000, still=True))
+    held = await one.person.until(lambda f: f["type"] == "call.sounding" and not f["playing"])
+    told = one.person.frames_of("call.sounding")
+    assert [(f["samples"], f["playing"]) for f in told] == [(480, True), (4_000, False)]
+    assert "seq" not in held
+    await one.hang_up()
+
+
+async def test_a_headsets_figures_stand_in_the_calls_record_and_are_nobody_elses(
+    live: Live,
+) -> None:
+    one = await caller(live)
+    call, _ = await one.live_call()
+    told = {"device": "quest_3", "mode": "vr", "seconds": 15, "frames": 1_060,
+            "dropped_frames": 20, "frame_rate": 70.7, "latency_ms": 18.5, "call": call}  # fmt: skip
+    path = "/api/v1/vr/sessions/abc123"
+    assert (await one.person.rest("PUT", path, json=told)).status_code == 204
+    later = told | {"seconds": 30, "frames": 2_160, "dropped_frames": 25}
+    for body in (later, later, told):  # repeated, and one that was overtaken on its way
+        assert (await one.person.rest("PUT", path, json=body)).status_code == 204
+    other = await live.person()
+    assert (await other.rest("PUT", path, json=told)).status_code == 204
+    assert (await other.rest("GET", "/api/v1/vr/sessions")).json()["items"][0]["call"] is None
+    (kept,) = (await one.person.rest("GET", f"/api/v1/calls/{call}")).json()["headsets"]
+    assert (kept["device"], kept["frames"], kept["dropped_frames"]) == ("quest_3", 2_160, 25)
+    tally = one.parts.tally.headsets
+    assert (tally.sessions["quest_3"], tally.frames, tally.dropped) == (2, 3_220, 45)
+    for wrong, status in (
+        ({"frames": 10**6}, 422), ({"latency_ms": -1}, 422), ({"device": "my headset"}, 422),
+        ({"name": "Sam"}, 422), ({"frame_rate": 1e9}, 422),
+    ):  # fmt: skip
+        answer = await one.person.rest("PUT", path, json=later | wrong)
+        assert answer.status_code == status, answer.text
+    assert (await one.person.rest("PUT", "/api/v1/vr/sessions/a%20b", json=told)).status_code == 404
     await one.hang_up()
 
 

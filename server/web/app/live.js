@@ -84,8 +84,17 @@ let socket = null;
 let gathered = [];
 let due = false;
 
+/** Whoever draws a face in a call: told at once, for a mouth cannot wait for the next picture.
+ * @type {Set<(frame: ServerFrame) => void>} */
+export const drawers = new Set();
+const OF_FACES = new Set(["call.viseme", "call.sounding", "call.expression"]);
+
 /** @param {ServerFrame} frame */
 function gather(frame) {
+  if (OF_FACES.has(frame.type)) {
+    for (const drawer of drawers) drawer(frame);
+    return;
+  }
   gathered.push(frame);
   if (due) return;
   due = true;

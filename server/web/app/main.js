@@ -4,6 +4,7 @@ import { CallDoor } from "./ring.js";
 import { go, match, path } from "./router.js";
 import { Chats } from "./screens/chats.js";
 import { Console } from "./screens/console.js";
+import { FigureDoor } from "./figure_door.js";
 import { Discover } from "./screens/discover.js";
 import { Invitation, Invited } from "./screens/invitation.js";
 import { Settings } from "./screens/settings.js";
@@ -42,6 +43,8 @@ function inside() {
   if (person.value?.role === "admin" && (looked || match("/console"))) return html`<${Console} room=${looked} />`;
   const made = match("/create/:companion")?.companion;
   if (made || match("/create")) return html`<${CreateDoor} id=${made} key=${made ?? "new"} />`;
+  const drawn = match("/discover/:companion/figure")?.companion;
+  if (drawn) return html`<${FigureDoor} companion=${drawn} key=${drawn} />`;
   const chosen = match("/discover/:companion")?.companion;
   if (chosen || match("/discover")) return html`<${Discover} chosen=${chosen} key=${chosen ?? "all"} />`;
   return html`<${Chats} />`;

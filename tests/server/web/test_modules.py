@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 APP = HERE.parents[2] / "server" / "web"
 
 
-@pytest.mark.parametrize("module", ["store", "socket", "format", "calls", "faces"])
+@pytest.mark.parametrize("module", ["store", "socket", "format", "calls", "faces", "figure"])
 def test_a_module_keeps_its_promises(module: str) -> None:
     node = shutil.which("node")
     if node is None:

@@ -9,7 +9,8 @@ import { calling } from "../ring.js";
 import { choose, chosen, microphone, playThrough } from "./devices.js";
 import { Level } from "./level.js";
 import { fresh, going, step, waitMs } from "./phases.js";
-import { judge } from "./quality.js";
+import { hushed, mouth, mouthed } from "./mouth.js";
+import { judge, keptMs } from "./quality.js";
 import { SocketLine } from "./socket_line.js";
 import { batch, effect, signal } from "../ui.js";
 import { WebRtcLine } from "./webrtc_line.js";
@@ -88,6 +89,7 @@ async function connect() {
   line?.close();
   line = mine;
   lastReading = null;
+  hushed();
   try {
     await mine.open();
   } catch (error) {
@@ -117,7 +119,7 @@ function wanted(own) {
       },
       sound: hear,
       picture: (stream) => { picture.value = stream; },
-      told: () => undefined, // the socket says the same
+      told: mouthed, // the socket says the same; for a mouth the first to say it counts
     },
   };
 }
@@ -150,7 +152,10 @@ function measure() {
   ticking = setInterval(async () => {
     const reading = await line?.reading().catch(() => null);
     if (!reading) return;
-    if (lastReading) quality.value = judge(lastReading, reading);
+    if (lastReading) {
+      quality.value = judge(lastReading, reading);
+      mouth.keeps(keptMs(lastReading, reading));
+    }
     lastReading = reading;
   }, STATS_MS);
 }
@@ -217,6 +222,7 @@ function finish() {
   clearInterval(ticking);
   line?.close();
   line = null;
+  hushed();
   mic?.stop();
   mic = null;
   ownPicture.peek()?.stop();

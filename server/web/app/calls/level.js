@@ -2,6 +2,7 @@
 
 const SPEAKING = 0.06;
 const HANGS_MS = 450;
+const SPEAKER_MS = 15;
 
 /** @type {AudioContext | null} */
 let shared = null;
@@ -11,6 +12,11 @@ export function audio() {
   shared ??= new AudioContext({ latencyHint: "interactive" });
   if (shared.state === "suspended") void shared.resume();
   return shared;
+}
+
+/** How long sound takes from here to the ear, as far as the browser knows. */
+export function speakerMs() {
+  return shared?.outputLatency ? 1000 * shared.outputLatency : SPEAKER_MS;
 }
 
 /** Follows one stream's loudness, 0 to 1, as the ear hears it. */

@@ -6,6 +6,7 @@
 import { ask, binary } from "../live.js";
 import { decode, encode, fromPcm16, toPcm16 } from "./frames.js";
 import { audio } from "./level.js";
+import { mouth } from "./mouth.js";
 
 const RATE = 16_000;
 const SOUND = 1;
@@ -44,6 +45,7 @@ export class SocketLine {
     this.out = new AudioWorkletNode(context, "play", { numberOfInputs: 0, outputChannelCount: [1] });
     const heard = context.createMediaStreamDestination();
     this.out.connect(heard);
+    this.out.port.onmessage = ({ data }) => mouth.keeps(data.waiting * 1000 / RATE);
     this.deaf = binary((bytes) => this.hear(bytes));
     if (bytesLink() === null) throw new Error("no socket");
     ears.sound(heard.stream);

@@ -6,6 +6,7 @@
 
 const CUSHION_SECONDS = 0.08;
 const MOST_SECONDS = 6;
+const TOLD_EVERY = 25; // blocks of 128 samples
 
 class Gather extends AudioWorkletProcessor {
   constructor() {
@@ -55,6 +56,8 @@ class Play extends AudioWorkletProcessor {
   /** @param {Float32Array[][]} _inputs @param {Float32Array[][]} outputs */
   process(_inputs, outputs) {
     const out = outputs[0][0];
+    this.told = (this.told ?? 0) + 1;
+    if (this.told % TOLD_EVERY === 0 && this.playing) this.port.postMessage({ waiting: this.waiting }); // how far behind the network one hears
     if (!this.playing && this.waiting < CUSHION_SECONDS * sampleRate) return true;
     this.playing = true;
     for (let to = 0; to < out.length;) {

@@ -3,9 +3,12 @@ import { openRoom } from "../actions.js";
 import { dismiss, hangUp, mute, ownPicture, picture, quality, settings, show, showCaptions, voice } from "../calls/calling.js";
 import { camera } from "../calls/devices.js";
 import { pictureInPicture } from "../calls/floating.js";
+import { mouth } from "../calls/mouth.js";
 import { companionState, going } from "../calls/phases.js";
 import { inWords } from "../calls/quality.js";
 import { clock, minutesLeft, unheard } from "../calls/told.js";
+import { figureOf, fileOf } from "../figure/figures.js";
+import { FigureStage, Headset } from "../figure/stage.js";
 import { balance, credits } from "../format.js";
 import { callOf, me, replyOf, roomOf, wallet } from "../live.js";
 import { drawing } from "../parts.js";
@@ -25,6 +28,7 @@ import { CallSettings } from "./call_settings.js";
 
 const SHOWN_CAPTIONS = 3;
 const SOON_MINUTES = 2;
+const NO_FIGURES = "kindred.no-figures";
 
 /** @param {{ room: string }} props */
 export function CallScreen({ room }) {
@@ -53,9 +57,11 @@ function OnThePhone({ own, face }) {
   const speaking = useGlow();
   const doing = companionState({ speaking, replying: Boolean(replyOf(own.room)), captions: told?.captions ?? [], me: me.value });
   useKeys(own);
+  const figure = useFigure(face?.id ?? "");
   const now = { dialling: "Calling…", connecting: "Connecting…", reconnecting: "Reconnecting…", live: { speaking: "Speaking", thinking: "Thinking", listening: "Listening" }[doing], check: "", over: "" }[own.phase];
   return html`
-    <${Stage} face=${face} doing=${own.phase === "live" ? doing : "waiting"} />
+    ${figure.file && figure.shown ? html`<${Figure} figure=${figure} name=${name} call=${own.call} doing=${own.phase === "live" ? doing : "waiting"} />`
+      : html`<${Stage} face=${face} doing=${own.phase === "live" ? doing : "waiting"} />`}
     <header class="call-top">
       <div class="call-who"><b>${name}</b><span class="num"><i class=${`dot ${own.phase === "live" ? "" : "off"}`}></i><${Elapsed} own=${own} /><span>AI companion</span></span>
         <span class="call-now" role="status" data-call-state>${settings.value.muted && own.phase === "live" ? `${now}. You are muted.` : now}</span><${RecordingSign} room=${own.room} /></div>
@@ -64,7 +70,7 @@ function OnThePhone({ own, face }) {
     <${Signals} />
     <${OwnView} />
     <${Captions} own=${own} name=${name} />
-    <${Bar} own=${own} onOpen=${() => setOpen(true)} />
+    <${Bar} own=${own} figure=${figure} onOpen=${() => setOpen(true)} />
     ${open ? html`<${CallSettings} own=${own} name=${name} onClose=${() => setOpen(false)} onFloat=${() => pictureInPicture(name, face?.portrait ?? null)} />` : null}`;
 }
 
@@ -86,6 +92,39 @@ function Stage({ face, doing }) {
       ? html`<video ref=${video} autoplay playsinline muted aria-label=${`${name}, live`} data-call-video></video>`
       : html`<div class="halo" aria-hidden="true"><i></i><i></i><i></i></div><div class="portrait" role="img" aria-label=${`${name}, ${doing}`}>${face?.portrait ? html`<img src=${drawing(face.portrait)} alt="" />` : html`<span class="initial">${[...name][0] ?? ""}</span>`}</div>
         <div class="thinks" aria-hidden="true"><i></i><i></i><i></i></div>`}
+  </div><div class="veil" aria-hidden="true"></div>`;
+}
+
+/** @typedef {{ file: ArrayBuffer | null, shown: boolean, show: (shown: boolean) => void, fail: (message: string) => void }} Figured */
+
+/** The companion's figure, where it has one; it is shown unless one would rather see the picture. @param {string} companion @returns {Figured} */
+function useFigure(companion) {
+  const [file, setFile] = useState(/** @type {ArrayBuffer | null} */ (null));
+  const [shown, setShown] = useState(localStorage.getItem(NO_FIGURES) === null);
+  useEffect(() => {
+    let here = true;
+    if (companion) figureOf(companion).then((found) => found && fileOf(found)).then((found) => { if (here && found) setFile(found); }, () => undefined);
+    return () => { here = false; };
+  }, [companion]);
+  const show = (/** @type {boolean} */ wanted) => {
+    setShown(wanted);
+    if (wanted) localStorage.removeItem(NO_FIGURES);
+    else localStorage.setItem(NO_FIGURES, "1");
+  };
+  return { file, shown, show, fail: (message) => { setFile(null); toast(message); } };
+}
+
+/** The companion in three dimensions, moved by what it says. @param {{ figure: Figured, name: string, call: string, doing: string }} props */
+function Figure({ figure, name, call, doing }) {
+  const [viewer, setViewer] = useState(/** @type {import("../figure/viewer.js").Viewer | null} */ (null));
+  useEffect(() => {
+    mouth.feel = viewer ? (feeling) => viewer.feel(feeling) : null;
+    return () => { mouth.feel = null; };
+  }, [viewer]);
+  return html`<div class="stage filmed figured" data-doing=${doing}>
+    <${FigureStage} file=${/** @type {ArrayBuffer} */ (figure.file)} label=${`${name}, ${doing}`} speech=${mouth.speech} viewer=${setViewer} onFault=${figure.fail} />
+    <div class="thinks" aria-hidden="true"><i></i><i></i><i></i></div>
+    <div class="figure-doors"><${Headset} viewer=${viewer} call=${call} onFault=${toast} /></div>
   </div><div class="veil" aria-hidden="true"></div>`;
 }
 
@@ -186,8 +225,8 @@ function Captions({ own, name }) {
   </section>`;
 }
 
-/** @param {{ own: Own, onOpen: () => void }} props */
-function Bar({ own, onOpen }) {
+/** @param {{ own: Own, figure: Figured, onOpen: () => void }} props */
+function Bar({ own, figure, onOpen }) {
   const set = settings.value;
   const video = own.kind === "video";
   const key = (/** @type {string} */ label, /** @type {string} */ letter) => `${label} (${letter})`;
@@ -196,6 +235,7 @@ function Bar({ own, onOpen }) {
     ${video ? html`<button type="button" aria-pressed=${set.camera ? "true" : "false"} title=${key("Camera", "V")} onClick=${() => void toggleCamera()}><span>${icon("camera")}</span>Camera</button>` : null}
     <button type="button" aria-pressed=${set.captions ? "true" : "false"} title=${key("Captions", "C")} onClick=${() => showCaptions(!set.captions)}><span>${icon("cc")}</span>Captions</button>
     ${own.phase === "live" ? html`<${RecordButton} room=${own.room} />` : null}
+    ${figure.file ? html`<button type="button" aria-pressed=${figure.shown ? "true" : "false"} data-figure-switch onClick=${() => figure.show(!figure.shown)}><span>${icon("cube")}</span>3D</button>` : null}
     <button type="button" aria-haspopup="dialog" onClick=${onOpen}><span>${icon("sliders")}</span>Sound</button>
     <button type="button" onClick=${() => go(`/chats/${own.room}`)}><span>${icon("chat")}</span>Chat</button>
     <button type="button" class="end" onClick=${() => void hangUp()}><span>${icon("hangup")}</span>End</button>

@@ -136,6 +136,7 @@ function Detail({ id }) {
       <header><h1>${value.name} <small>${value.age}</small></h1><p class="tagline">${value.tagline}</p>
         <p class="facts"><span class="badge">AI companion</span>${value.tier === "free" ? null : html`<span class="badge warn">${value.tier}</span>`}<span class="soft">${value.pronouns} · ${value.culture} · ${value.background}</span></p></header>
       <div class="start"><button type="button" class="btn p big" disabled=${busy} onClick=${start}>${icon("chat")}Start talking</button>
+        <a class="btn line" href=${`/discover/${value.slug}/figure`}>${icon("cube")}See in 3D</a>
         ${refused ? html`<p class="bad-line" role="alert">${refused.message} <a href="/wallet">See plans</a></p>` : value.locked ? html`<p class="soft small">${value.name} comes with a larger plan. <a href="/wallet">See plans</a></p>` : null}</div>
       <blockquote class="bubble sample">${value.greetings[0]}</blockquote>
       <section><h2>What they are like</h2><div class="chips">${value.temperament.map((one) => html`<span class="chip" key=${one}>${one}</span>`)}</div>
