@@ -147,9 +147,7 @@ class Wiring:
         figures = await open_figures(self.db, settings, catalogue)
         accounts.files = KeptFiles(recordings, figures)
         company = Company(self.db, lobby, realtime.account_log, realtime.command, now_ms)
-        realtime.legs = self.legs
-        realtime.admit = lobby.seat
-        realtime.leave = company.leave
+        realtime.legs, realtime.admit, realtime.leave = self.legs, lobby.seat, company.leave
         accounts.depart, accounts.departed = company.depart, company.look_again
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
