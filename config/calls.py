@@ -23,6 +23,10 @@ class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     care_seconds: how long a call is free after words that called for care.
     legs_host: where other hosts reach calls over this gateway's sockets; empty: one host only.
     farewell_seconds: how long the companion may think about its goodbye.
+    camera: whether people may show their camera in a video call, where the model takes pictures.
+    camera_pictures: how many pictures of it a turn may hold; they are taken as the person pauses.
+    camera_pixels: the longer side of such a picture.
+    camera_bytes: the largest such picture, as JPEG; a larger one is made coarser, or not shown.
     """
 
     enabled: bool = True
@@ -40,3 +44,7 @@ class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     care_seconds: int = 600
     legs_host: str = ""
     farewell_seconds: float = 4.0
+    camera: bool = True
+    camera_pictures: int = 1
+    camera_pixels: int = 512
+    camera_bytes: int = 60_000

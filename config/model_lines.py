@@ -93,4 +93,6 @@ def _end_of_value(lines: list[str], first: int) -> int:
 
 
 def _value(value: str | int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)

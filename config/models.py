@@ -15,6 +15,7 @@ class ModelProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     context_tokens: how much the model can read.
     max_output_tokens: how long one reply may get.
     temperature: how freely it speaks.
+    vision: whether the model takes pictures; only then can people show it their camera in a call.
     """
 
     kind: Literal["openai", "anthropic", "embedded"] = "openai"
@@ -24,6 +25,7 @@ class ModelProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     context_tokens: int = 8192
     max_output_tokens: int = 512
     temperature: float = 0.8
+    vision: bool = False
 
 
 class EmbeddingProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

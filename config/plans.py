@@ -93,6 +93,8 @@ class PriceBook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     voice_microcredits_per_second: a second of a voice call, connected, or of sound on /v1/realtime.
     video_microcredits_per_second: a second of a video call, connected.
     calls_include_replies: whether a second's price includes what is said in it.
+    camera_microcredits: a picture of one's camera that a companion is shown in a call, where calls
+        include replies; where they do not, its tokens are charged instead.
     speech_microcredits_per_1k: 1,000 characters made into a file of speech.
     transcription_microcredits_per_1k: 1,000 seconds of a sound file made into words.
     photo_microcredits: one photo of a companion.
@@ -106,6 +108,7 @@ class PriceBook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     voice_microcredits_per_second: int = 15_000
     video_microcredits_per_second: int = 40_000
     calls_include_replies: bool = True
+    camera_microcredits: int = 25_000
     speech_microcredits_per_1k: int = 500_000
     transcription_microcredits_per_1k: int = 4_000_000
     photo_microcredits: int = 5_000_000

@@ -186,6 +186,12 @@ class SocketLeg:
         self._told_dry = True
         self.begin()
 
+    def watch(self, *, on: bool, pixels: int = 0, most_bytes: int = 0) -> None:
+        """There are no pictures over a socket."""
+
+    def look(self) -> None:
+        """There are no pictures over a socket."""
+
     async def aclose(self, reason: str) -> None:
         """See `Leg`."""
         self.lost("replaced" if reason == "replaced" else "hung_up")

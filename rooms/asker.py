@@ -4,7 +4,7 @@ The room (rooms/room.py) keeps the order of things; what a turn is about to do i
 a person's command and for a companion who takes up another's words.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from config.plans import Plan
 from rooms.asking import Asked
 from rooms.commands import MessageEdit, MessageSend, ReplyCreate
-from rooms.dialogue.ports import Prompt
+from rooms.dialogue.ports import Picture, Prompt
 from rooms.dialogue.prompt import Compiled, Persona, Said
 from rooms.errors import Forbidden
 from rooms.events import Notice
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from rooms.room import RoomParts
 
 DISCLOSE_EVERY_MS: Final = 3 * 3_600_000
+# What a person shows with the words of this key; None: with those they are about to say.
+Shown = Callable[[str, str | None], Awaitable[tuple[Picture, ...]]]
+
+
+async def _nothing(_person: str, _key: str | None) -> tuple[Picture, ...]:
+    return ()
 
 
 class Asker:
@@ -53,6 +59,7 @@ class Asker:
         self._overseer = overseer
         self.spoken: Callable[[str], bool] = lambda _person: False  # whether they are in a call
         self.voicing: Voicing | None = None  # who speaks replies at the moment
+        self.shown: Shown = _nothing  # what a person in a call lets the companion see
         self._disclosed_at_ms: dict[str, int] = {}
 
     async def ask(
@@ -87,7 +94,8 @@ class Asker:
             room = self._members.row.room
             notice = Notice(kind="crisis", text=care.notice, links=care.links, room=room)
             notices = (*notices, notice)
-        asked = await self._asked(who, place, companion, plan)
+        pictures = await self.shown(who.person.id, key) if not fixed else ()
+        asked = await self._asked(who, place, companion, plan, pictures)
         return msgspec.structs.replace(
             asked, key=key, digest=digest, notices=notices, fixed_reply=fixed
         )
@@ -103,7 +111,8 @@ class Asker:
         if screen.screen(place.words, minor=who.minor, from_person=True).action != "allow":
             return None
         companion = first_voice(place.words, await self._voices(), self._tree.last_companion)
-        return (await self._asked(who, place, companion, plan)).compiled.prompt
+        pictures = await self.shown(who.person.id, None)
+        return (await self._asked(who, place, companion, plan, pictures)).compiled.prompt
 
     def _in_a_call(self, plan: Plan) -> Plan:
         """What is said in a call is paid by the second, where the prices say so; not counted."""
@@ -124,14 +133,21 @@ class Asker:
         place = await self._placing.after(reply, said)
         return await self._asked(first.who, place, companion, last.plan)
 
-    async def _asked(self, who: Principal, place: Place, companion: str, plan: Plan) -> Asked:
+    async def _asked(
+        self,
+        who: Principal,
+        place: Place,
+        companion: str,
+        plan: Plan,
+        pictures: tuple[Picture, ...] = (),
+    ) -> Asked:
         row = self._members.row
         persona = await self._parts.personas.persona(companion)
         with step("recall") as recalling:
             memories = await self._recall(who, companion, place.words, plan)
             recalling.tell(memories=len(memories))
         with step("prompt") as compiling:
-            compiled = await self._compile(who, persona, companion, place, memories, plan)
+            compiled = await self._compile(who, persona, companion, place, memories, plan, pictures)
             compiling.tell(input_tokens=compiled.input_tokens)
         return Asked(
             who=who,
@@ -178,6 +194,7 @@ class Asker:
         place: Place,
         memories: tuple[Memory, ...],
         plan: Plan,
+        pictures: tuple[Picture, ...],
     ) -> Compiled:
         said = list(place.branch)
         person = who.person
@@ -190,6 +207,7 @@ class Asker:
             self._parts, person, persona, named, memories, plan, place.begun,
             several=several, direction=direction,
             spoken_tokens=self.voicing.reply_tokens if self.voicing is not None else 0,
+            pictures=pictures,
         )  # fmt: skip
 
     async def _as_heard_by(self, companion: str, said: list[Said]) -> list[Said]:

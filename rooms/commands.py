@@ -228,6 +228,20 @@ class CallTake(Command, frozen=True, kw_only=True, tag="call.take"):
     room: Id
 
 
+class CallCamera(Command, frozen=True, kw_only=True, tag="call.camera"):
+    """Let the companion see one's camera in this call, or no longer: a consent that is recorded
+    for the call alone. A new connection of the call begins without, and is asked anew.
+
+    Refused with `camera_not_offered` where the model takes no pictures.
+    """
+
+    id: Id
+    room: Id
+    call: Id
+    on: bool
+    key: Key | None = None
+
+
 class CallEnd(Command, frozen=True, kw_only=True, tag="call.end"):
     """Hang up. Ending a call that has ended is no error."""
 
@@ -264,6 +278,7 @@ RoomCommand = (
     | Oversee
     | CallJoin
     | CallTake
+    | CallCamera
     | CallEnd
     | RecordingSet
 )
@@ -286,6 +301,7 @@ AnyCommand = (
     | WatchStart
     | WatchStop
     | CallStart
+    | CallCamera
     | CallEnd
     | RecordingSet
 )

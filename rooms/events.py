@@ -213,6 +213,16 @@ class CallCaption(Event, frozen=True, kw_only=True, tag="call.caption"):
     withdrawn: bool = False
 
 
+class CallSeen(Event, frozen=True, kw_only=True, tag="call.seen"):
+    """The companion was shown pictures of the person's camera with their last words, to that
+    person alone. `pictures`: how many in this call by now; `cost_microcredits`: for all of them."""
+
+    room: str
+    call: str
+    pictures: int
+    cost_microcredits: int
+
+
 class CallViseme(Event, frozen=True, kw_only=True, tag="call.viseme"):
     """Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone.
 
@@ -291,6 +301,7 @@ RoomEvent = (
     | CallRecording
     | CallEnded
     | CallCaption
+    | CallSeen
     | CallViseme
     | CallSounding
     | CallExpression

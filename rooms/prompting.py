@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from config.plans import Plan
+from rooms.dialogue.ports import Picture
 from rooms.dialogue.prompt import Budget, Compiled, Persona, Said, Scene, compile_prompt
 from rooms.ports import Memory
 from rooms.shapes import Person
@@ -29,10 +30,11 @@ def compile_for(
     several: bool,
     direction: str = "",
     spoken_tokens: int = 0,
+    pictures: tuple[Picture, ...] = (),
 ) -> Compiled:
     """What the preferred model is shown, within what plan, settings and model allow.
 
-    `spoken_tokens`: the longest reply, where it is spoken.
+    `spoken_tokens`: the longest reply, where it is spoken. `pictures` come with the last words.
     """
     router, settings = parts.turn.router, parts.settings
     reply_tokens = min(settings.reply_tokens, router.max_output_tokens)
@@ -54,6 +56,7 @@ def compile_for(
         several_people=several,
         direction=direction,
         spoken=bool(spoken_tokens),
+        pictures=pictures if router.sees else (),
     )
     budget = Budget(
         prompt_tokens=max(128, min(settings.prompt_tokens, most_tokens)),

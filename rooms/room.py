@@ -6,6 +6,7 @@ it to settle; a repeated command gets its first answer and does nothing twice.
 
 import asyncio
 from collections import OrderedDict
+from functools import partial
 from typing import Final
 
 import structlog
@@ -13,10 +14,12 @@ import structlog
 from rooms.asker import Asker
 from rooms.asking import Asked, digest_of
 from rooms.calls.calls import Calls, Inside
+from rooms.calls.camera import saw, shown
 from rooms.calls.overheard import Overheard
 from rooms.commands import (
     Answer,
     BranchSelect,
+    CallCamera,
     CallEnd,
     CallJoin,
     CallTake,
@@ -75,7 +78,7 @@ class ChatRoom:
         self._asker = Asker(parts, self._members, tree, self._placing, self._overseer)
         inside = Inside(self._members, tree, log, self._placing, self._overseer, self._order, parts)
         self.calls = Calls(self, inside)
-        self._asker.spoken = self.calls.covers
+        self._asker.spoken, self._asker.shown = self.calls.covers, partial(shown, self.calls)
         self._spent_microcredits, self._at_ms = row.spent, row.updated_at
         self._typed_at_ms: dict[str, int] = {}
 
@@ -132,7 +135,7 @@ class ChatRoom:
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
                 return await self._once(who, command, key)
-            case CallJoin() | CallTake() | CallEnd() | RecordingSet():
+            case CallJoin() | CallTake() | CallCamera() | CallEnd() | RecordingSet():
                 return await self.calls.command(who, command, key)
             case ReplyCancel(reply=reply):
                 return await self._cancel(reply)
@@ -276,6 +279,7 @@ class ChatRoom:
                 reply = delivered.reply
                 self._tree.add(reply)
                 self._spent_microcredits += reply.cost_microcredits
+                saw(self.calls, self._parts, turn.saw, reply.status)
                 self._parts.personas.count_reply(reply.sender.id)
                 spoken.append(reply.sender.id)
                 turn = await self._taken_up(first.asked, turn.asked, reply, spoken)

@@ -73,6 +73,7 @@ class Turn:
         self.asked = asked
         self.opened: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.message: Message | None = None  # the person's own, once it is stored
+        self.saw = 0  # pictures that the model which answered was shown
         self._log = log
         self._parts = parts
         self._gate = asyncio.Event()
@@ -205,7 +206,7 @@ class Turn:
                 await self._listen(answer)
 
     async def _listen(self, answer: Answering) -> None:
-        self._provider, self._model = answer.provider, answer.model
+        self._provider, self._model, self.saw = answer.provider, answer.model, answer.saw
         async for item in answer.words:
             match item:
                 case Words(text=text, tokens=tokens):

@@ -37,7 +37,16 @@ class Answered(Struct, frozen=True, kw_only=True):
 class CallDoor:
     """The gateway's way to the media workers."""
 
-    def __init__(self, settings: MediaSettings, workers: Workers, realtime: Realtime) -> None:
+    def __init__(
+        self,
+        settings: MediaSettings,
+        workers: Workers,
+        realtime: Realtime,
+        *,
+        camera: bool = False,
+    ) -> None:
+        """`camera`: people may send pictures of their own; otherwise browsers are asked not to."""
+        self.camera = camera
         self.settings = settings
         self.workers = workers
         self._realtime = realtime
@@ -56,7 +65,9 @@ class CallDoor:
         try:
             check_offer(offer, video=kind == "video")
             ice = self.ice_servers(who.person.id) if self.settings.workers_behind_nat else ()
-            opened = await self.workers.open_leg(offer, kind, tuple(ice))
+            opened = await self.workers.open_leg(
+                offer, kind, tuple(ice), camera=self.camera and kind == "video"
+            )
         except BadOffer as error:
             raise BadRequest(str(error), code=error.code) from error
         except LegRefused as error:

@@ -340,6 +340,7 @@ def model() -> None:
     envvar="MODEL_API_KEY",
     help="The address's key [or set MODEL_API_KEY, which no shell history keeps].",
 )
+@click.option("--vision", is_flag=True, help="It takes pictures: people may show it their camera.")
 @click.option("--seconds", default=120.0, show_default=True, help="How long the trial may take.")
 @config_option
 @data_option
@@ -347,6 +348,7 @@ def use_model(
     target: str,
     name: str | None,
     api_key: str | None,
+    vision: bool,
     seconds: float,
     config: Path | None,
     data: str | None,
@@ -371,7 +373,13 @@ def use_model(
     try:
         choice = asyncio.run(
             choose_model(
-                target, written, api_key=api_key, model=name, trial_seconds=seconds, say=click.echo
+                target,
+                written,
+                api_key=api_key,
+                model=name,
+                vision=vision,
+                trial_seconds=seconds,
+                say=click.echo,
             )
         )
     except CannotChoose as error:

@@ -160,7 +160,8 @@ class Wiring:
             seconds=SecondsCredits(self.db, credits, settings, self.node, now_ms),
         )
         realtime.doors += openai_realtime.routes(realtime, companions)
-        door = CallDoor(settings.media, self.workers, realtime)
+        camera = settings.calls.camera and router.sees
+        door = CallDoor(settings.media, self.workers, realtime, camera=camera)
         return House(
             settings=settings,
             version=version,

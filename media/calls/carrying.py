@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from media.calls import opus
 from media.calls.beat import Beat
+from media.calls.camera import Camera
 from media.calls.decoding import Hearing
 from media.calls.engine import MediaEngine, PeerState, Received
 from media.calls.leg import (
@@ -31,6 +32,7 @@ from media.calls.playout import Playout
 from media.calls.wire import (
     Bandwidth,
     CallKind,
+    Codec,
     FaceWanted,
     IceServer,
     KeyframeWanted,
@@ -66,13 +68,15 @@ class Carried:
         ended: Callable[["Carried"], None],
         *,
         bits_per_second: int = 28_000,
+        camera: bool = False,
     ) -> None:
         self.leg = leg
         self.kind = kind
         self.ufrag = ""
         self.trickled = 0  # candidates that came after the offer
         self.over: GoneReason | None = None
-        self.peer = engine.peer(self, ice, video=kind == "video")
+        self.peer = engine.peer(self, ice, video=kind == "video", camera=camera)
+        self.camera = Camera(self.peer, self._tell)
         self._ended = ended
         self._holder: Tell | None = None
         self._face: Tell | None = None
@@ -145,6 +149,7 @@ class Carried:
         if self.over is not None:
             return
         self.over = reason
+        self.camera.watch(on=False)
         if self._timer is not None:
             self._timer.cancel()
         for tell in (self._holder, self._face):
@@ -325,6 +330,10 @@ class Carried:
         self._messages = (second, count)
         if count <= MESSAGES_PER_SECOND:
             self._tell(Typed(data=data))
+
+    def on_picture(self, codec: Codec, data: bytes) -> None:
+        """See media/calls/engine.py."""
+        self.camera.came(codec, data)
 
     def on_keyframe_wanted(self) -> None:
         """See media/calls/engine.py."""

@@ -76,11 +76,17 @@ class Control(asyncio.Protocol):
             self.close()
 
     async def open_leg(
-        self, offer: str, kind: wire.CallKind, ice: tuple[wire.IceServer, ...]
+        self,
+        offer: str,
+        kind: wire.CallKind,
+        ice: tuple[wire.IceServer, ...],
+        *,
+        camera: bool = False,
     ) -> wire.Opened:
         """A leg for an offer. Raises LegRefused or WorkerAway."""
+        number = next(self._numbers)
         return await self._opened(
-            wire.OpenLeg(id=next(self._numbers), offer=offer, kind=kind, ice=ice)
+            wire.OpenLeg(id=number, offer=offer, kind=kind, ice=ice, camera=camera)
         )
 
     async def open_room(

@@ -39,6 +39,9 @@ class PeerEvents(Protocol):
 
     def on_message(self, data: bytes) -> None: ...
 
+    def on_picture(self, codec: Codec, data: bytes) -> None:
+        """One whole picture of the peer's camera that stands alone, as it was wished for."""
+
     def on_keyframe_wanted(self) -> None: ...
 
     def on_bandwidth(self, bits_per_second: int) -> None: ...
@@ -76,6 +79,14 @@ class Peer(Protocol):
         """Over the data channel `events`, where there is one."""
         ...
 
+    def want_picture(self) -> None:
+        """Ask for one picture of the peer's camera: `on_picture` follows, or nothing."""
+        ...
+
+    def want_no_picture(self) -> None:
+        """Forget that one was asked for."""
+        ...
+
     def round_trip_ms(self) -> float | None:
         """As last measured."""
         ...
@@ -88,6 +99,14 @@ class Peer(Protocol):
 class MediaEngine(Protocol):
     """A WebRTC stack."""
 
-    def peer(self, events: PeerEvents, ice: tuple[IceServer, ...], *, video: bool) -> Peer:
-        """A peer that waits for its offer. `video`: that it may be shown pictures."""
+    def peer(
+        self,
+        events: PeerEvents,
+        ice: tuple[IceServer, ...],
+        *,
+        video: bool,
+        camera: bool = False,
+    ) -> Peer:
+        """A peer that waits for its offer. `video`: that it may be shown pictures; `camera`: that
+        it may send its own."""
         ...

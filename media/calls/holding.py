@@ -121,6 +121,14 @@ class WorkerLeg(asyncio.Protocol):
         self._close()
         self._put(Gone(reason="replaced"))
 
+    def watch(self, *, on: bool, pixels: int = 0, most_bytes: int = 0) -> None:
+        """See the contract."""
+        self._send(wire.Watch(on, pixels, most_bytes))
+
+    def look(self) -> None:
+        """See the contract."""
+        self._send(wire.Look())
+
     async def aclose(self, reason: str) -> None:
         """See the contract."""
         self._send(wire.HangUp(reason))

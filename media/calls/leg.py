@@ -84,13 +84,24 @@ class LegQuality(Struct, frozen=True, kw_only=True, tag="quality"):
     video_freezes: int = 0
 
 
+class Seen(Struct, frozen=True, kw_only=True, tag="seen"):
+    """One still of the person's camera, asked for by `look`: a small JPEG. It is kept nowhere."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+    def __repr__(self) -> str:
+        return f"Seen({self.width}x{self.height})"
+
+
 class Gone(Struct, frozen=True, kw_only=True, tag="gone"):
     """The last event of a leg. `connection_lost` and `worker_lost` may come back as a new leg."""
 
     reason: GoneReason
 
 
-LegEvent = Heard | Played | Connected | Typed | Blocked | LegQuality | Gone
+LegEvent = Heard | Played | Connected | Typed | Blocked | LegQuality | Seen | Gone
 
 
 class Leg(Protocol):
@@ -127,6 +138,17 @@ class Leg(Protocol):
 
     def let_go(self) -> None:
         """Hold it no more, without hanging up: for a while it waits for another holder."""
+        ...
+
+    def watch(self, *, on: bool, pixels: int = 0, most_bytes: int = 0) -> None:
+        """Whether the person's camera may be looked at at all; a leg begins with it off.
+
+        `pixels` is the longer side of a still, `most_bytes` its largest JPEG.
+        """
+        ...
+
+    def look(self) -> None:
+        """Take one still: `Seen` follows, or nothing where no picture comes."""
         ...
 
     async def aclose(self, reason: str) -> None:

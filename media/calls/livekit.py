@@ -33,7 +33,14 @@ class RoomEngine:
     def __init__(self, ask: OpenRoom) -> None:
         self._ask = ask
 
-    def peer(self, events: PeerEvents, ice: tuple[IceServer, ...], *, video: bool) -> "RoomPeer":  # noqa: ARG002
+    def peer(
+        self,
+        events: PeerEvents,
+        ice: tuple[IceServer, ...],  # noqa: ARG002
+        *,
+        video: bool,  # noqa: ARG002
+        camera: bool = False,  # noqa: ARG002
+    ) -> "RoomPeer":
         """See the port."""
         return RoomPeer(events, self._ask)
 
@@ -101,6 +108,12 @@ class RoomPeer:
         """To the person alone."""
         if self._here:
             self._spawn(self._publish(data))
+
+    def want_picture(self) -> None:
+        """Cameras in rooms of LiveKit are not looked at."""
+
+    def want_no_picture(self) -> None:
+        """None was asked for."""
 
     def round_trip_ms(self) -> float | None:
         """The SDK's secret."""

@@ -34,6 +34,7 @@ from aiortc.sdp import candidate_from_sdp
 from av.packet import Packet
 
 from media.calls.engine import EngineRefused, PeerEvents, PeerState, Received
+from media.calls.keyframes import Film
 from media.calls.offers import Offer
 from media.calls.wire import Codec, IceServer
 from media.sound.formats import PLAYOUT_RATE
@@ -112,7 +113,6 @@ class PacketReceiver(RTCRtpReceiver):
     def __init__(self, kind: str, transport: Any) -> None:
         super().__init__(kind, transport)
         self.take: Callable[[str, RtpPacket], None] | None = None
-        self._sound = kind == "audio"
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """As aiortc's, but for the thread that decodes."""
@@ -133,7 +133,7 @@ class PacketReceiver(RTCRtpReceiver):
                 del streams[next(iter(streams))]
             streams[packet.ssrc] = StreamStatistics(codec.clockRate)
         streams[packet.ssrc].add(packet)
-        if self._sound and self.take is not None:
+        if self.take is not None:
             self.take(codec.mimeType.lower(), packet)
 
     def _of(self, name: str) -> Any:
@@ -222,11 +222,19 @@ class PacketConnection(RTCPeerConnection):
 class RtcPeer:
     """See media/calls/engine.py `Peer`."""
 
-    def __init__(self, events: PeerEvents, ice: tuple[IceServer, ...], *, video: bool) -> None:
+    def __init__(
+        self,
+        events: PeerEvents,
+        ice: tuple[IceServer, ...],
+        *,
+        video: bool,
+        camera: bool = False,
+    ) -> None:
         self.codec: Codec | None = None
         self.raw = False
         self._events = events
         self._video_wanted = video
+        self._film = Film(events.on_picture) if camera else None
         servers = [
             RTCIceServer(urls=one.urls, username=one.username, credential=one.credential)
             for one in ice
@@ -264,7 +272,8 @@ class RtcPeer:
         return str(connection.localDescription.sdp)
 
     def _prepare(self) -> None:
-        """The first section of sound is heard; only Opus is spoken; pictures only go out."""
+        """The first section of sound is heard; only Opus is spoken; pictures only go out, unless
+        the peer may send its own."""
         heard = False
         for transceiver in self._connection.getTransceivers():
             codecs = transceiver._codecs
@@ -278,8 +287,11 @@ class RtcPeer:
                 else:
                     transceiver.direction = "inactive"
             elif transceiver.sender.track is self._picture:
-                transceiver.direction = "sendonly"
+                transceiver.direction = "sendrecv" if self._film is not None else "sendonly"
                 cast("PacketSender", transceiver.sender).events = self._events
+                if self._film is not None:
+                    receiver = cast("PacketReceiver", transceiver.receiver)
+                    receiver.take, self._film.ask = self._film.take, receiver._send_rtcp_pli
                 if transceiver._offerDirection in ("sendonly", "sendrecv"):
                     self.codec = "h264" if codecs[0].mimeType.lower() == "video/h264" else "vp8"
             else:
@@ -307,6 +319,16 @@ class RtcPeer:
         """See the port."""
         if self.codec is not None:
             self._picture.put(data, sample, due_us)
+
+    def want_picture(self) -> None:
+        """See the port."""
+        if self._film is not None:
+            self._film.want()
+
+    def want_no_picture(self) -> None:
+        """See the port."""
+        if self._film is not None:
+            self._film.want_none()
 
     def send_message(self, data: bytes) -> None:
         """See the port."""
@@ -377,6 +399,13 @@ class RtcEngine:
         # Module constants in aioice; a worker process is ours alone.
         vars(aioice.ice).update(CONSENT_FAILURES=CONSENT_FAILURES, CONSENT_INTERVAL=CONSENT_SECONDS)
 
-    def peer(self, events: PeerEvents, ice: tuple[IceServer, ...], *, video: bool) -> RtcPeer:
+    def peer(
+        self,
+        events: PeerEvents,
+        ice: tuple[IceServer, ...],
+        *,
+        video: bool,
+        camera: bool = False,
+    ) -> RtcPeer:
         """See the port."""
-        return RtcPeer(events, ice, video=video)
+        return RtcPeer(events, ice, video=video, camera=camera)

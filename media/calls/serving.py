@@ -99,8 +99,10 @@ class Worker:
         leg = secrets.token_urlsafe(16)
         self._promises[leg] = self.load.promise(now, ask.kind)
         carried = self.legs[leg] = Carried(
-            leg, engine, ice, ask.kind, self._ended, bits_per_second=self._bits_per_second
-        )
+            leg, engine, ice, ask.kind, self._ended,
+            bits_per_second=self._bits_per_second,
+            camera=isinstance(ask, wire.OpenLeg) and ask.camera,
+        )  # fmt: skip
         carried.ufrag = offer.ufrag
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -275,6 +277,10 @@ class _Link(asyncio.Protocol):
                 carried.resume()
             case wire.Tell(data):
                 carried.peer.send_message(data)
+            case wire.Watch(on, pixels, most_bytes):
+                carried.camera.watch(on=on, pixels=pixels, most_bytes=most_bytes)
+            case wire.Look():
+                carried.camera.look()
             case wire.HangUp():
                 carried.close("hung_up")
 

@@ -12,7 +12,17 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from media.calls.leg import Blocked, Connected, Gone, GoneReason, Heard, LegQuality, Played, Typed
+from media.calls.leg import (
+    Blocked,
+    Connected,
+    Gone,
+    GoneReason,
+    Heard,
+    LegQuality,
+    Played,
+    Seen,
+    Typed,
+)
 
 MOST_BYTES: Final = 1_000_000  # five seconds of sound, or a large keyframe
 LENGTH_BYTES: Final = 4
@@ -44,12 +54,16 @@ class IceServer(Struct, frozen=True, kw_only=True):
 
 
 class OpenLeg(Struct, frozen=True, kw_only=True, tag="open"):
-    """An offer that wants an answer. `id` names the question on this link."""
+    """An offer that wants an answer. `id` names the question on this link.
+
+    `camera`: the peer may send pictures of its own; otherwise the answer asks it not to.
+    """
 
     id: int
     offer: str
     kind: CallKind = "voice"
     ice: tuple[IceServer, ...] = ()
+    camera: bool = False
 
 
 class OpenRoom(Struct, frozen=True, kw_only=True, tag="open_room"):
@@ -130,6 +144,18 @@ class Tell(Struct, frozen=True, tag="tell", array_like=True):
     data: bytes
 
 
+class Watch(Struct, frozen=True, tag="watch", array_like=True):
+    """Whether the person's camera may be looked at."""
+
+    on: bool
+    pixels: int
+    most_bytes: int
+
+
+class Look(Struct, frozen=True, tag="look", array_like=True):
+    """Take one still of it."""
+
+
 class HangUp(Struct, frozen=True, tag="hang_up", array_like=True):
     """The call is over."""
 
@@ -172,9 +198,9 @@ class Bandwidth(Struct, frozen=True, kw_only=True, tag="bandwidth"):
 
 ToWorker = Hello | OpenLeg | OpenRoom | Trickle | CloseLeg | Picture
 # What is said thousands of times a second travels as arrays, and so by a decoder of its own.
-ToLeg = Play | Flush | Pause | Resume | Tell | HangUp
+ToLeg = Play | Flush | Pause | Resume | Tell | Watch | Look | HangUp
 ToControl = Opened | Done | Refused
-ToHolder = Heard | Played | Connected | Typed | Blocked | LegQuality | Gone
+ToHolder = Heard | Played | Connected | Typed | Blocked | LegQuality | Seen | Gone
 ToFace = FaceWanted | KeyframeWanted | Bandwidth | Played | Gone
 
 _encoder = msgspec.msgpack.Encoder()

@@ -75,10 +75,17 @@ class Workers:
         self._reading = asyncio.Lock()
 
     async def open_leg(
-        self, offer: str, kind: wire.CallKind, ice: tuple[wire.IceServer, ...]
+        self,
+        offer: str,
+        kind: wire.CallKind,
+        ice: tuple[wire.IceServer, ...],
+        *,
+        camera: bool = False,
     ) -> OpenedLeg:
         """A leg at the least busy worker. Raises NoWorker, or LegRefused for a bad offer."""
-        return await self._open("webrtc", lambda link: link.open_leg(offer, kind, ice))
+        return await self._open(
+            "webrtc", lambda link: link.open_leg(offer, kind, ice, camera=camera)
+        )
 
     async def open_room(self, url: str, token: str, person: str, kind: wire.CallKind) -> OpenedLeg:
         """A worker joins a LiveKit room. Raises NoWorker or LegRefused."""

@@ -55,6 +55,9 @@ class Around(Protocol):
     def caption(self, caption: Caption) -> None:
         """Show what is being said."""
 
+    def paused(self) -> None:
+        """The person has paused: what they said may be a turn, and this the moment to look."""
+
     def turned(self, times: TurnTimes) -> None:
         """A turn is over; these were its times."""
 

@@ -37,6 +37,7 @@ from rooms.calls.life import (
 )
 from rooms.calls.parts import CallParts, LegLost, Talk
 from rooms.calls.shown import Shown
+from rooms.calls.sight import Looking, Sight
 from rooms.calls.spoken import spoken
 from rooms.calls.taped_leg import TapedLeg
 from rooms.calls.taping import Says, Taping
@@ -78,6 +79,7 @@ class Call(Shown):
         self.handed: CallMark | None = None  # or will have: how far it came here
         self.typed: asyncio.Queue[bytes] = asyncio.Queue(TYPED_WAITING)
         self.leg: Leg | None = None
+        self.sight = Sight(parts.settings, lambda: parts.clock_ms() / 1000)
         self._arrivals: asyncio.Queue[Leg] = asyncio.Queue(4)
         self._over = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
@@ -90,7 +92,7 @@ class Call(Shown):
         self._last_words: tuple[Why, str] | None = None  # found before they are needed
         self._greeting = self._again = ""
         self.taping = Taping(
-            calling, parts.tapes, self._now, self._scribe.tell, self._say_of_recording
+            calling, parts.tapes, self._now, self.scribe.tell, self._say_of_recording
         )
 
     @property
@@ -186,14 +188,14 @@ class Call(Shown):
     async def _talk_in(self, room: "ChatRoom", typed: "TypedLoop") -> None:
         calling = self.calling
         voices = self._parts.voices.talk(
-            room, calling.who, calling.companion, calling.kind, around=self
+            room, calling.who, calling.companion, calling.kind, around=Looking(self, self.sight)
         )
         async with voices as talk, asyncio.TaskGroup() as tasks:
             self._tasks, self._talk = tasks, talk
             running = [
                 tasks.create_task(self._go_through_legs(talk), name=f"legs {calling.call}"),
                 tasks.create_task(self._watch_the_clock(), name=f"clock {calling.call}"),
-                tasks.create_task(self._scribe.run(), name=f"scribe {calling.call}"),
+                tasks.create_task(self.scribe.run(), name=f"scribe {calling.call}"),
                 tasks.create_task(typed(self), name=f"typed {calling.call}"),
                 tasks.create_task(self._dial_again(), name=f"leg left of {calling.call}"),
             ]
@@ -216,11 +218,13 @@ class Call(Shown):
     async def settle(self) -> CallSettled | None:
         """Charge and store it; while the database is away, wait. None: somebody else will."""
         fence, kept = self._log.fence, self.quality.stored()
-        return await settled(self._parts.credits, self.calling, self.life, fence, kept)
+        return await settled(
+            self._parts.credits, self.calling, self.life, fence, kept, self.sight.shown
+        )
 
     def untold(self) -> list[Telling]:
         """What was said last and is not logged yet."""
-        return self._scribe.left()
+        return self.scribe.left()
 
     # --- one leg after another
 
@@ -246,10 +250,12 @@ class Call(Shown):
             self._legs += 1
             self.stands_anew()
             self.leg = leg
+            self.sight.left(leg)
             reason = await talk.run(TapedLeg(leg, self.taping.tape, self._now))
             replaced = not self._arrivals.empty()
             if self.leg is leg:
                 self.leg = None
+                self.sight.left(None)
             now = self._now()
             self.quality.lost(now)
             self._obey(self.life.gone("replaced" if replaced else reason, now))
@@ -268,11 +274,11 @@ class Call(Shown):
                 case Extend(k=k, more=more):
                     self._run_beside(self._extend(k, more), "extending a hold")
                 case Mark():
-                    self._scribe.mark(self._marked())
+                    self.scribe.mark(self._marked())
                 case Keep():
                     self._run_beside(self._keep(), "keeping a call")
                 case Tell():
-                    self._scribe.tell(self._updated())
+                    self.scribe.tell(self._updated())
                 case Disclose():
                     self._say_beside(self._again)
                 case Prepare(why=why):

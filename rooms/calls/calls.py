@@ -14,6 +14,7 @@ import structlog
 from media.calls.leg import Leg, LegAddress
 from rooms.asking import digest_of
 from rooms.calls.call import Call
+from rooms.calls.camera import share
 from rooms.calls.farewell import farewell
 from rooms.calls.going_on import rules_of, taken_up
 from rooms.calls.life import CallLife, Why
@@ -24,7 +25,7 @@ from rooms.calls.parts import CallParts, LegLost
 from rooms.calls.spoken import spoken
 from rooms.calls.told import entry_of
 from rooms.calls.typed import read_typed
-from rooms.commands import Answer, CallEnd, CallJoin, CallTake, RecordingSet
+from rooms.commands import Answer, CallCamera, CallEnd, CallJoin, CallTake, RecordingSet
 from rooms.credits.calls import Calling, CallSettled
 from rooms.credits.wallet import OpenHold
 from rooms.errors import Conflict, Forbidden, NotFound, Unavailable
@@ -87,7 +88,10 @@ class Calls:
         return call is not None and call.going_on and call.person == person
 
     async def command(
-        self, who: Principal, command: CallJoin | CallTake | CallEnd | RecordingSet, key: str
+        self,
+        who: Principal,
+        command: CallJoin | CallTake | CallCamera | CallEnd | RecordingSet,
+        key: str,
     ) -> Answer:
         """Carry out one command of a member. Raises ProductError."""
         if isinstance(command, CallTake):
@@ -96,6 +100,8 @@ class Calls:
             return await self._end(who, command)
         if isinstance(command, RecordingSet):
             return await self._record(who, command)
+        if isinstance(command, CallCamera):
+            return await share(self._room.parts, self._call, who, command)
         parts = self._parts
         if parts is None:
             raise Forbidden("Calls are not offered here.", code="calls_not_offered")

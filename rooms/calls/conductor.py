@@ -174,6 +174,7 @@ class Conductor:
         match order:
             case o.Listen():
                 self._stages["pause"] = self._clock()
+                self._parts.around.paused()
                 if self._tasks is not None:
                     self.listening.ask(order, self._tasks)
             case o.Drop(piece=piece):

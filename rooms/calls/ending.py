@@ -31,7 +31,12 @@ async def hang_up(legs: list[Leg], reason: str) -> None:
 
 
 async def settled(
-    credits: CallCredits, calling: Calling, life: CallLife, fence: int, quality: dict[str, Any]
+    credits: CallCredits,
+    calling: Calling,
+    life: CallLife,
+    fence: int,
+    quality: dict[str, Any],
+    pictures: int = 0,
 ) -> CallSettled | None:
     """Charge a call that has ended, and store it. None: somebody else will."""
     assert life.reason is not None, "it has ended"
@@ -46,6 +51,7 @@ async def settled(
                 microcredits=life.meter.spent_microcredits,
                 reason=life.reason,
                 quality=quality,
+                pictures=pictures,
             )
         except Unavailable:
             if asyncio.get_running_loop().time() > deadline:

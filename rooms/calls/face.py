@@ -121,6 +121,10 @@ class CallFace:
             self.behave("listening")
         self._around.caption(caption)
 
+    def paused(self) -> None:
+        """Handed on."""
+        self._around.paused()
+
     def turned(self, times: TurnTimes) -> None:
         """Handed on."""
         self._around.turned(times)

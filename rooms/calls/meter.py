@@ -56,6 +56,19 @@ class CallPrice(Struct, frozen=True):
         return (line,)
 
 
+def picture_lines(book: PriceBook, pictures: int) -> tuple[ReceiptLine, ...]:
+    """A receipt's line for the pictures a companion was shown; none for none."""
+    if not pictures or not book.calls_include_replies:
+        return ()
+    line = ReceiptLine(
+        what="pictures of the camera",
+        quantity=pictures,
+        unit_microcredits_per_1k=book.camera_microcredits * 1000,
+        microcredits=pictures * book.camera_microcredits,
+    )
+    return (line,)
+
+
 def call_price(book: PriceBook, plan: Plan, kind: CallKind) -> CallPrice:
     """A plan's price of a kind of call: its own, or the book's less the plan's discount."""
     if plan.unmetered:
@@ -67,13 +80,14 @@ def call_price(book: PriceBook, plan: Plan, kind: CallKind) -> CallPrice:
 class CallMeter:
     """One call's meter. `spent_microcredits` never exceeds `held_microcredits`."""
 
-    __slots__ = ("free_ms", "held_microcredits", "metered_ms", "price")
+    __slots__ = ("beside_microcredits", "free_ms", "held_microcredits", "metered_ms", "price")
 
     def __init__(self, price: CallPrice, held_microcredits: int) -> None:
         self.price = price
         self.held_microcredits = held_microcredits
         self.metered_ms = 0
         self.free_ms = 0  # of those, what is not charged (care in a crisis)
+        self.beside_microcredits = 0  # beside the time: pictures that were shown
 
     def count(self, milliseconds: int, *, charged: bool = True) -> int:
         """More connected time went by; how much of it was paid for, or is free.
@@ -88,20 +102,27 @@ class CallMeter:
             self.free_ms += counted
         return counted
 
+    def add(self, microcredits: int) -> int:
+        """Something beside the time, as far as the hold goes; what of it is charged."""
+        added = min(microcredits, self.held_microcredits - self.spent_microcredits)
+        self.beside_microcredits += added
+        return added
+
     @property
     def spent_microcredits(self) -> int:
         """What the call has cost."""
-        return min(self.price.of(self.metered_ms - self.free_ms), self.held_microcredits)
+        due = self.price.of(self.metered_ms - self.free_ms) + self.beside_microcredits
+        return min(due, self.held_microcredits)
 
     @property
     def left_ms(self) -> int:
         """How long what is held still lasts."""
         if self.price.free:
             return 2**62
-        paid_ms = self.price.milliseconds_for(self.held_microcredits)
+        paid_ms = self.price.milliseconds_for(self.held_microcredits - self.beside_microcredits)
         return max(0, paid_ms - (self.metered_ms - self.free_ms))
 
     def wanted(self, ahead_ms: int) -> int:
         """How much more must be held so that `ahead_ms` more can follow."""
         due = self.price.of(self.metered_ms - self.free_ms + ahead_ms)
-        return max(0, due - self.held_microcredits)
+        return max(0, due + self.beside_microcredits - self.held_microcredits)

@@ -32,13 +32,13 @@ class Shown:
         self.quality = QualityBook()
         self._log = log
         self._parts = parts
-        self._scribe = Scribe(log)
+        self.scribe = Scribe(log)
         self._feelings = Feelings()
         self._soundings = Soundings()
 
     def caption(self, caption: Caption) -> None:
         """Show what is being said."""
-        self._scribe.caption(captioned(self.calling, caption))
+        self.scribe.caption(captioned(self.calling, caption))
         self._express(caption)
 
     def _express(self, caption: Caption) -> None:

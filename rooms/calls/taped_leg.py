@@ -72,6 +72,14 @@ class TapedLeg:
         """See `Leg`."""
         self._leg.tell(data)
 
+    def watch(self, *, on: bool, pixels: int = 0, most_bytes: int = 0) -> None:
+        """See `Leg`. What is seen is on no tape."""
+        self._leg.watch(on=on, pixels=pixels, most_bytes=most_bytes)
+
+    def look(self) -> None:
+        """See `Leg`."""
+        self._leg.look()
+
     def let_go(self) -> None:
         """See `Leg`."""
         self._leg.let_go()

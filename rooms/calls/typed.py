@@ -11,6 +11,7 @@ from rooms.calls.call import Call
 from rooms.commands import (
     Answer,
     BranchSelect,
+    CallCamera,
     CallEnd,
     MessageEdit,
     MessageReact,
@@ -36,6 +37,7 @@ TypedCommand = (
     | BranchSelect
     | TypingSet
     | ReadSet
+    | CallCamera
     | CallEnd
     | RecordingSet
 )

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from config.plans import Plan
-from rooms.calls.meter import CallPrice
+from rooms.calls.meter import CallPrice, picture_lines
 from rooms.commands import Answer
 from rooms.credits.wallet import NOTHING, Credits, OpenHold, allowance_of, wallet_view
 from rooms.errors import Conflict, PaymentRequired
@@ -189,6 +189,7 @@ class CallCredits:
         microcredits: int,
         reason: CallEndReason,
         quality: dict[str, Any],
+        pictures: int = 0,
     ) -> CallSettled:
         """Charge the seconds, store the entry. Raises Unavailable (then repeat it) or LogStale."""
         receipt = new_id("rc")
@@ -199,7 +200,9 @@ class CallCredits:
             room=calling.room,
             companion=calling.companion,
             price_book=book.version,
-            lines=msgspec.to_builtins(price.lines(metered_ms - free_ms)),
+            lines=msgspec.to_builtins(
+                (*price.lines(metered_ms - free_ms), *picture_lines(book, pictures))
+            ),
             discount_percent=price.discount_percent,
             total_ms=metered_ms,
         )

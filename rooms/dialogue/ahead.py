@@ -21,7 +21,7 @@ class Ahead:
     def __init__(self, router: Router, prompt: Prompt) -> None:
         self.prompt = prompt
         self._waiting: asyncio.Queue[Words | Ended | ModelError | None] = asyncio.Queue(WAITING)
-        self._begun: asyncio.Future[tuple[str, str, bool]] = (
+        self._begun: asyncio.Future[tuple[str, str, bool, int]] = (
             asyncio.get_running_loop().create_future()
         )
         self._task = asyncio.create_task(self._ask(router), name="ask ahead")
@@ -30,8 +30,8 @@ class Ahead:
     async def stream(self) -> AsyncIterator[Answering]:
         """The answer, as `Router.stream` would give it. Raises ModelError."""
         try:
-            provider, model, is_demo = await self._begun
-            yield Answering(provider, model, self._words(), is_demo=is_demo)
+            provider, model, is_demo, saw = await self._begun
+            yield Answering(provider, model, self._words(), is_demo=is_demo, saw=saw)
         finally:
             await self.aclose()
 
@@ -56,7 +56,8 @@ class Ahead:
     async def _ask(self, router: Router) -> None:
         try:
             async with router.stream(self.prompt) as answer:
-                self._begun.set_result((answer.provider, answer.model, answer.is_demo))
+                told = (answer.provider, answer.model, answer.is_demo, answer.saw)
+                self._begun.set_result(told)
                 async for item in answer.words:
                     await self._waiting.put(item)
                 await self._waiting.put(None)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from config.model_lines import CannotWrite, with_model
 from config.models import ModelProvider, ModelSettings
@@ -47,6 +47,7 @@ async def choose_model(
     *,
     api_key: str | None = None,
     model: str | None = None,
+    vision: bool = False,
     trial_seconds: float = 120.0,
     say: Say = lambda _text: None,
 ) -> Choice:
@@ -57,6 +58,7 @@ async def choose_model(
         trial = await _tried(provider, trial_seconds)
     else:
         provider, trial = await _gguf(Path(target).expanduser(), trial_seconds, say)
+    provider = structs.replace(provider, vision=vision)
     _write(config_path, provider)
     return Choice(name=NAME, provider=provider, trial=trial, config=config_path)
 
@@ -176,7 +178,7 @@ def _write(path: Path, provider: ModelProvider) -> None:
     usual = ModelProvider()
     table = {
         name: getattr(provider, name)
-        for name in ("kind", "base_url", "api_key", "model", "context_tokens")
+        for name in ("kind", "base_url", "api_key", "model", "context_tokens", "vision")
         if name == "kind" or getattr(provider, name) != getattr(usual, name)
     }
     path = path.resolve()

@@ -19,7 +19,8 @@ def fitted(
 ) -> Prompt:
     """`prompt` itself if it fits, else without its oldest talk and, at worst, a shorter system."""
     reply = min(prompt.max_output_tokens, max_output_tokens)
-    room = max(_LEAST_PROMPT_TOKENS, context_tokens - reply - count(prompt.prefill))
+    shown = sum(picture.tokens for picture in prompt.pictures)
+    room = max(_LEAST_PROMPT_TOKENS, context_tokens - reply - count(prompt.prefill) - shown)
     costs = [count(line.text) + LINE_OVERHEAD_TOKENS for line in prompt.lines]
     if sum(costs) <= room:
         return prompt

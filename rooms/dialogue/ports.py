@@ -6,9 +6,12 @@ A provider streams words and nothing else: no retries, no routing, no money. The
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from msgspec import Struct
+
+LEAST_PICTURE_TOKENS: Final = 85
+PIXELS_PER_TOKEN: Final = 750
 
 
 class Line(Struct, frozen=True):
@@ -18,10 +21,27 @@ class Line(Struct, frozen=True):
     text: str
 
 
+class Picture(Struct, frozen=True):
+    """A small JPEG that is shown to a model with the words it belongs to. Never kept or logged."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+    @property
+    def tokens(self) -> int:
+        """What it is reckoned at: vendors count by area, with a floor for the smallest."""
+        return max(LEAST_PICTURE_TOKENS, -(-self.width * self.height // PIXELS_PER_TOKEN))
+
+    def __repr__(self) -> str:
+        return f"Picture({self.width}x{self.height})"
+
+
 class Prompt(Struct, frozen=True, kw_only=True):
     """What a model is asked. Lines that rarely change come first: providers cache by prefix.
 
-    prefill: the beginning of the reply, already spoken; the model carries it on.
+    prefill: the beginning of the reply, already spoken; the model carries it on. pictures: shown
+    with the last line of the person's, to models that see (`LanguageModel.sees`).
     """
 
     lines: tuple[Line, ...]
@@ -29,6 +49,7 @@ class Prompt(Struct, frozen=True, kw_only=True):
     temperature: float = 0.8
     stop: tuple[str, ...] = ()
     prefill: str = ""
+    pictures: tuple[Picture, ...] = ()
 
 
 class Words(Struct, frozen=True):
@@ -91,6 +112,7 @@ class LanguageModel(Protocol):
     model: str
     context_tokens: int
     max_output_tokens: int
+    sees: bool  # takes pictures
 
     def stream(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Words | Ended]]:
         """Ask, and read the answer as it comes.

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
+from msgspec import structs
 
 from config.models import ModelSettings
 from rooms.dialogue.circuit import Circuit, wait_before_asking_again
@@ -32,9 +33,12 @@ logger = structlog.get_logger(__name__)
 
 
 class Answering:
-    """A provider that has begun to answer. `is_demo`: it is the small model that we ship."""
+    """A provider that has begun to answer. `is_demo`: it is the small model that we ship.
 
-    __slots__ = ("is_demo", "model", "provider", "words")
+    `saw`: how many pictures it was shown.
+    """
+
+    __slots__ = ("is_demo", "model", "provider", "saw", "words")
 
     def __init__(
         self,
@@ -43,7 +47,9 @@ class Answering:
         words: AsyncIterator[Words | Ended],
         *,
         is_demo: bool = False,
+        saw: int = 0,
     ) -> None:
+        self.saw = saw
         self.provider = provider
         self.model = model
         self.words = words
@@ -83,6 +89,11 @@ class Router:
     def max_output_tokens(self) -> int:
         """What the preferred model may write in one reply."""
         return self._models[0].max_output_tokens
+
+    @property
+    def sees(self) -> bool:
+        """Whether the preferred model takes pictures."""
+        return self._models[0].sees
 
     @property
     def model(self) -> str:
@@ -173,11 +184,16 @@ class Router:
                 self._circuits[model.name] = self._circuits[model.name].left()
         watched = _Watched(first, words, self._settings.stall_seconds)
         watched.on_error = lambda error: self._failed(model, error)
-        return Answering(model.name, model.model, watched, is_demo=model.name in self._demos)
+        saw = len(prompt.pictures) if model.sees else 0
+        return Answering(
+            model.name, model.model, watched, is_demo=model.name in self._demos, saw=saw
+        )
 
     async def _begin(
         self, model: LanguageModel, prompt: Prompt, attempt: AsyncExitStack
     ) -> tuple[AsyncIterator[Words | Ended], Words]:
+        if prompt.pictures and not model.sees:  # who takes over may be blind
+            prompt = structs.replace(prompt, pictures=())
         fits = fitted(prompt, model.context_tokens, model.max_output_tokens, model.count_tokens)
         try:
             async with asyncio.timeout(self._settings.first_token_seconds):

@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
+from rooms.calls.meter import call_price
 from rooms.errors import BadRequest, NotFound
 from rooms.ports import Principal
 from server.calls import links
 from server.livekit import LiveKitCall
 from server.rest import Call, Routes
 from server.rest.reading import UnsupportedMediaType, read_body
-from storage.calls import CallRow, find_call
+from storage.calls import CallRow, find_call, open_call_of
 
 routes = Routes(tag="calls")
 OFFER_BYTES = 64_000
@@ -133,6 +134,49 @@ async def end_call(call: Call, call_id: str) -> None:
     """Hang up."""
     row = await _own(call, call_id)
     await call.house.call_door.hang_up(call.principal, row.room, call_id, call.request_id)
+
+
+class CurrentCall(Struct, frozen=True, kw_only=True):
+    """A call one is in, as the events of its beginning and its state would tell it."""
+
+    room: str
+    call: str
+    kind: Literal["voice", "video"]
+    person: str
+    companion: str
+    microcredits_per_minute: int
+    state: str
+    seconds: int
+    cost_microcredits: int
+
+
+class Current(Struct, frozen=True):
+    call: CurrentCall | None
+
+
+@routes.get("/api/v1/calls/current", scope="chat")
+async def current_call(call: Call) -> Current:
+    """The call you are in, on whichever device: go on with it by an offer with `?call=`."""
+    person, house = call.principal.person, call.house
+    found = await open_call_of(house.db, person.id)
+    row = await find_call(house.db, found[0]) if found is not None else None
+    if row is None:
+        return Current(None)
+    kind: Literal["voice", "video"] = "video" if row.kind == "video" else "voice"
+    price = call_price(house.settings.prices, house.settings.plans[person.plan], kind)
+    return Current(
+        CurrentCall(
+            room=row.room,
+            call=row.call,
+            kind=kind,
+            person=row.person,
+            companion=row.companion,
+            microcredits_per_minute=price.microcredits_per_minute,
+            state="live",
+            seconds=row.seconds,
+            cost_microcredits=price.of(row.seconds * 1000),
+        )
+    )
 
 
 @routes.get("/api/v1/ice-servers", scope="chat")

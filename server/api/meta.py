@@ -22,7 +22,7 @@ class PlanView(Struct, frozen=True, kw_only=True):
 
 
 class Meta(Struct, frozen=True, kw_only=True):
-    """This installation."""
+    """This installation. `camera`: people may show theirs in a video call, to a model that sees."""
 
     name: str
     version: str
@@ -41,6 +41,7 @@ class Meta(Struct, frozen=True, kw_only=True):
     reply_tokens: int
     calls: bool
     recorded_calls: bool
+    camera: bool
     voice_notes: bool
     voice_note_seconds: int
 
@@ -80,6 +81,7 @@ async def meta(call: Call) -> Meta:
         message_characters=settings.rooms.message_characters,
         calls=settings.calls.enabled,
         recorded_calls=settings.calls.enabled and settings.recordings.calls,
+        camera=house.call_door.camera,
         voice_notes=house.recordings.notes_offered,
         voice_note_seconds=settings.recordings.note_seconds,
         reply_tokens=min(settings.rooms.reply_tokens, house.router.max_output_tokens),

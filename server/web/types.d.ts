@@ -148,6 +148,16 @@ export interface CallStart {
   key?: string | null;
 }
 
+/** Let the companion see one's camera in this call, or no longer: a consent that is recorded for the call alone. A new connection of the call begins without, and is asked anew. Refused with `camera_not_offered` where the model takes no pictures. */
+export interface CallCamera {
+  type: "call.camera";
+  id: string;
+  room: string;
+  call: string;
+  on: boolean;
+  key?: string | null;
+}
+
 /** Hang up. Ending a call that has ended is no error. */
 export interface CallEnd {
   type: "call.end";
@@ -444,6 +454,15 @@ export interface CallCaption {
   withdrawn: boolean;
 }
 
+/** The companion was shown pictures of the person's camera with their last words, to that person alone. `pictures`: how many in this call by now; `cost_microcredits`: for all of them. */
+export interface CallSeen {
+  type: "call.seen";
+  room: string;
+  call: string;
+  pictures: number;
+  cost_microcredits: number;
+}
+
 /** Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone. Each one's `at_sample` counts at 24 kHz from this one's `at_sample` of the sound's `epoch`. */
 export interface CallViseme {
   type: "call.viseme";
@@ -653,6 +672,7 @@ export type ClientFrame =
   | WatchStart
   | WatchStop
   | CallStart
+  | CallCamera
   | CallEnd
   | RecordingSet;
 
@@ -687,6 +707,7 @@ export type ServerFrame =
   | (CallRecording & Numbered)
   | (CallEnded & Numbered)
   | (CallCaption & Numbered)
+  | (CallSeen & Numbered)
   | CallViseme
   | CallSounding
   | CallExpression;

@@ -60,6 +60,7 @@ def _environment(folder: Path, port: int, upstream: int) -> dict[str, str]:
         "KINDRED_MODELS__USE": "script",
         f"{script}BASE_URL": f"http://127.0.0.1:{upstream}/v1",
         f"{script}MODEL": "script",
+        f"{script}VISION": "true",
         "KINDRED_PLANS__FREE__REQUESTS_PER_MINUTE": "600",
         "KINDRED_PLANS__FREE__VOICE": "true",
         "KINDRED_PLANS__FREE__VIDEO": "true",

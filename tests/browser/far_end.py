@@ -67,6 +67,10 @@ class FarEnd:
         self.heard_energy = 0.0
         self.refuse: tuple[int, dict[str, Any]] | None = None
         self.deaf = False
+        self.call = "call_1"
+        self.filmed = 0  # frames of the page's camera that came
+        self.asked: list[dict[str, Any]] = []  # call commands of the page's socket
+        self.current: dict[str, Any] | None = None  # what the server says of the person's call
         self._sockets: list[Any] = []
         self._room = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,16 +81,28 @@ class FarEnd:
         """Take the page's calls, and a hand on its socket."""
         page.route("**/v1/calls**", self._calls)
         page.route_web_socket("**/v1/socket", self._socket)
+        page.route(
+            "**/api/v1/calls/current", lambda route: route.fulfill(json={"call": self.current})
+        )
 
     def _socket(self, ws: Any) -> None:
         server = ws.connect_to_server()
         self._sockets.append(ws)
-        ws.on_message(server.send)
+
+        def sent(message: str | bytes) -> None:
+            command = json.loads(message) if isinstance(message, str) else {}
+            if str(command.get("type", "")).startswith("call."):
+                self.asked.append(command)
+                ws.send(json.dumps({"type": "ack", "id": command["id"], "call": self.call}))
+            else:
+                server.send(message)
+
+        ws.on_message(sent)
         server.on_message(ws.send)
 
     def tell(self, event: str, /, **fields: object) -> None:
         """An event of the call, as the socket would bring it."""
-        frame = {"type": event, "room": self._room, "call": "call_1", **fields}
+        frame = {"type": event, "room": self._room, "call": self.call, **fields}
         self._sockets[-1].send(json.dumps(frame))
 
     def _calls(self, route: Any) -> None:
@@ -112,7 +128,7 @@ class FarEnd:
             route.fulfill(status=status, content_type=kind, body=json.dumps(body))
             return
         answer = self._run(self._answer(request.post_data))
-        headers = {"location": "/v1/calls/call_1", "content-type": "application/sdp"}
+        headers = {"location": f"/v1/calls/{self.call}", "content-type": "application/sdp"}
         route.fulfill(status=201, headers=headers, body=answer)
 
     # --- WebRTC
@@ -126,17 +142,17 @@ class FarEnd:
 
         @leg.on("track")
         def _track(track: Any) -> None:
-            if track.kind == "audio":
-                task = asyncio.ensure_future(self._listen(track))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            listen = self._listen if track.kind == "audio" else self._watch
+            task = asyncio.ensure_future(listen(track))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
         await leg.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         tone = Tone()
         self.tones.append(tone)
         for one in leg.getTransceivers():
             one.sender.replaceTrack(tone if one.kind == "audio" else Card())
-            one.direction = "sendrecv" if one.kind == "audio" else "sendonly"
+            one.direction = "sendrecv"
         await leg.setLocalDescription(await leg.createAnswer())
         sdp: str = leg.localDescription.sdp
         if self.deaf:  # an answer that leads nowhere
@@ -153,6 +169,14 @@ class FarEnd:
                 return
             sound = frame.to_ndarray().astype(np.float64) / 32768
             self.heard_energy += float((sound**2).sum())
+
+    async def _watch(self, track: Any) -> None:
+        while True:
+            try:
+                await track.recv()
+            except MediaStreamError:
+                return
+            self.filmed += 1
 
     def drop(self) -> None:
         """The newest connection goes away, as when a worker dies."""

@@ -8,7 +8,14 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.browser.conftest import Tab
 
 OPEN = ["/welcome", "/sign-up", "/log-in", "/forgot", "/terms", "/privacy", "/safety"]
-SIGNED_IN = ["/discover", "/discover/mira", "/chats", "/wallet", "/settings"]
+SIGNED_IN = [
+    "/discover",
+    "/discover/mira",
+    "/chats",
+    "/wallet",
+    "/settings",
+    "/settings/voice-notes",
+]
 # What can be pressed, its reach widened by ::before where that is laid over it; lines of text
 # with links in them, and labels, are exempt (WCAG 2.5.8).
 SMALL = """() => [...document.querySelectorAll('button, a[href], input, select, summary')]
@@ -81,7 +88,13 @@ def test_what_is_pressed_is_large_enough_for_a_thumb(visit: Tab) -> None:
     visit.say("Good evening")
     visit.answered()
     page.set_viewport_size(PHONE)
-    for path in [f"/chats/{visit.room}", "/discover", "/wallet", "/settings"]:
+    for path in [
+        f"/chats/{visit.room}",
+        "/discover",
+        "/wallet",
+        "/settings",
+        "/settings/voice-notes",
+    ]:
         settled(visit, path)
         small = page.evaluate(SMALL)
         assert small == [], path
@@ -97,6 +110,7 @@ def test_nothing_is_wider_than_a_small_phone(visit: Tab) -> None:
         f"/chats/{visit.room}",
         "/wallet",
         "/settings",
+        "/settings/voice-notes",
     ]:
         settled(visit, path)
         wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")

@@ -1,88 +1,13 @@
 """A call in a real browser, with a far end that can be made to refuse, vanish and tell anything."""
 
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import CHROMIUM, House, Tab
-from tests.browser.far_end import FarEnd
+from tests.browser.conftest import House, Tab
+from tests.browser.phone import STARTED, Caller, caller, phone_browser
 
-STARTED = {
-    "kind": "voice",
-    "person": "",
-    "companion": "c_1",
-    "microcredits_per_minute": 3_000_000,
-}
-
-
-@pytest.fixture(scope="module")
-def phone_browser(browser: Any) -> Iterator[Any]:
-    """A Chromium whose microphone and camera are its own invention."""
-    media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    running = browser.browser_type.launch(
-        executable_path=CHROMIUM,
-        args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required", *media],
-    )
-    yield running
-    running.close()
-
-
-class Caller:
-    """A person in a chat, and the far end of what they will call."""
-
-    def __init__(self, tab: Tab, far: FarEnd) -> None:
-        self.tab, self.far, self.page = tab, far, tab.page
-
-    def check(self, kind: str = "Call") -> None:
-        """Press call; leads to the device check."""
-        self.page.locator("[data-call]").click()
-        if kind == "Video":
-            self.page.get_by_role("button", name="Video", exact=True).click()
-        self.page.wait_for_selector("[data-meter]")
-
-    def dial(self, kind: str = "Call") -> None:
-        """Through the device check into the call."""
-        self.check(kind)
-        self.page.locator(".devices .btn.p").click()
-
-    def talk(self, kind: str = "Call") -> None:
-        """A call that stands, with its price told."""
-        self.dial(kind)
-        self.page.wait_for_selector('main.call[data-phase="live"]')
-        person = self.page.evaluate("JSON.parse(localStorage['kindred.person']).id")
-        self.far.tell(
-            "call.started",
-            **{**STARTED, "person": person, "kind": "video" if kind == "Video" else "voice"},
-        )
-        self.far.tell("call.updated", state="live", seconds=1, cost_microcredits=50_000)
-        self.page.wait_for_selector("[data-call-cost]")
-        self.person = person
-
-    def says(self, text: str, utterance: str = "u1", **more: object) -> None:
-        fields = {"of": self.person, "utterance": utterance, "text": text, **more}
-        self.far.tell("call.caption", **fields)
-
-    def hears(self, text: str, utterance: str = "m1", **more: object) -> None:
-        fields = {"of": "c_1", "utterance": utterance, "text": text, **more}
-        self.far.tell("call.caption", **fields)
-
-
-@pytest.fixture
-def caller(phone_browser: Any, house: House) -> Iterator[Caller]:
-    """Somebody in a chat with Mira who may use the microphone."""
-    house.pace()
-    tab = Tab(phone_browser, house, permissions=["microphone", "camera"])
-    far = FarEnd()
-    far.stand_between(tab.page)
-    tab.chat()
-    yield Caller(tab, far)
-    if os.environ.get("KINDRED_TEST_PICTURE"):
-        tab.page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
-    tab.context.close()
-    far.end()
-    assert tab.faults == []
+__all__ = ["caller", "phone_browser"]
 
 
 def test_both_sides_hear_each_other_and_hanging_up_is_told(caller: Caller) -> None:
@@ -209,16 +134,10 @@ def test_muting_is_heard_by_nobody_and_said_aloud(caller: Caller) -> None:
     assert caller.far.heard_energy - before > 1
 
 
-def test_a_video_call_shows_the_picture_and_ones_own_camera(caller: Caller) -> None:
-    caller.check("Video")
+def test_a_video_call_shows_the_picture(caller: Caller) -> None:
+    caller.dial("Video")
     page = caller.page
-    page.get_by_role("checkbox").check()
-    page.locator("video.preview").wait_for()
-    page.locator(".devices .btn.p").click()
     page.wait_for_function("() => document.querySelector('[data-call-video]')?.videoWidth === 320")
-    page.locator(".self video").wait_for()
-    page.keyboard.press("v")
-    page.locator(".self video").wait_for(state="detached")
 
 
 def test_every_control_is_on_the_screen_and_large_enough(caller: Caller) -> None:
@@ -291,3 +210,19 @@ def test_right_to_left_and_without_motion_it_holds(caller: Caller) -> None:
     assert who["x"] > cost["x"]
     scale = "() => getComputedStyle(document.querySelector('.stage .portrait')).scale"
     assert caller.page.evaluate(scale) == "1"
+
+
+def test_after_a_call_that_ended_another_one_can_be_made(caller: Caller) -> None:
+    caller.talk()
+    ended = {"reason": "hung_up", "seconds": 5, "cost_microcredits": 250_000}
+    page = caller.page
+    page.get_by_role("button", name="End").click()
+    caller.far.tell("call.ended", **ended)
+    page.locator("[data-call-paid]").wait_for()
+    page.get_by_role("button", name="Back to the chat").click()
+    caller.far.call = "call_2"
+    caller.dial()
+    page.wait_for_selector('main.call[data-phase="live"]')
+    page.wait_for_timeout(500)
+    assert page.get_attribute("main.call", "data-phase") == "live"
+    assert "call" not in caller.far.offers[-1]

@@ -1,12 +1,17 @@
 """A whole call with nothing doubled but the model's words: `kindred up`, its media and inference
 workers, and a real browser whose microphone plays speech and whose statistics say what it heard."""
 
+import base64
+import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from av.codec.context import CodecContext
+from av.packet import Packet
 
 from media.sound.wav import wav_of
 from tests.browser.conftest import CHROMIUM, House, Tab
@@ -87,3 +92,89 @@ def test_one_calls_is_greeted_understood_answered_and_hangs_up(caller: Tab) -> N
     assert any("market" in part.get("text", "") for one in said for part in one["parts"])
     folder: Path = caller.server.folder
     assert not list(folder.rglob("recordings/*/*"))  # nobody agreed to be kept
+
+
+def shown(house: House) -> list[bytes]:
+    """The pictures in the last requests the model was sent."""
+    found = []
+    for one in house.script.connections:
+        for message in json.loads(one.asked).get("messages", []) if one.asked else []:
+            parts = message["content"] if isinstance(message["content"], list) else []
+            urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+            found += [base64.b64decode(url.partition(",")[2]) for url in urls]
+    return found
+
+
+def test_a_camera_that_is_shown_reaches_the_model_with_the_words(
+    talking_browser: Any, house: House
+) -> None:
+    house.pace()
+    tab = Tab(talking_browser, house, permissions=["microphone", "camera"])
+    page = tab.page
+    try:
+        tab.chat()
+        page.locator("[data-call]").click()
+        page.get_by_role("button", name="Video", exact=True).click()
+        page.wait_for_selector("[data-meter]")
+        page.locator(".devices .btn.p").click()
+        page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+        page.get_by_role("button", name="Camera").click()
+        page.get_by_role("button", name="Show my camera").click()
+        page.wait_for_selector('[data-camera="on"]', timeout=30_000)
+        page.locator('.self[data-seen="1"]').wait_for(timeout=90_000)
+        (jpeg,) = shown(house)[-1:]
+        reader: Any = CodecContext.create("mjpeg", "r")
+        (frame,) = [*reader.decode(Packet(jpeg)), *reader.decode(None)]
+        assert max(frame.width, frame.height) == 512
+        assert len(jpeg) <= 60_000
+        red, green, blue = frame.to_ndarray(format="rgb24").mean((0, 1))
+        assert green > red + 30, "Chromium's invented camera is green"
+        assert green > blue + 30
+        page.keyboard.press("v")
+        page.locator(".self").wait_for(state="detached")
+        page.get_by_role("button", name="End").click()
+        page.get_by_role("heading", name="Call ended").wait_for()
+        kept = [path for path in house.folder.rglob("*") if path.is_file() and path.suffix == ""]
+        assert not [path for path in kept if b"/9j/" in path.read_bytes()[:2_000_000]]
+    finally:
+        if os.environ.get("KINDRED_TEST_PICTURE"):
+            page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
+        tab.context.close()
+    assert tab.faults == []
+
+
+def media_workers(house: House) -> list[int]:
+    """The processes that carry this house's calls: children of who was started with its folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"media.calls.worker" not in (process / "cmdline").read_bytes():
+                continue
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            environment = Path(f"/proc/{parent}/environ").read_bytes()
+        except OSError:
+            continue
+        if str(house.folder).encode() in environment:
+            found.append(int(process.name))
+    return found
+
+
+def test_a_killed_media_worker_is_a_pause_in_the_same_call(caller: Tab) -> None:
+    page = caller.page
+    page.locator("[data-call]").click()
+    page.wait_for_selector("[data-meter]")
+    page.locator(".devices .btn.p").click()
+    page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+    workers = media_workers(caller.server)
+    assert workers
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    page.wait_for_selector('main.call[data-phase="reconnecting"]', timeout=20_000)
+    assert "Reconnecting" in page.locator("[data-call-state]").inner_text()
+    page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+    page.get_by_role("button", name="End").click()
+    page.get_by_role("heading", name="Call ended").wait_for()
+    page.locator("[data-call-time]").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Back to the chat").click()
+    page.locator("[data-call-entry]").wait_for()
+    assert page.locator("[data-call-entry]").count() == 1

@@ -49,3 +49,8 @@ def test_a_list_over_several_lines_is_replaced_whole() -> None:
 def test_a_file_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(CannotWrite):
         with_model(text, "chosen", PROVIDER)
+
+
+def test_yes_and_no_are_written_as_toml_has_them() -> None:
+    written = with_model("", "eyes", {"kind": "openai", "vision": True})
+    assert "vision = true\n" in written

@@ -50,7 +50,8 @@ class Caller:
         """Call, by a leg that waits in this gateway."""
         leg = leg or PaperLeg()
         self.live.house.realtime.legs.wait(leg)
-        command = CallJoin(id="1", room=self.room, kind="voice", leg=leg.address, **more)
+        more.setdefault("kind", "voice")
+        command = CallJoin(id="1", room=self.room, leg=leg.address, **more)
         answer = await self.live.house.realtime.command(
             await self.who(), command, f"k-{leg.address.leg}"
         )

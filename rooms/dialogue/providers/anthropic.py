@@ -3,6 +3,7 @@
 The stock client makes the request; the stream's bytes are decoded here, as in openai.py.
 """
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,11 +20,13 @@ from rooms.dialogue.ports import (
     ModelBusy,
     ModelError,
     ModelRefused,
+    Picture,
     Prompt,
     Words,
 )
 from rooms.dialogue.providers.failures import Unreachable, failure_of
 from rooms.dialogue.providers.reading import Items, Reading
+from rooms.dialogue.providers.showing import show
 from rooms.dialogue.providers.sse import EventData
 from rooms.dialogue.reasoning import ReasoningFilter
 
@@ -157,6 +160,7 @@ class AnthropicModel:
         self.model = settings.model
         self.context_tokens = settings.context_tokens
         self.max_output_tokens = settings.max_output_tokens
+        self.sees = settings.vision
         self._settings = settings
         self._may_prefill = self._may_warm = True
         self._client: anthropic.AsyncAnthropic | None = None
@@ -241,20 +245,27 @@ class AnthropicModel:
         return self._client
 
 
-def _messages(prompt: Prompt, *, prefill: bool) -> list[dict[str, str]]:
+def _messages(prompt: Prompt, *, prefill: bool) -> list[dict[str, Any]]:
     """The conversation without its system lines, beginning with the person, never empty lines."""
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"role": line.role, "content": line.text}
         for line in prompt.lines
         if line.role != "system" and line.text.strip()
     ]
     if not lines or lines[0]["role"] != "user":
         lines.insert(0, {"role": "user", "content": _OPENING})
+    show(prompt.pictures, lines, _picture)
     if begun := prompt.prefill.rstrip():
         lines.append({"role": "assistant", "content": begun})
         if not prefill:
             lines.append({"role": "user", "content": _GO_ON})
     return lines
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    data = base64.b64encode(picture.jpeg).decode()
+    source = {"type": "base64", "media_type": "image/jpeg", "data": data}
+    return {"type": "image", "source": source}
 
 
 def _read(message: _Message | None) -> int | None:

@@ -4,6 +4,7 @@ The stock client makes the request; the stream's bytes are decoded here. What an
 not understand (usage in streams, a temperature) is left out once it has said so.
 """
 
+import base64
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, Literal
@@ -20,11 +21,13 @@ from rooms.dialogue.ports import (
     ModelBusy,
     ModelRefused,
     ModelUnusable,
+    Picture,
     Prompt,
     Words,
 )
 from rooms.dialogue.providers.failures import Unreachable, failure_of
 from rooms.dialogue.providers.reading import Items, Reading
+from rooms.dialogue.providers.showing import show
 from rooms.dialogue.providers.sse import EventData
 from rooms.dialogue.providers.transport import StreamTransport
 from rooms.dialogue.reasoning import ReasoningFilter
@@ -133,6 +136,7 @@ class OpenAIModel:
         self.model = settings.model
         self.context_tokens = settings.context_tokens
         self.max_output_tokens = settings.max_output_tokens
+        self.sees = settings.vision
         self._settings = settings
         self._sampling = sampling or {}
         self._left_out: set[str] = set()
@@ -257,11 +261,21 @@ def _param_in(told: str) -> str | None:
     return param if isinstance(param, str) else None
 
 
-def _messages(prompt: Prompt) -> list[dict[str, str]]:
-    lines = [{"role": line.role, "content": line.text} for line in prompt.lines]
+def _messages(prompt: Prompt) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = [
+        {"role": line.role, "content": line.text} for line in prompt.lines
+    ]
+    show(prompt.pictures, lines, _picture)
     if prompt.prefill:
         lines.append({"role": "assistant", "content": prompt.prefill})
     return lines
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    """Inline; `low` reads it as it is, for it is small already."""
+    data = base64.b64encode(picture.jpeg).decode()
+    url = {"url": f"data:image/jpeg;base64,{data}", "detail": "low"}
+    return {"type": "image_url", "image_url": url}
 
 
 def _check_kind(content_type: str) -> None:

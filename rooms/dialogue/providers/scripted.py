@@ -37,11 +37,13 @@ class ScriptedModel:
         name: str = "scripted",
         context_tokens: int = 8192,
         max_output_tokens: int = 512,
+        sees: bool = False,
     ) -> None:
         assert scripts, "a scripted model needs something to say"
         self.name = name
         self.context_tokens = context_tokens
         self.max_output_tokens = max_output_tokens
+        self.sees = sees
         self.asked: list[Prompt] = []
         self.open = 0
         self._scripts = list(scripts)

@@ -214,13 +214,24 @@ export async function readWallet() {
   happen({ type: "local.wallet", wallet: await api("GET", "wallet/balance") });
 }
 
+/** The call one is in, wherever it was begun: told as if its events had just come. */
+export async function readCall() {
+  const now = (await api("GET", "calls/current")).call;
+  for (const [room, told] of Object.entries(state.peek().calls)) {
+    if (!told.ended && told.person === me.peek() && told.call !== now?.call) happen(/** @type {any} */ ({ type: "call.ended", room, call: told.call, reason: "connection_lost", seconds: told.seconds, cost_microcredits: told.cost }));
+  }
+  if (!now) return;
+  happen(/** @type {any} */ ({ ...now, type: "call.started" }));
+  happen(/** @type {any} */ ({ ...now, type: "call.updated" }));
+}
+
 export async function readMeta() {
   meta.value ??= await api("GET", "meta", { open: true }).catch(() => null);
 }
 
 /** Whatever went stale and is on screen is read again. */
 async function refreshView() {
-  await Promise.allSettled([readRooms(), readInvitations(), state.peek().open ? readRoom(state.peek().open) : null]);
+  await Promise.allSettled([readRooms(), readInvitations(), readCall(), state.peek().open ? readRoom(state.peek().open) : null]);
 }
 
 // --- the connection

@@ -9,6 +9,7 @@ import { Discover } from "./screens/discover.js";
 import { Invitation, Invited } from "./screens/invitation.js";
 import { Settings } from "./screens/settings.js";
 import { Forgot, LogIn, SignUp } from "./screens/sign.js";
+import { VoiceNotes } from "./screens/voice_notes.js";
 import { Wallet } from "./screens/wallet.js";
 import { Welcome } from "./screens/welcome.js";
 import { person } from "./session.js";
@@ -38,6 +39,7 @@ function inside() {
   const code = match("/invitations/:code")?.code;
   if (code) return html`<${Invitation} code=${code} key=${code} />`;
   if (match("/wallet")) return html`<${Wallet} />`;
+  if (match("/settings/voice-notes")) return html`<${VoiceNotes} />`;
   if (match("/settings") || match("/settings/:part")) return html`<${Settings} />`;
   const looked = match("/console/:room")?.room;
   if (person.value?.role === "admin" && (looked || match("/console"))) return html`<${Console} room=${looked} />`;

@@ -113,15 +113,16 @@ export function Menu({ label, items, at, onClose, faces = null }) {
 }
 
 /**
- * A labelled input with its help and its fault.
+ * A labelled input with its help and its fault. `value` is what it begins with: what is typed stays, whatever
+ * is drawn anew around it.
  * @param {{ label: string, name: string, type?: string, value?: string, help?: string, fault?: string, onInput?: (value: string) => void } & Record<string, unknown>} props
  */
-export function Field({ label, name, type = "text", help, fault, onInput, ...rest }) {
+export function Field({ label, name, type = "text", value, help, fault, onInput, ...rest }) {
   const id = useId();
   const [open, setOpen] = useState(false);
   const described = [fault && `${id}-bad`, help && `${id}-help`].filter(Boolean).join(" ") || undefined;
   const input = html`<input id=${id} class="input" name=${name} type=${type === "password" && open ? "text" : type}
-    aria-invalid=${fault ? "true" : undefined} aria-describedby=${described}
+    aria-invalid=${fault ? "true" : undefined} aria-describedby=${described} defaultValue=${value}
     onInput=${(/** @type {{ currentTarget: HTMLInputElement }} */ event) => onInput?.(event.currentTarget.value)} ...${rest} />`;
   return html`<div class="field">
     <label for=${id}>${label}</label>

@@ -1,6 +1,7 @@
 /** What stands around every signed-in screen: the rail or the tab bar, and the quick switcher. */
 import { link, rooms, summary, unread } from "./live.js";
 import { Avatar, Dialog } from "./parts.js";
+import { CallStrip } from "./ring.js";
 import { go, path } from "./router.js";
 import { person } from "./session.js";
 import { html, icon, Mark, signal, useState } from "./ui.js";
@@ -22,7 +23,7 @@ export const switching = signal(false);
 /** @param {{ children?: Child, inside?: boolean }} props `inside` hides the bar on phones */
 export function Shell({ children, inside = false }) {
   const at = path.value;
-  return html`<div class=${`shell${inside ? " inside" : ""}`}>
+  return html`<div class="frame"><${CallStrip} /><div class=${`shell${inside ? " inside" : ""}`}>
     <a class="skip" href="#main" onClick=${(/** @type {Event} */ e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>Skip to content</a>
     <nav class="rail" aria-label="Main">
       <a class="home" href="/chats" aria-label="Kindred, your chats"><${Mark} size=${38} /></a>
@@ -33,7 +34,7 @@ export function Shell({ children, inside = false }) {
     </nav>
     ${children}
     ${switching.value ? html`<${Switcher} />` : null}
-  </div>`;
+  </div></div>`;
 }
 
 /** The companion of a room, as its face. @param {Room} room */

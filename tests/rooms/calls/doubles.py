@@ -28,6 +28,8 @@ class PaperLeg:
         self.closed: str | None = None
         self.let_go_of = False  # it waits for another holder
         self.told: list[bytes] = []
+        self.watched: list[bool] = []
+        self.looks = 0
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
 
     def happens(self, event: LegEvent) -> None:
@@ -59,6 +61,13 @@ class PaperLeg:
 
     def let_go(self) -> None:
         self.let_go_of = True
+
+    def watch(self, *, on: bool, pixels: int = 0, most_bytes: int = 0) -> None:
+        self.watched.append(on)
+
+    def look(self) -> None:
+        """Whoever holds the camera answers with `happens(Seen(...))`."""
+        self.looks += 1
 
     async def aclose(self, reason: str) -> None:
         if self.closed is None:

@@ -65,6 +65,12 @@ class Line:
         """Everything was said."""
         return not self._mouth
 
+    def watch(self, *, on: bool, pixels: int = 0, most_bytes: int = 0) -> None:
+        """Nobody is seen over this line."""
+
+    def look(self) -> None:
+        """Nobody is seen over this line."""
+
     def go(self, reason: GoneReason = "hung_up") -> None:
         self._events.put_nowait(Gone(reason=reason))
 
@@ -240,13 +246,16 @@ class Notes:
         self.captions: list[Caption] = []
         self.times: list[TurnTimes] = []
         self.refusals: list[str] = []
-        self.pieces = 0
+        self.pieces = self.pauses = 0
         self.events: list[LegEvent] = []
         self._news = asyncio.Event()
 
     def caption(self, caption: Caption) -> None:
         self.captions.append(caption)
         self._tell()
+
+    def paused(self) -> None:
+        self.pauses += 1
 
     def turned(self, times: TurnTimes) -> None:
         self.times.append(times)

@@ -35,6 +35,9 @@ class Notes:
     def caption(self, caption: Caption) -> None:
         self.heard.append(caption)
 
+    def paused(self) -> None:
+        self.heard.append("paused")
+
     def turned(self, times: TurnTimes) -> None:
         self.heard.append(times)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.plans import Plan, PriceBook
-from rooms.calls.meter import CallMeter, CallPrice, call_price
+from rooms.calls.meter import CallMeter, CallPrice, call_price, picture_lines
 
 BOOK = PriceBook(voice_microcredits_per_second=15_000, video_microcredits_per_second=40_000)
 
@@ -60,3 +60,33 @@ def test_what_is_wanted_lasts_as_long_as_it_was_wanted_for(
     assert meter.left_ms >= ahead
     if meter.held_microcredits > held:
         assert price.milliseconds_for(meter.held_microcredits - 1) < meter.metered_ms + ahead
+
+
+@given(
+    PRICES, st.integers(0, 10**9), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)))
+)
+def test_what_is_charged_beside_the_time_never_goes_beyond_what_is_held(
+    price: CallPrice, held: int, events: list[tuple[int, int]]
+) -> None:
+    meter, beside = CallMeter(price, held), 0
+    for span, picture in events:
+        meter.count(span)
+        before = meter.spent_microcredits
+        added = meter.add(picture)
+        beside += added
+        assert 0 <= added <= picture
+        assert meter.spent_microcredits == before + added <= held
+        assert meter.spent_microcredits >= beside
+        more = meter.wanted(10_000)
+        assert price.of(meter.metered_ms + 10_000) + beside <= held + more
+
+
+def test_a_picture_leaves_less_time_and_stands_on_the_receipt() -> None:
+    meter = CallMeter(CallPrice(40_000), 400_000)
+    assert meter.left_ms == 10_000
+    assert meter.add(100_000) == 100_000
+    assert meter.left_ms == 7_500
+    assert CallMeter(CallPrice(0), 0).add(100_000) == 0
+    (line,) = picture_lines(BOOK, 3)
+    assert (line.what, line.quantity, line.microcredits) == ("pictures of the camera", 3, 75_000)
+    assert picture_lines(BOOK, 0) == ()

@@ -184,3 +184,19 @@ test("who looks in later learns from the next sign of life that it is recorded",
   assert.equal(tell({}, updated).r1.recording.state, "off");
   assert.equal(tell({}, { ...updated, recorded: true }).r1.recording.state, "on");
 });
+
+test("a video call that only the socket carries ends, and a voice call is begun", () => {
+  let own = [{ type: "dial", line: "webrtc" }, { type: "answered", call: "c1" }].reduce(step, fresh("r1", "video"));
+  own = step(own, { type: "lost", now: 1, silent: true });
+  assert.deepEqual([own.kind, own.call, own.left], ["video", "c1", ""]);
+  own = step(own, { type: "lost", now: 2, silent: true });
+  assert.deepEqual([own.line, own.kind, own.call, own.left], ["socket", "voice", "", "c1"]);
+  own = [{ type: "answered", call: "c2" }, { type: "flowing" }].reduce(step, own);
+  assert.deepEqual([own.phase, own.call, own.left], ["live", "c2", ""]);
+});
+
+test("pictures that were shown are counted, and never fewer", () => {
+  const seen = (pictures) => ({ type: "call.seen", room: "r1", call: "c1", pictures, cost_microcredits: 0 });
+  const told = [STARTED, seen(2), seen(1)].reduce(tell, {});
+  assert.equal(told.r1.pictures, 2);
+});

@@ -4,14 +4,15 @@
  * One call at a time, and it outlives the screens: one may look at the chat while it goes on.
  * What to do next is decided in phases.js; this carries it out.
  */
-import { ask, callOf } from "../live.js";
-import { calling } from "../ring.js";
+import { ask, callOf, meta } from "../live.js";
+import { calling, HERE, hungUp } from "../ring.js";
 import { choose, chosen, microphone, playThrough } from "./devices.js";
 import { Level } from "./level.js";
 import { fresh, going, step, waitMs } from "./phases.js";
 import { hushed, mouth, mouthed } from "./mouth.js";
 import { judge, keptMs } from "./quality.js";
 import { SocketLine } from "./socket_line.js";
+import { toast } from "../toast.js";
 import { batch, effect, signal } from "../ui.js";
 import { WebRtcLine } from "./webrtc_line.js";
 
@@ -21,7 +22,6 @@ import { WebRtcLine } from "./webrtc_line.js";
 
 const STATS_MS = 2000;
 const LEFT_MS = 3500;
-const KEPT = "kindred.call";
 
 /** What the person has set on this call. */
 export const settings = signal({ muted: false, captions: true, camera: false, speaker: chosen().speaker ?? "" });
@@ -55,6 +55,7 @@ function happened(event) {
   const own = step(before, event);
   if (own === before) return;
   calling.value = own;
+  if (before.kind === "video" && own.kind === "voice") toast("Video does not get through this network: it is a voice call now, at its price.");
   if (own.phase === "over") finish();
   else if (own.phase === "reconnecting" && before.phase !== own.phase) quality.value = null;
   if (own.phase === "reconnecting" && (event.type === "lost" || event.type === "refused")) {
@@ -68,11 +69,14 @@ function happened(event) {
  * @param {{ room: string, kind: Kind, microphone: MediaStreamTrack, camera?: MediaStreamTrack | null, call?: string }} what
  */
 export async function dial({ room, kind, microphone: track, camera = null, call = "" }) {
+  clearTimeout(again);
+  line?.close();
+  line = null;
   mic = track;
   batch(() => {
     calling.value = step(fresh(room, kind), { type: "dial", line: "RTCPeerConnection" in globalThis ? "webrtc" : "socket", call });
     settings.value = { ...settings.peek(), muted: false, camera: camera !== null };
-    ownPicture.value = camera;
+    ownPicture.value = camera; // shown to oneself; it leaves once the server was told
     picture.value = null;
     quality.value = null;
   });
@@ -85,6 +89,12 @@ export async function dial({ room, kind, microphone: track, camera = null, call 
 async function connect() {
   const own = calling.peek();
   if (!own || own.phase === "over" || !mic) return;
+  if (own.left) {
+    ownPicture.peek()?.stop();
+    batch(() => { ownPicture.value = null; picture.value = null; settings.value = { ...settings.peek(), camera: false }; });
+    await ask({ type: "call.end", room: own.room, call: own.left }).catch(() => undefined);
+    if (calling.peek() !== own) return;
+  }
   const mine = own.line === "webrtc" ? new WebRtcLine(wanted(own)) : new SocketLine(wanted(own));
   line?.close();
   line = mine;
@@ -103,15 +113,15 @@ async function connect() {
 function wanted(own) {
   const about = () => line !== null && calling.peek()?.phase !== "over";
   return {
-    room: own.room, kind: own.kind, call: own.call, camera: ownPicture.peek(),
+    room: own.room, kind: own.kind, call: own.call, shows: Boolean(meta.peek()?.camera),
     microphone: /** @type {MediaStreamTrack} */ (mic),
     ears: {
       answered: (call) => {
         if (!about()) return;
-        sessionStorage.setItem(KEPT, JSON.stringify({ room: own.room, kind: own.kind, call, at: Date.now() }));
+        sessionStorage.setItem(HERE, call);
         happened({ type: "answered", call });
       },
-      flowing: () => { if (about()) { happened({ type: "flowing" }); measure(); } },
+      flowing: () => { if (about()) { happened({ type: "flowing" }); measure(); for (const act of onFlowing) act(); } },
       lost: (silent, nowhere) => { if (about()) happened({ type: "lost", silent, nowhere, now: Date.now() }); },
       left: () => {
         clearTimeout(leaving);
@@ -191,19 +201,32 @@ export async function speakWith(id) {
   await line?.speakWith(track);
 }
 
-/** @param {MediaStreamTrack | null} track the camera's, or none */
-export async function show(track) {
-  ownPicture.peek()?.stop();
-  ownPicture.value = track;
-  settings.value = { ...settings.peek(), camera: track !== null };
-  if (line instanceof WebRtcLine && (track === null || line.canShow)) await line.show(track);
-  else if (line instanceof WebRtcLine && track) await connect(); // the offer had no room for a camera: a new one
+/** Have one's own picture here, or let it go: gone, it is gone at once. @param {MediaStreamTrack | null} track */
+export function film(track) {
+  if (ownPicture.peek() !== track) ownPicture.peek()?.stop();
+  batch(() => {
+    ownPicture.value = track;
+    settings.value = { ...settings.peek(), camera: track !== null };
+  });
+  if (!track) void line?.show(null);
 }
+
+/** Send one's own picture over the connection of the moment. @returns whether it is sent */
+export async function send() {
+  const track = ownPicture.peek();
+  if (!track || !line?.canShow) return false;
+  await line.show(track);
+  return true;
+}
+
+/** Told whenever a connection of the call begins to flow. @type {Set<() => void>} */
+export const onFlowing = new Set();
 
 export async function hangUp() {
   const own = calling.peek();
   if (!own || own.phase === "over") return;
   const last = line;
+  hungUp.value = own.call;
   happened({ type: "over", reason: "hung_up" });
   const told = await last?.hangUp().catch(() => false);
   if (!told && own.call) await ask({ type: "call.end", room: own.room, call: own.call }).catch(() => undefined);
@@ -234,7 +257,6 @@ function finish() {
     picture.value = null;
     quality.value = null;
   });
-  sessionStorage.removeItem(KEPT);
   void awake?.release().catch(() => undefined);
   awake = null;
   for (const name of ["hangup", "togglemicrophone"]) setHandler(name, null);
@@ -245,7 +267,7 @@ effect(() => {
   const own = calling.value;
   if (!own || !going(own)) return;
   const told = callOf(own.room);
-  if (told?.ended && (!own.call || told.call === own.call)) {
+  if (told?.ended && told.call === own.call) { // an earlier call of this room is none of ours
     const reason = told.ended.reason;
     queueMicrotask(() => happened({ type: "over", reason }));
   }

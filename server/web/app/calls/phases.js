@@ -10,8 +10,8 @@
 /** @typedef {"webrtc" | "socket"} LineKind */
 /** @typedef {{ code: string, message: string, details: Record<string, any> }} Fault */
 /**
- * `lostAt`: since when the line is gone; `failed`: how many WebRTC connections in a row carried no sound.
- * @typedef {{ room: string, kind: Kind, phase: Phase, call: string, line: LineKind, failed: number, tries: number, lostAt: number, fault: Fault | null, reason: string }} Own
+ * `left`: a call to be ended before this one begins. `lostAt`: since when the line is gone; `failed`: how many WebRTC connections in a row carried no sound.
+ * @typedef {{ room: string, kind: Kind, phase: Phase, call: string, left: string, line: LineKind, failed: number, tries: number, lostAt: number, fault: Fault | null, reason: string }} Own
  */
 /**
  * @typedef {{ type: "dial", line: LineKind, call?: string }
@@ -30,7 +30,7 @@ const PASSING = new Set(["unreachable", "at_capacity", "no_media_worker", "leg_g
 
 /** @param {string} room @param {Kind} kind @returns {Own} */
 export function fresh(room, kind) {
-  return { room, kind, phase: "check", call: "", line: "webrtc", failed: 0, tries: 0, lostAt: 0, fault: null, reason: "" };
+  return { room, kind, phase: "check", call: "", left: "", line: "webrtc", failed: 0, tries: 0, lostAt: 0, fault: null, reason: "" };
 }
 
 /** @param {Own} own @param {Happening} event @returns {Own} */
@@ -39,7 +39,7 @@ export function step(own, event) {
   switch (event.type) {
     case "dial": return { ...fresh(own.room, own.kind), phase: "dialling", line: event.line, call: event.call ?? "" };
     case "answered": return { ...own, call: event.call || own.call, phase: own.phase === "dialling" ? "connecting" : own.phase };
-    case "flowing": return { ...own, phase: "live", failed: 0, tries: 0, lostAt: 0 };
+    case "flowing": return { ...own, phase: "live", left: "", failed: 0, tries: 0, lostAt: 0 };
     case "lost": return lost(own, event.now, event.nowhere ? SILENT_TRIES : Number(event.silent ?? false));
     case "refused": return refused(own, event.fault, event.now);
     case "over": return { ...own, phase: "over", reason: event.reason };
@@ -53,7 +53,9 @@ function lost(own, now, silent) {
   if (now - lostAt > COME_BACK_MS) return { ...own, phase: "over", reason: "connection_lost" };
   // A network that lets no WebRTC through may still let the socket through.
   const line = failed >= SILENT_TRIES ? "socket" : own.line;
-  return { ...own, phase: "reconnecting", failed, lostAt, line, tries: own.tries + 1 };
+  const next = { ...own, phase: /** @type {const} */ ("reconnecting"), failed, lostAt, line, tries: own.tries + 1 };
+  // Over the socket there is sound alone: the video call ends, and a voice call is begun and paid as one.
+  return line === "socket" && own.kind === "video" ? { ...next, kind: "voice", call: "", left: own.call } : next;
 }
 
 /** @param {Own} own @param {Fault} fault @param {number} now @returns {Own} */

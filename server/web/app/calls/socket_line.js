@@ -86,6 +86,10 @@ export class SocketLine {
   /** No picture over the socket. @param {MediaStreamTrack | null} _track */
   async show(_track) {}
 
+  get canShow() {
+    return false;
+  }
+
   /** @param {MediaStreamTrack} track */
   async speakWith(track) {
     this.plug(track);

@@ -11,7 +11,8 @@ const CONNECT_MS = 9_000;
 const PATIENCE_MS = 2_500;
 
 /** @typedef {{ answered: (call: string) => void, flowing: () => void, lost: (silent: boolean, nowhere?: boolean) => void, left: () => void, sound: (stream: MediaStream) => void, picture: (stream: MediaStream | null) => void, told: (event: any) => void }} Ears */
-/** @typedef {{ room: string, kind: string, call: string, microphone: MediaStreamTrack, camera: MediaStreamTrack | null, ears: Ears }} Wanted */
+/** @typedef {{ room: string, kind: string, call: string, microphone: MediaStreamTrack, shows: boolean, ears: Ears }} Wanted */
+// `shows`: a camera may be shown later in this call; none is sent before the server was told.
 
 /** TURN and STUN servers, as the last answer named them; the next connection uses them from its start. @type {RTCIceServer[]} */
 let iceServers = [];
@@ -43,7 +44,7 @@ export class WebRtcLine {
   async open() {
     const { pc, wanted } = this;
     pc.addTransceiver(wanted.microphone, { direction: "sendrecv" });
-    this.video = wanted.kind === "video" ? pc.addTransceiver(wanted.camera ?? "video", { direction: wanted.camera ? "sendrecv" : "recvonly" }) : null;
+    this.video = wanted.kind === "video" ? pc.addTransceiver("video", { direction: wanted.shows ? "sendrecv" : "recvonly" }) : null;
     pc.ontrack = (event) => this.arrived(event);
     pc.onconnectionstatechange = () => this.changed();
     pc.onicecandidate = (event) => { if (event.candidate) this.candidate(event.candidate); };
@@ -160,9 +161,9 @@ export class WebRtcLine {
     await this.pc.getSenders().find((one) => one.track?.kind === "audio")?.replaceTrack(track);
   }
 
-  /** Whether a camera that comes now would be seen: the offer is made once. */
+  /** Whether the server takes pictures of ours on this connection. */
   get canShow() {
-    return this.video !== null && this.video?.direction === "sendrecv";
+    return this.video?.currentDirection?.startsWith("send") ?? false;
   }
 
   /** @returns {Promise<import("./quality.js").Reading | null>} */

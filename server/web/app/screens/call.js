@@ -1,11 +1,11 @@
 /** The call screen: the companion, what is said, what it costs, and the buttons of a phone. */
 import { openRoom } from "../actions.js";
-import { dismiss, hangUp, mute, ownPicture, picture, quality, settings, show, showCaptions, voice } from "../calls/calling.js";
-import { camera } from "../calls/devices.js";
+import { dismiss, hangUp, mute, picture, quality, settings, showCaptions, voice } from "../calls/calling.js";
 import { pictureInPicture } from "../calls/floating.js";
 import { mouth } from "../calls/mouth.js";
 import { companionState, going } from "../calls/phases.js";
 import { inWords } from "../calls/quality.js";
+import { explained, offered, share, sharing, unshare } from "../calls/sharing.js";
 import { clock, minutesLeft, unheard } from "../calls/told.js";
 import { figureOf, fileOf } from "../figure/figures.js";
 import { FigureStage, Headset } from "../figure/stage.js";
@@ -17,10 +17,11 @@ import { calling } from "../ring.js";
 import { go } from "../router.js";
 import { faceOf } from "../shell.js";
 import { toast } from "../toast.js";
-import { html, icon, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
+import { html, icon, signal, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
 import { CallCheck } from "./call_check.js";
 import { CallOver } from "./call_over.js";
 import { CallSettings } from "./call_settings.js";
+import { CameraConsent, OwnView } from "./camera.js";
 
 /** @typedef {import("../calls/phases.js").Own} Own */
 /** @typedef {import("../calls/told.js").Told} Told */
@@ -54,6 +55,7 @@ function OnThePhone({ own, face }) {
   const name = face?.name ?? "";
   const told = currently(own);
   const [open, setOpen] = useState(false);
+  const asks = asking.value;
   const speaking = useGlow();
   const doing = companionState({ speaking, replying: Boolean(replyOf(own.room)), captions: told?.captions ?? [], me: me.value });
   useKeys(own);
@@ -68,10 +70,11 @@ function OnThePhone({ own, face }) {
       <${Cost} own=${own} />
     </header>
     <${Signals} />
-    <${OwnView} />
+    <${OwnView} room=${own.room} name=${name} />
     <${Captions} own=${own} name=${name} />
     <${Bar} own=${own} figure=${figure} onOpen=${() => setOpen(true)} />
-    ${open ? html`<${CallSettings} own=${own} name=${name} onClose=${() => setOpen(false)} onFloat=${() => pictureInPicture(name, face?.portrait ?? null)} />` : null}`;
+    ${open ? html`<${CallSettings} own=${own} name=${name} onClose=${() => setOpen(false)} onFloat=${() => pictureInPicture(name, face?.portrait ?? null)} />` : null}
+    ${asks ? html`<${CameraConsent} name=${name} onClose=${() => { asking.value = false; }} />` : null}`;
 }
 
 /** What the server told of this very call. @param {Own} own @returns {Told | undefined} */
@@ -198,16 +201,6 @@ function Signals() {
     <i></i><i></i><i></i>${open ? html`<span class="num">${words}</span>` : null}</button>`;
 }
 
-/** One's own camera, mirrored as in a mirror. */
-function OwnView() {
-  const video = useRef(/** @type {HTMLVideoElement | null} */ (null));
-  const track = ownPicture.value;
-  useLayoutEffect(() => { if (video.current && track) video.current.srcObject = new MediaStream([track]); }, [track]);
-  if (!track) return null;
-  const mirror = track.getSettings().facingMode !== "environment";
-  return html`<div class="self"><video ref=${video} class=${mirror ? "mirror" : ""} autoplay playsinline muted aria-label="Your camera"></video></div>`;
-}
-
 /** Both sides' words. What the companion has not said aloud yet is fainter. @param {{ own: Own, name: string }} props */
 function Captions({ own, name }) {
   const told = currently(own);
@@ -232,7 +225,7 @@ function Bar({ own, figure, onOpen }) {
   const key = (/** @type {string} */ label, /** @type {string} */ letter) => `${label} (${letter})`;
   return html`<div class="call-bar" role="toolbar" aria-label="Call controls">
     <button type="button" aria-pressed=${set.muted ? "true" : "false"} title=${key("Mute", "M")} onClick=${() => mute(!set.muted)}><span>${icon(set.muted ? "micoff" : "mic")}</span>Mute</button>
-    ${video ? html`<button type="button" aria-pressed=${set.camera ? "true" : "false"} title=${key("Camera", "V")} onClick=${() => void toggleCamera()}><span>${icon("camera")}</span>Camera</button>` : null}
+    ${video && offered() ? html`<button type="button" aria-pressed=${set.camera ? "true" : "false"} aria-busy=${sharing.value === "asking" ? "true" : "false"} title=${key("Camera", "V")} data-camera=${sharing.value} onClick=${toggleCamera}><span>${icon("camera")}</span>Camera</button>` : null}
     <button type="button" aria-pressed=${set.captions ? "true" : "false"} title=${key("Captions", "C")} onClick=${() => showCaptions(!set.captions)}><span>${icon("cc")}</span>Captions</button>
     ${own.phase === "live" ? html`<${RecordButton} room=${own.room} />` : null}
     ${figure.file ? html`<button type="button" aria-pressed=${figure.shown ? "true" : "false"} data-figure-switch onClick=${() => figure.show(!figure.shown)}><span>${icon("cube")}</span>3D</button>` : null}
@@ -242,15 +235,14 @@ function Bar({ own, figure, onOpen }) {
   </div>`;
 }
 
-/** Share the camera, or stop it. Each call begins without it unless it was chosen. */
-async function toggleCamera() {
-  if (settings.peek().camera) return show(null);
-  try {
-    await show(await camera());
-  } catch (error) {
-    toast(/** @type {any} */ (error).trouble === "refused" ? "The camera is blocked for this page." : "The camera did not start.");
-  }
-  return undefined;
+/** Whether the person is being asked for their camera. */
+const asking = signal(false);
+
+/** Off at once; on after a yes, which is asked for once a call. */
+function toggleCamera() {
+  if (settings.peek().camera) unshare();
+  else if (explained()) void share();
+  else asking.value = true;
 }
 
 /** M, V and C, unless one is writing. @param {Own} own */
@@ -262,7 +254,7 @@ function useKeys(own) {
       const letter = event.key.toLowerCase();
       if (letter === "m") mute(!settings.peek().muted);
       else if (letter === "c") showCaptions(!settings.peek().captions);
-      else if (letter === "v" && own.kind === "video") void toggleCamera();
+      else if (letter === "v" && own.kind === "video" && offered()) toggleCamera();
     };
     addEventListener("keydown", keys);
     return () => removeEventListener("keydown", keys);

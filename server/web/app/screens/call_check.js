@@ -3,15 +3,17 @@ import { dial } from "../calls/calling.js";
 import { camera, choose, chosen, choosesSpeakers, DeviceFault, list, microphone } from "../calls/devices.js";
 import { helpFor } from "../calls/help.js";
 import { audio, chime, Level } from "../calls/level.js";
+import { offered } from "../calls/sharing.js";
 import { minutesLeft } from "../calls/told.js";
 import { prepare } from "../calls/webrtc_line.js";
 import { back } from "../router.js";
 import { balance, credits } from "../format.js";
 import { meta, wallet } from "../live.js";
 import { Avatar, drawing } from "../parts.js";
-import { wantedKind } from "../ring.js";
+import { ongoing, wantedKind } from "../ring.js";
 import { person } from "../session.js";
 import { html, icon, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
+import { pictureCost } from "./camera.js";
 
 /** @typedef {import("../calls/devices.js").Devices} Devices */
 /** @typedef {import("../calls/help.js").Trouble} Trouble */
@@ -21,11 +23,12 @@ const HEARD = 0.05;
 
 /** @param {{ room: string, face: import("../../types.d.ts").Member | undefined }} props */
 export function CallCheck({ room, face }) {
-  const kind = wantedKind.value;
+  const going = ongoing.value?.room === room ? ongoing.value : null;
+  const kind = going?.kind ?? wantedKind.value;
   const name = face?.name ?? "";
   const mic = useTrack(() => microphone());
   const [share, setShare] = useState(false);
-  const film = useTrack(() => camera(), kind === "video" && share);
+  const film = useTrack(() => camera(), kind === "video" && offered() && share);
   const [devices, setDevices] = useState(/** @type {Devices} */ ({ microphones: [], cameras: [], speakers: [] }));
   const [speaker, setSpeaker] = useState(chosen().speaker ?? "");
   useEffect(() => { void prepare(); }, []);
@@ -35,7 +38,7 @@ export function CallCheck({ room, face }) {
   const call = () => {
     audio(); // this touch lets the page sound
     const track = mic.keep() ?? silence();
-    void dial({ room, kind, microphone: track, camera: film.keep() });
+    void dial({ room, kind, microphone: track, camera: film.keep(), call: going?.call });
   };
   const included = planHas(kind);
   const trouble = mic.trouble ?? (silent ? "silent" : null);
@@ -45,10 +48,10 @@ export function CallCheck({ room, face }) {
       <${Avatar} name=${name} src=${face?.portrait ? drawing(face.portrait) : null} size="s128" />
       <h2>Call ${name}</h2>
       <p class="soft">An AI companion. Nothing is recorded unless you ask for it in the call, and nothing is paid before you are connected.</p>
-      <div class="seg" role="group" aria-label="Kind of call">
+      ${going ? html`<p data-going><b>Your call goes on</b>, on the same meter. Taking it here ends it where it is now.</p>` : html`<div class="seg" role="group" aria-label="Kind of call">
         <button type="button" aria-pressed=${kind === "voice" ? "true" : "false"} onClick=${() => { wantedKind.value = "voice"; }}>${icon("call", "s")} Voice</button>
         <button type="button" aria-pressed=${kind === "video" ? "true" : "false"} onClick=${() => { wantedKind.value = "video"; }}>${icon("camera", "s")} Video</button>
-      </div>
+      </div>`}
       <${Price} kind=${kind} />
     </section>
     <section class="devices" aria-label="Your devices">
@@ -63,8 +66,9 @@ export function CallCheck({ room, face }) {
         ${choosesSpeakers() && devices.speakers.length > 1 ? html`<${Choice} id="call-speaker" label="Speaker" devices=${devices.speakers} value=${speaker} onChange=${(/** @type {string} */ id) => { choose({ speaker: id }); setSpeaker(id); }} />` : null}
         <button type="button" class="btn line" onClick=${() => void chime(speaker)}>Play a sound</button>
       </div>
-      ${kind === "video" ? html`<div class="device">
-        <label class="switch"><span>${icon("camera", "s")} Share my camera<small>Only in this call. ${name} sees it only if this server's model can see. It is not kept.</small></span><input type="checkbox" checked=${share} onChange=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => setShare(e.currentTarget.checked)} /></label>
+      ${kind === "video" && !offered() ? html`<p class="soft small" data-no-camera>${name} cannot see you: the model of this server takes no pictures. You see ${name}.</p>` : null}
+      ${kind === "video" && offered() ? html`<div class="device">
+        <label class="switch"><span>${icon("camera", "s")} Show ${name} my camera<small>Only in this call: one small picture each time you finish speaking. It is not kept, and you can stop at any moment.${pictureCost()}</small></span><input type="checkbox" checked=${share} onChange=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => setShare(e.currentTarget.checked)} /></label>
         ${film.track ? html`<${Preview} track=${film.track} />` : null}
         ${film.trouble ? html`<${Trouble} trouble=${film.trouble} what="Camera" onAgain=${film.again} />` : null}
         ${film.track && devices.cameras.length > 1 ? html`<${Choice} id="call-camera" label="Camera" devices=${devices.cameras} value=${chosen().camera} onChange=${(/** @type {string} */ id) => { choose({ camera: id }); film.again(); }} />` : null}
@@ -72,7 +76,7 @@ export function CallCheck({ room, face }) {
       <div class="acts">
         ${included ? null : html`<p class="soft small">Your plan has no ${kind} calls. <a href="/wallet">See plans</a></p>`}
         ${mic.trouble ? html`<button type="button" class="btn line big" onClick=${call}>Listen only</button>` : null}
-        <button type="button" class="btn p big" disabled=${!mic.track} onClick=${call}>${icon(kind === "video" ? "camera" : "call")} Call ${name}</button>
+        <button type="button" class="btn p big" disabled=${!mic.track} onClick=${call}>${icon(kind === "video" ? "camera" : "call")} ${going ? "Take the call here" : `Call ${name}`}</button>
       </div>
     </section>
   </div>`;

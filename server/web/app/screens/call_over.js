@@ -17,7 +17,7 @@ export function CallOver({ own, face }) {
   const [fault, setFault] = useState("");
   useEffect(() => { heading.current?.focus(); }, []);
   const told = callOf(own.room);
-  const ended = told?.ended && (!own.call || told.call === own.call) ? told.ended : null;
+  const ended = told?.ended && told.call === own.call ? told.ended : null;
   const words = own.fault && own.reason !== "hung_up" ? refusal(own.fault, face?.name) : ending(ended?.reason === "hung_up" ? own.reason : ended?.reason ?? own.reason);
   const chat = () => { dismiss(); go(`/chats/${own.room}`); };
   const needs = own.fault?.code === "consent_needed" ? own.fault.details?.purposes ?? ["voice"] : null;

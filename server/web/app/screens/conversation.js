@@ -5,7 +5,7 @@ import { peopleOf, several } from "../company.js";
 import { words } from "../format.js";
 import { announcement, begun, broke, demo, happen, link, logOf, low, outbox, me, present, replying, roomOf, typingIn } from "../live.js";
 import { Avatar, Balance, Fault, Menu } from "../parts.js";
-import { CallStrip, ring } from "../ring.js";
+import { ring } from "../ring.js";
 import { RecordingBanner } from "../recorded.js";
 import { faceOf } from "../shell.js";
 import { playing, spoken, stop as hush, toggle } from "../sounds.js";
@@ -51,7 +51,7 @@ export function Conversation({ id, onPanel, panel }) {
       <${Balance} />
       <button type="button" class="icon about" aria-label="About this chat" aria-expanded=${panel ? "true" : "false"} onClick=${onPanel}>${icon("info")}</button>
     </header>
-    <div class="banners"><${CallStrip} /><${RecordingBanner} room=${id} /><${Banners} /></div>
+    <div class="banners"><${RecordingBanner} room=${id} /><${Banners} /></div>
     ${fault && !logOf(id)?.loaded && !outbox.value.some((one) => one.room === id) ? html`<${Fault} text=${fault} act=${load} />` : html`<${Log} id=${id} key=${id} me=${mine} name=${name} hands=${hands} />`}
     <${Composer} id=${id} me=${mine} name=${name} editing=${editing} onEdit=${setEditing} />
     <${Announcer} />

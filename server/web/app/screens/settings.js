@@ -17,7 +17,7 @@ export function Settings() {
   useEffect(() => { document.title = "Settings · Kindred"; }, []);
   return html`<${Shell}><main class="page settings" id="main" tabindex="-1">
     <header class="head"><h1>Settings</h1></header>
-    <div class="columns"><div><${Profile} /><${Look} /><${Password} /></div><div><${SignIns} /><${Keys} /><${Recordings} /><${Data} /></div></div>
+    <div class="columns"><div><${Profile} /><${Look} /><${Password} /></div><div><${SignIns} /><${Keys} /><${Sound} /><${Recordings} /><${Data} /></div></div>
     <footer class="legal"><a href="/terms">Terms</a><a href="/privacy">Privacy</a><a href="/safety">Safety</a></footer>
   </main></${Shell}>`;
 }
@@ -145,8 +145,15 @@ function Keys() {
   </section>`;
 }
 
+/** What one said and was kept: notes have a page of their own. */
+function Sound() {
+  return html`<section class="card"><h2>Voice notes</h2><p class="soft small">Hear them, delete them, and see what is kept for how long.</p>
+    <a class="btn line wide" href="/settings/voice-notes">Your voice notes</a></section>`;
+}
+
 function Data() {
   const [closing, setClosing] = useState(false);
+  const [fault, setFault] = useState("");
   const take = () => attempt(async () => {
     const all = await api("GET", "privacy/export");
     const address = URL.createObjectURL(new Blob([JSON.stringify(all, null, 2)], { type: "application/json" }));
@@ -160,8 +167,14 @@ function Data() {
   const close = async (event) => {
     event.preventDefault();
     const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
-    const done = await attempt(() => api("DELETE", "users/account", { body: { password: form.get("password"), immediate: form.has("immediate") } }), "Your account is closed.");
-    if (!done) return;
+    setFault("");
+    try {
+      await api("DELETE", "users/account", { body: { password: form.get("password"), immediate: form.has("immediate") } });
+    } catch (error) {
+      setFault(/** @type {Error} */ (error).message); // in the window: what is behind it is dimmed
+      return;
+    }
+    toast("Your account is closed.");
     await leave();
     go("/welcome", { replace: true });
   };
@@ -172,6 +185,7 @@ function Data() {
       <p>Your conversations and what was remembered go with it. Unless you choose otherwise you can change your mind for a while by logging in again.</p>
       <${Field} label="Password" name="password" type="password" required autocomplete="current-password" />
       <label class="check"><input type="checkbox" name="immediate" /><span>Erase everything at once; there is no way back.</span></label>
+      ${fault ? html`<p class="bad-line" role="alert">${fault}</p>` : null}
       <div class="acts"><button type="button" class="btn line" onClick=${() => setClosing(false)}>Keep it</button><button class="btn danger p">Close account</button></div></form></${Dialog}>` : null}
   </section>`;
 }
