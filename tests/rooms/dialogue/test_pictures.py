@@ -101,7 +101,7 @@ def test_a_picture_takes_its_room_in_the_budget_and_stands_in_the_account() -> N
         spoken=True,
         pictures=(SHOWN,),
     )
-    budget = Budget(prompt_tokens=1_200, reply_tokens=50, messages=0)
+    budget = Budget(prompt_tokens=1_000, reply_tokens=50, messages=0)
     seen = compile_prompt(scene, budget, lambda text: len(text) // 4)
     plain = compile_prompt(
         Scene(**{**{f: getattr(scene, f) for f in scene.__struct_fields__}, "pictures": ()}),
@@ -115,7 +115,7 @@ def test_a_picture_takes_its_room_in_the_budget_and_stands_in_the_account() -> N
     assert seen.prompt.pictures == (SHOWN,)
     assert seen.dropped > plain.dropped
     assert SIGHT not in plain.prompt.lines[0].text
-    assert seen.input_tokens <= 1_200
+    assert seen.input_tokens <= 1_000
 
 
 def test_a_smaller_model_makes_room_for_the_picture() -> None:

@@ -39,7 +39,7 @@ export function OwnView({ room, name }) {
   const on = sharing.value === "on";
   return html`<figure class=${`self${just ? " just" : ""}`} data-seen=${seen}>
     <video ref=${video} class=${mirror ? "mirror" : ""} autoplay playsinline muted aria-label="Your camera"></video>
-    <figcaption role="status">${icon("eye", "s")}<span>${on ? just ? `${name} saw this` : "It sees one picture when you speak" : "Only you see this yet"}</span></figcaption></figure>`;
+    <figcaption>${icon("eye", "s")}<span role="status">${on ? just ? `${name} saw this` : "It sees one picture when you speak" : "Only you see this yet"}</span></figcaption></figure>`;
 }
 
 /** Whether a number has grown a moment ago. @param {number} count */
