@@ -29,7 +29,8 @@ from media.calls.control import Control
 from media.calls.holding import WorkerLeg, dial_leg
 from media.calls.leg import Heard, LegAddress, LegQuality
 from media.calls.load import Load
-from media.calls.rtc import OutgoingTrack, PacketConnection, RtcEngine
+from media.calls.outgoing import OutgoingTrack
+from media.calls.rtc import PacketConnection, RtcEngine
 from media.calls.serving import Worker
 from media.sound.formats import PLAYOUT_RATE
 

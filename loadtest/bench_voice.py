@@ -25,7 +25,8 @@ from loadtest.peers.stub_voice import now_us
 from loadtest.plan import Account
 from loadtest.speech import SPOKEN
 from media.calls import opus
-from media.calls.rtc import OutgoingTrack, PacketConnection
+from media.calls.outgoing import OutgoingTrack
+from media.calls.rtc import PacketConnection
 from media.sound.formats import PLAYOUT_FRAME_SAMPLES, SAMPLE_BYTES
 from rooms.calls.quality import STAGES
 

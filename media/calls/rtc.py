@@ -8,15 +8,13 @@ overridden lies under names aiortc does not promise: tests/media/calls/test_rtc.
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, Final, cast
 
 import aioice.ice
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcdatachannel import RTCDataChannel
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtcrtpreceiver import RTCRtpReceiver, StreamStatistics
@@ -36,14 +34,12 @@ from av.packet import Packet
 from media.calls.engine import EngineRefused, PeerEvents, PeerState, Received
 from media.calls.keyframes import Film
 from media.calls.offers import Offer
+from media.calls.outgoing import OutgoingTrack
 from media.calls.wire import Codec, IceServer
-from media.sound.formats import PLAYOUT_RATE
 
 CLOSE_SECONDS: Final = 5.0
 MOST_MESSAGE_BYTES: Final = 64_000
 MOST_BUFFERED_BYTES: Final = 1_000_000
-MOST_WAITING: Final = 16  # packets between the leg and the sender: they leave in the same turn
-_CLOCK: Final = Fraction(1, PLAYOUT_RATE)
 _PRIVATE: Final = "_RTCRtpReceiver__"
 # A peer that is silent for so long is gone; aiortc alone would wait half a minute.
 CONSENT_FAILURES: Final = 3
@@ -66,45 +62,6 @@ class OpusPackets:
     def pack(self, packet: "Packet[Any]") -> tuple[list[bytes], int]:
         """A packet that is ready, with its place at 48 kHz."""
         return [bytes(packet)], 2 * int(packet.pts or 0)
-
-
-class OutgoingTrack(MediaStreamTrack):
-    """Packets that are ready, for aiortc's sender to take as they come."""
-
-    def __init__(self, kind: str, left: Callable[[int], None] | None = None) -> None:
-        super().__init__()
-        self.kind = kind
-        self.taken_due_us = 0  # when the packet that was taken last was due
-        self._left = left
-        self._ready: deque[tuple[Any, int]] = deque(maxlen=MOST_WAITING)
-        self._wanted: asyncio.Future[None] | None = None
-
-    def put(self, payload: bytes, sample: int, due_us: int) -> None:
-        """A packet leaves as soon as the sender runs."""
-        packet = Packet(payload)
-        packet.pts, packet.time_base = sample, _CLOCK
-        self._ready.append((packet, due_us))
-        if self._wanted is not None and not self._wanted.done():
-            self._wanted.set_result(None)
-
-    async def recv(self) -> Any:
-        """The next packet. Raises MediaStreamError once stopped."""
-        while not self._ready:
-            if self.readyState != "live":
-                raise MediaStreamError
-            self._wanted = asyncio.get_running_loop().create_future()
-            await self._wanted
-        packet, due_us = self._ready.popleft()
-        self.taken_due_us = due_us
-        if self._left is not None:
-            self._left(time.monotonic_ns() // 1000 - due_us)
-        return packet
-
-    def stop(self) -> None:
-        """No more."""
-        super().stop()
-        if self._wanted is not None and not self._wanted.done():
-            self._wanted.set_result(None)
 
 
 class PacketReceiver(RTCRtpReceiver):

@@ -34,18 +34,18 @@ def test_after_a_reload_one_touch_leads_back_to_the_call(caller: Caller) -> None
     page = caller.page
     page.goto("/chats")  # away from the call, and the page anew
     offer = page.locator("[data-call-return]")
-    expect(offer).to_contain_text("Your call with Mira waits for you")
+    expect(offer).to_contain_text("Your call with Mira waits for you", timeout=20_000)
     offer.get_by_role("button", name="Return to your call").click()
     page.wait_for_selector('main.call[data-phase="live"]')
     assert caller.far.offers[-1]["call"] == "call_1"
-    expect(page.locator("[data-elapsed]")).to_have_text(re.compile(r"00:[1-5]\d"))
-    expect(offer).to_have_count(0)
+    expect(page.locator("[data-elapsed]")).to_have_text(re.compile(r"00:[1-5]\d"), timeout=20_000)
+    expect(offer).to_have_count(0, timeout=20_000)
     caller.far.current = None
     page.get_by_role("button", name="End").click()
     page.get_by_role("heading", name="Call ended").wait_for()
     page.get_by_role("button", name="Back to the chat").click()
     page.locator(".composer textarea").wait_for()
-    expect(offer).to_have_count(0)
+    expect(offer).to_have_count(0, timeout=20_000)
 
 
 def test_another_device_is_offered_the_call_and_may_take_it(caller: Caller) -> None:
@@ -54,7 +54,7 @@ def test_another_device_is_offered_the_call_and_may_take_it(caller: Caller) -> N
     caller.far.current = stands(caller, kind="video")
     page.reload()
     offer = page.locator("[data-call-return]")
-    expect(offer).to_contain_text("goes on elsewhere")
+    expect(offer).to_contain_text("goes on elsewhere", timeout=20_000)
     page.locator("[data-call]").click()  # the long way: the device check knows of it too
     expect(page.locator("[data-going]")).to_contain_text("on the same meter")
     page.get_by_role("button", name="Back to the chat").click()
@@ -76,7 +76,7 @@ def test_a_call_that_ended_elsewhere_is_offered_no_more(caller: Caller) -> None:
     offer.wait_for()
     caller.far._room = caller.tab.room
     caller.far.tell("call.ended", reason="hung_up", seconds=20, cost_microcredits=1_000_000)
-    expect(offer).to_have_count(0)
+    expect(offer).to_have_count(0, timeout=20_000)
 
 
 def test_the_offer_can_hang_up_too(caller: Caller, house: House) -> None:
