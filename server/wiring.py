@@ -134,14 +134,8 @@ class Wiring:
         parts = self._room_parts(router, credits, catalogue, self._call_parts(calls, catalogue))
         realtime = self._realtime(parts, credits, calls, version, router.is_demo)
         accounts = await self._accounts(realtime)
-        lobby = Lobby(
-            self.db,
-            catalogue,
-            realtime.account_log,
-            settings.plans,
-            now_ms,
-            realtime.holder.replying,
-        )
+        replying, told = realtime.holder.replying, realtime.account_log
+        lobby = Lobby(self.db, catalogue, told, settings.plans, now_ms, replying)
         recordings = await kept_sound(self.db, settings, self.inference, lobby)
         kept_while_agreed(self.db, recordings, parts, accounts, realtime.command)
         figures = await open_figures(self.db, settings, catalogue)
@@ -160,8 +154,7 @@ class Wiring:
             seconds=SecondsCredits(self.db, credits, settings, self.node, now_ms),
         )
         realtime.doors += openai_realtime.routes(realtime, companions)
-        camera = settings.calls.camera and router.sees
-        door = CallDoor(settings.media, self.workers, realtime, camera=camera)
+        door = self._call_door(router, realtime)
         return House(
             settings=settings,
             version=version,
@@ -198,6 +191,12 @@ class Wiring:
         realtime.watching.still = staff.still
         realtime.watching.tell = staff.tell
         return staff
+
+    def _call_door(self, router: Router, realtime: Realtime) -> CallDoor:
+        """Browsers are asked for their camera only where somebody could see it."""
+        settings = self.settings
+        camera = settings.calls.camera and router.sees
+        return CallDoor(settings.media, self.workers, realtime, camera=camera)
 
     def _room_parts(
         self, router: Router, credits: Credits, catalogue: Catalogue, calls: CallParts
