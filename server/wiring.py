@@ -123,12 +123,9 @@ class Wiring:
         settings = self.settings
         catalogue = Catalogue(self.db, settings.plans, now_ms)
         await catalogue.load_cast()
+        hold_seconds = settings.rooms.hold_seconds
         credits = Credits(
-            self.db,
-            settings.plans,
-            settings.prices,
-            hold_seconds=settings.rooms.hold_seconds,
-            now_ms=now_ms,
+            self.db, settings.plans, settings.prices, hold_seconds=hold_seconds, now_ms=now_ms
         )
         calls = CallCredits(self.db, credits, settings.rooms.hold_seconds)
         parts = self._room_parts(router, credits, catalogue, self._call_parts(calls, catalogue))
@@ -146,6 +143,7 @@ class Wiring:
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
         realtime.ended = accounts.revoked.add
+        staff, realtime.ended = self._staff(realtime), accounts.revoked.add
         companions = Companions(
             card=catalogue.card,
             begin=partial(complete, parts, catalogue),
