@@ -143,7 +143,6 @@ class Wiring:
         realtime.attendance.use(Presences(self._redis), partial(company_of, self.db))
         realtime.authenticate = accounts.authenticate
         realtime.ended = accounts.revoked.add
-        _staff, realtime.ended = self._staff(realtime), accounts.revoked.add
         companions = Companions(
             card=catalogue.card,
             begin=partial(complete, parts, catalogue),
