@@ -43,6 +43,8 @@ bench: install-dev ## Measure beside the bare model and beside our peers; tables
 	@$(BIN)/python -m loadtest.peers.bench
 	@$(BIN)/python -m loadtest.bench_hostile
 	@$(BIN)/python -m loadtest.bench_growth
+	@$(BIN)/python -m loadtest.bench_resume
+	@$(BIN)/python -m loadtest.bench_bus
 	@$(BIN)/python -m loadtest.bench_hearing
 	@$(BIN)/python -m loadtest.bench_speech
 	@$(BIN)/python -m loadtest.bench_faces
