@@ -4,6 +4,7 @@ After each of them nothing is held that should not be, no leg is left, and a cal
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from tests.walking.caller import Caller, caller, until
 from tests.walking.test_call_door import Voices, Workers, offered
 
 pytestmark = [pytest.mark.stores]
+SOON = {"KINDRED_CALLS__CONNECT_SECONDS": "6"}  # then a call that nobody picks up is over
 LINE = "a=candidate:{n} 1 udp 2113937151 192.0.2.{n} 5009 typ host\r\n"
 
 
 @pytest.fixture
 async def live(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncIterator[Live]:
-    async with running(database_url, valkey_url, tmp_path) as started:
+    async with running(database_url, valkey_url, tmp_path, **SOON) as started:
         started.house.room_parts.calls.voices = Voices()
         yield started
 
@@ -211,7 +213,7 @@ async def test_an_offer_whose_sender_is_gone_before_the_answer_costs_nothing(
     room = (await client.room())["id"]
     for delay in (0.001, 0.01, 0.03):
         offer = await Person().offer()
-        with pytest.raises(TimeoutError):
+        with contextlib.suppress(TimeoutError):  # a quick answer reaches nobody either
             async with asyncio.timeout(delay):
                 await offered(client, room, offer)
     await nothing_is_left(live)
