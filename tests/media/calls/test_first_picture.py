@@ -31,6 +31,8 @@ class PaperPeer:
     def send_picture(self, data: bytes, sample: int, due_us: int) -> None:
         self.pictures.append(data)
 
+    def want_picture(self) -> None: ...
+    def want_no_picture(self) -> None: ...
     async def aclose(self) -> None: ...
 
 
@@ -40,7 +42,14 @@ class PaperEngine:
     def __init__(self) -> None:
         self.made = PaperPeer()
 
-    def peer(self, events: PeerEvents, ice: tuple[IceServer, ...], *, video: bool) -> PaperPeer:
+    def peer(
+        self,
+        events: PeerEvents,
+        ice: tuple[IceServer, ...],
+        *,
+        video: bool,
+        camera: bool = False,
+    ) -> PaperPeer:
         return self.made
 
 
