@@ -48,6 +48,7 @@ from server.observability.logs import set_up_logging
 from server.observability.outlook import Outlook
 from server.rest.openapi import openapi as openapi_document
 from server.rest.problems import http_problem
+from server.rest.routes import mounted
 from server.web import serve as web
 from server.wiring import Wiring
 from storage.bus.ports import BusDown
@@ -167,7 +168,7 @@ def _routes(version: str) -> list[BaseRoute]:
     groups = [*REST, openai.routes, openai_audio.routes]
     document = openapi_document(groups, version)
     return [
-        *(route for group in groups for route in group.starlette()),
+        *mounted(groups),
         Route("/openapi.json", lambda _: JSONResponse(document)),
         Route("/healthz", _alive),
         Route("/readyz", _ready),

@@ -13,7 +13,7 @@ A route without a scope is for people: of the API keys, only one with `*` may us
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 from msgspec import Struct
@@ -78,7 +78,7 @@ class Routes:
     ) -> None:
         self.tag = tag
         self._guard = guard
-        self._told = told
+        self.told = told
         self.operations: list[Operation] = []
 
     def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
@@ -159,16 +159,30 @@ class Routes:
         return declare
 
     def starlette(self) -> list[Route]:
-        """These routes for Starlette; the methods of one path are one route, so 405 lists them."""
-        by_path: dict[str, dict[str, Operation]] = {}
-        for op in self.operations:
+        """These routes alone; see `mounted`."""
+        return mounted([self])
+
+
+def mounted(groups: "Sequence[Routes]") -> list[Route]:
+    """Routes for Starlette: the methods of one path are one route, so that 405 lists them all, and
+    `/calls/current` stands before `/calls/{call}`, whichever module each of them is in."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    told: dict[str, Callable[[ProductError], Response]] = {}
+    for group in groups:
+        for op in group.operations:
             by_path.setdefault(op.path, {})[op.method] = op
-        return [
-            Route(
-                path,
-                endpoint(methods, self._told),
-                methods=[*methods],
-                name=next(iter(methods.values())).name,
-            )
-            for path, methods in by_path.items()
-        ]
+            told.setdefault(op.path, group.told)
+    return [
+        Route(
+            path,
+            endpoint(methods, told[path]),
+            methods=[*methods],
+            name=next(iter(methods.values())).name,
+        )
+        for path, methods in sorted(by_path.items(), key=lambda one: _openness(one[0]))
+    ]
+
+
+def _openness(path: str) -> list[bool]:
+    """What sorts fixed words before parameters, segment by segment."""
+    return [segment.startswith("{") for segment in path.split("/")]

@@ -59,7 +59,6 @@ if ALONE not in os.environ:
         if run.returncode == 77:
             pytest.skip("no network namespace can be made here")
         assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-1000:]
-        assert "1 passed" in run.stdout
 
 else:
 

@@ -109,7 +109,8 @@ def test_three_gateways_share_a_port_and_one_may_die(warm: Path) -> None:
         ]
         assert len(gateways) == 3
         gateways[0].kill()
-        assert [get(url) for _ in range(12)] == [200] * 12
+        # Who waited at the dead one's door is turned away, and comes in at the next try.
+        assert [get(url) or get(url) for _ in range(12)] == [200] * 12
         assert house.stop() == 0
 
 

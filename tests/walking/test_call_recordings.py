@@ -236,7 +236,9 @@ async def test_a_recording_ends_where_there_is_no_room_for_more(live: Live) -> N
     one = await in_call(live, kept_bytes=9_000)
     await one.agree()
     await one.told("on")
-    await one.talk(6_000)
+    await one.talk(2_000)
+    await one.kept(1_500)
+    await one.talk(20_000)  # more than there is room for, however it is cut and packed
     told = await one.told("off")
     assert told["why"] == "full"
     await one.hang_up()

@@ -90,8 +90,9 @@ def requests(draw: st.DrawFn) -> tuple[str, str, dict[str, str], Any]:
             query[parameter["name"]] = value
     body = None
     if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        body = draw(fitting(schema) if draw(st.integers(0, 9)) else JUNK)
+        content = operation["requestBody"]["content"]
+        json = content.get("application/json")  # where a file is wanted, JSON is junk
+        body = draw(fitting(json["schema"]) if json and draw(st.integers(0, 9)) else JUNK)
     return method, path, query, body
 
 
