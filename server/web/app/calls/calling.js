@@ -22,6 +22,7 @@ import { WebRtcLine } from "./webrtc_line.js";
 
 const STATS_MS = 2000;
 const LEFT_MS = 3500;
+const MISSED_MS = 800;
 
 /** What the person has set on this call. */
 export const settings = signal({ muted: false, captions: true, camera: false, speaker: chosen().speaker ?? "" });
@@ -45,6 +46,8 @@ let ticking;
 let again;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let leaving;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let missed;
 /** @type {WakeLockSentinel | null} */
 let awake = null;
 
@@ -242,6 +245,8 @@ export function dismiss() {
 function finish() {
   clearTimeout(again);
   clearTimeout(leaving);
+  leaving = undefined;
+  clearTimeout(missed);
   clearInterval(ticking);
   line?.close();
   line = null;
@@ -271,6 +276,17 @@ effect(() => {
     const reason = told.ended.reason;
     queueMicrotask(() => happened({ type: "over", reason }));
   }
+});
+
+// The server misses our connection before the browser does, which takes ten seconds to be sure that
+// whoever carried it is dead. Where the connection was let go in order, another device has the call.
+effect(() => {
+  const own = calling.value;
+  clearTimeout(missed);
+  if (own?.phase !== "live" || own.line !== "webrtc") return;
+  const told = callOf(own.room);
+  if (told?.call !== own.call || told.state !== "reconnecting") return;
+  missed = setTimeout(() => { if (leaving === undefined) line?.lose(); }, MISSED_MS);
 });
 
 addEventListener("pagehide", () => line?.close());
