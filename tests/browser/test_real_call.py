@@ -174,8 +174,8 @@ def test_a_killed_media_worker_is_a_pause_in_the_same_call(caller: Tab) -> None:
     # By the server's word, long before the browser itself is sure that nobody answers.
     page.wait_for_function("window.lines.length > 1", timeout=20_000)
     page.wait_for_function(
-        """window.lines.length > 1 && window.lines.at(-1).connectionState === "connected"
-        && document.querySelector("main.call")?.dataset.phase === "live\"""",
+        "window.lines.at(-1).connectionState === 'connected'"
+        " && document.querySelector('main.call')?.dataset.phase === 'live'",
         timeout=40_000,
     )
     assert caller.api("GET", "calls/current")["call"]["call"] == before
