@@ -96,7 +96,7 @@ else:
         page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
         assert time.monotonic() - begun < SOON_SECONDS
         page.locator('[data-caption="companion"]').first.wait_for(timeout=40_000)
-        page.wait_for_function("window.loudest > 0.05", timeout=20_000)
+        page.wait_for_function("() => window.loudest > 0.05", timeout=20_000)
         page.locator('[data-caption="you"]', has_text="market").wait_for(timeout=60_000)
         page.get_by_role("button", name="End").click()
         page.get_by_role("heading", name="Call ended").wait_for()

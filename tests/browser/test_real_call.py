@@ -172,9 +172,9 @@ def test_a_killed_media_worker_is_a_pause_in_the_same_call(caller: Tab) -> None:
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     # By the server's word, long before the browser itself is sure that nobody answers.
-    page.wait_for_function("window.lines.length > 1", timeout=20_000)
+    page.wait_for_function("() => window.lines.length > 1", timeout=20_000)
     page.wait_for_function(
-        "window.lines.at(-1).connectionState === 'connected'"
+        "() => window.lines.at(-1).connectionState === 'connected'"
         " && document.querySelector('main.call')?.dataset.phase === 'live'",
         timeout=40_000,
     )
