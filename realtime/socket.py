@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from realtime.service import Realtime
 
 logger = structlog.get_logger(__name__)
-TODO_MAX: Final = 128
+ORDERS_MAX: Final = 128
 STREAM: Final = 1  # of the one call a socket may carry
 Transport = Literal["websocket", "sse", "socketio"]
 
@@ -181,7 +181,7 @@ class Socket:
         todo = self._todo
         if todo is None:
             todo = self._todo = deque()
-        if len(todo) >= TODO_MAX:
+        if len(todo) >= ORDERS_MAX:
             busy = TooMany("Too much is under way on this socket.", retry_after_ms=500)
             self._obey([refusal(order.command.id, busy)])
             return

@@ -46,8 +46,7 @@ def kept_while_agreed(
     accounts: Accounts,
     command: Commands,
 ) -> None:
-    """Calls are recorded into these, accounts erase them, and a consent withdrawn stops one."""
-    accounts.files = recordings
+    """Calls are recorded into these, and a consent withdrawn stops one."""
     if parts.calls is not None:
         parts.calls.tapes = recordings.tapes
     accounts.withdrawn = partial(stop_recording, db, command)
