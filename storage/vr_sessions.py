@@ -10,8 +10,8 @@ from msgspec import Struct
 from storage.statements import sql
 
 
-class VrRow(Struct, frozen=True, kw_only=True):
-    """A session in a headset. Instants are unix milliseconds."""
+class VrSession(Struct, frozen=True, kw_only=True):
+    """A session in a headset as it is kept. Instants are unix milliseconds."""
 
     session: str
     call: str | None
@@ -65,7 +65,9 @@ KEEP_VR = sql(
             - coalesce((SELECT dropped_frames FROM known), 0), 0))::bigint AS dropped_frames
     """,
 )
-_COLUMNS = """session, call, device, mode, seconds, frames, dropped_frames, frame_rate, latency_ms,
+_COLUMNS = """session, call, device, mode, seconds, frames, dropped_frames,
+    round(frame_rate::numeric, 2)::float8 AS frame_rate,
+    round(latency_ms::numeric, 2)::float8 AS latency_ms,
     (extract(epoch FROM started_at) * 1000)::bigint AS started_at,
     (extract(epoch FROM seen_at) * 1000)::bigint AS seen_at"""
 VR_OF_CALLS = sql(
@@ -80,7 +82,7 @@ VR_OF_PERSON = sql(
 
 
 async def keep_vr_session(
-    db: asyncpg.Pool, person: str, row: VrRow, most_a_day: int
+    db: asyncpg.Pool, person: str, row: VrSession, most_a_day: int
 ) -> VrAdded | None:
     """Write it down; what it added. None: this person told of `most_a_day` sessions already."""
     found = await db.fetchrow(
@@ -93,11 +95,11 @@ async def keep_vr_session(
     return VrAdded(found["new"], found["frames"], found["dropped_frames"])
 
 
-async def vr_sessions_of_calls(db: asyncpg.Pool, calls: list[str]) -> list[VrRow]:
+async def vr_sessions_of_calls(db: asyncpg.Pool, calls: list[str]) -> list[VrSession]:
     """The sessions of these calls, oldest first."""
-    return [VrRow(**dict(row)) for row in await db.fetch(VR_OF_CALLS, calls)]
+    return [VrSession(**dict(row)) for row in await db.fetch(VR_OF_CALLS, calls)]
 
 
-async def vr_sessions_of(db: asyncpg.Pool, person: str, limit: int) -> list[VrRow]:
+async def vr_sessions_of(db: asyncpg.Pool, person: str, limit: int) -> list[VrSession]:
     """A person's sessions, the newest first."""
-    return [VrRow(**dict(row)) for row in await db.fetch(VR_OF_PERSON, person, limit)]
+    return [VrSession(**dict(row)) for row in await db.fetch(VR_OF_PERSON, person, limit)]

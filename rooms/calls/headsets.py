@@ -13,7 +13,7 @@ from rooms.errors import Invalid, TooMany
 from rooms.ports import Principal
 from rooms.tallies import HeadsetTally
 from storage import vr_sessions as store
-from storage.vr_sessions import VrRow
+from storage.vr_sessions import VrSession
 
 Device = Literal["quest_2", "quest_3", "quest_pro", "vision_pro", "pico", "pc", "phone", "other"]
 Mode = Literal["vr", "ar"]
@@ -39,28 +39,12 @@ class VrReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     call: Annotated[str, Meta(max_length=64)] | None = None
 
 
-class VrSession(Struct, frozen=True, kw_only=True):
-    """A session in a headset as it is kept. Instants are unix milliseconds."""
-
-    session: str
-    call: str | None
-    device: str
-    mode: str
-    seconds: int
-    frames: int
-    dropped_frames: int
-    frame_rate: float
-    latency_ms: float
-    started_at: int
-    seen_at: int
-
-
 async def take_report(
     db: asyncpg.Pool, tally: HeadsetTally | None, who: Principal, session: str, told: VrReport
 ) -> None:
     """Keep it. Raises Invalid for numbers that cannot be, TooMany beyond a day's sessions."""
     _check(told)
-    row = VrRow(
+    row = VrSession(
         session=session,
         call=told.call,
         device=told.device,
@@ -80,14 +64,14 @@ async def take_report(
 
 async def sessions_of(db: asyncpg.Pool, who: Principal) -> list[VrSession]:
     """One's own sessions, the newest first."""
-    return [_shown(row) for row in await store.vr_sessions_of(db, who.person.id, LISTED)]
+    return await store.vr_sessions_of(db, who.person.id, LISTED)
 
 
 async def of_calls(db: asyncpg.Pool, calls: list[str]) -> dict[str, list[VrSession]]:
     """The sessions of some calls, by call."""
     found: dict[str, list[VrSession]] = {}
     for row in await store.vr_sessions_of_calls(db, calls) if calls else []:
-        found.setdefault(row.call or "", []).append(_shown(row))
+        found.setdefault(row.call or "", []).append(row)
     return found
 
 
@@ -99,19 +83,3 @@ def _check(told: VrReport) -> None:
             code="vr_impossible",
             path="$.frames",
         )
-
-
-def _shown(row: VrRow) -> VrSession:
-    return VrSession(
-        session=row.session,
-        call=row.call,
-        device=row.device,
-        mode=row.mode,
-        seconds=row.seconds,
-        frames=row.frames,
-        dropped_frames=row.dropped_frames,
-        frame_rate=round(row.frame_rate, 2),
-        latency_ms=round(row.latency_ms, 2),
-        started_at=row.started_at,
-        seen_at=row.seen_at,
-    )

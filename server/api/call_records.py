@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from rooms.calls.headsets import VrSession, of_calls
+from rooms.calls.headsets import of_calls
 from rooms.calls.quality import CallQuality
 from rooms.errors import NotFound
 from server.rest import Call, Routes
 from storage.calls import CallRow, calls_of, find_call, last_calls
+from storage.vr_sessions import VrSession
 
 routes = Routes(tag="calls")
 LATEST_MS = 4_102_444_800_000  # the year 2100: later than any call

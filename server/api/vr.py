@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-from rooms.calls.headsets import VrReport, VrSession, sessions_of, take_report
+from rooms.calls.headsets import VrReport, sessions_of, take_report
 from rooms.errors import NotFound
 from server.rest import Call, Routes
+from storage.vr_sessions import VrSession
 
 routes = Routes(tag="calls")
 MOST_NAME = 40

@@ -89,14 +89,6 @@ async def live(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncItera
         yield started
 
 
-@pytest.fixture
-async def workers(valkey_url: str, tmp_path: Path) -> AsyncIterator[Workers]:
-    made = Workers(valkey_url, tmp_path)
-    await made.board.start()
-    yield made
-    await made.close()
-
-
 async def until(true: Any, seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110

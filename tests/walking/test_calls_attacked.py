@@ -31,14 +31,6 @@ async def live(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncItera
         yield started
 
 
-@pytest.fixture
-async def workers(valkey_url: str, tmp_path: Path) -> AsyncIterator[Workers]:
-    made = Workers(valkey_url, tmp_path)
-    await made.board.start()
-    yield made
-    await made.close()
-
-
 async def nothing_is_left(live: Live) -> None:
     db, going_on = live.house.db, 1
     async with asyncio.timeout(20):

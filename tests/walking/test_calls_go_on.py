@@ -34,14 +34,6 @@ def on_paper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.wiring, "HouseVoices", Voices)
 
 
-@pytest.fixture
-async def workers(valkey_url: str, tmp_path: Path) -> AsyncIterator[Workers]:
-    made = Workers(valkey_url, tmp_path)
-    await made.board.start()
-    yield made
-    await made.close()
-
-
 async def hears(person: Person, leg: Any) -> None:
     """What is played into the leg now is heard at the other end."""
     count = len(person.heard)

@@ -49,14 +49,6 @@ async def live(
         yield started
 
 
-@pytest.fixture
-async def workers(valkey_url: str, tmp_path: Path) -> AsyncIterator[Workers]:
-    made = Workers(valkey_url, tmp_path)
-    await made.board.start()
-    yield made
-    await made.close()
-
-
 async def begun(client: Client, room: str, query: str = "") -> dict[str, Any]:
     answer = await client.rest("POST", f"{ROOM}?room={room}{query}")
     assert answer.status_code == 201, answer.text
