@@ -54,6 +54,23 @@ class Participant:
         already = [one for _, one in self.published if one.kind == track.kind]
         self.published.append((named[len(already)], track))
         self.server.later(self.server.share(self, self.published[-1:]))
+        if track.kind == "video":
+            self.server.later(self._seen_from_here_on(track))
+
+    async def _seen_from_here_on(self, track: Any) -> None:
+        """Ask for whole pictures until one came, as an SFU does for whoever begins to watch."""
+        (receiver,) = [
+            one.receiver for one in self.publisher.getTransceivers() if one.receiver.track is track
+        ]
+        watching = self.server.relay.subscribe(track)
+        while watching.readyState == "live":
+            try:
+                async with asyncio.timeout(0.5):
+                    await watching.recv()
+                return watching.stop()
+            except TimeoutError:
+                for source in receiver.getSynchronizationSources():
+                    await receiver._send_rtcp_pli(source.source)
 
     def _on_channel(self, channel: Any) -> None:
         channel.on("message", lambda data: self.server.forward(self, data))
