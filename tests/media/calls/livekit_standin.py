@@ -6,6 +6,7 @@ own forwarding, simulcast or clustering.
 """
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -46,8 +47,10 @@ class Participant:
         )  # fmt: skip
 
     async def send(self, **what: Any) -> None:
+        """What is for somebody who is on the way out goes nowhere, and stops nobody else's."""
         if not self.ws.closed:
-            await self.ws.send_bytes(rtc.SignalResponse(**what).SerializeToString())
+            with contextlib.suppress(ConnectionError):
+                await self.ws.send_bytes(rtc.SignalResponse(**what).SerializeToString())
 
     def _on_track(self, track: Any) -> None:
         named = [info for info in self.tracks if KINDS[info.type] == track.kind]
@@ -71,6 +74,11 @@ class Participant:
             except TimeoutError:
                 for source in receiver.getSynchronizationSources():
                     await receiver._send_rtcp_pli(source.source)
+
+    async def told_of_pictures(self) -> list[Any]:
+        """What this one's own connection says of the pictures that came over it, for a failure."""
+        report = await self.publisher.getStats()
+        return [one for one in report.values() if one.type == "inbound-rtp"]
 
     def _on_channel(self, channel: Any) -> None:
         channel.on("message", lambda data: self.server.forward(self, data))
@@ -182,13 +190,15 @@ class StandIn:
         )  # fmt: skip
         await self._tell(me)
         self.later(self._welcome(me))
-        async for message in ws:
-            if message.type == WSMsgType.BINARY:
-                ask = rtc.SignalRequest.FromString(message.data)
-                if ask.WhichOneof("message") == "leave":
-                    break
-                await me.took(ask)
-        await self._left(me)
+        try:
+            async for message in ws:
+                if message.type == WSMsgType.BINARY:
+                    ask = rtc.SignalRequest.FromString(message.data)
+                    if ask.WhichOneof("message") == "leave":
+                        break
+                    await me.took(ask)
+        finally:
+            await self._left(me)
         return ws
 
     async def _welcome(self, me: Participant) -> None:

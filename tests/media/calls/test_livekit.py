@@ -152,8 +152,12 @@ async def test_the_face_is_published_as_the_companions_camera(
         ((info, track),) = [one for one in companion.published if one[1].kind == "video"]
         assert (info.name, info.source) == ("face", rtc.TrackSource.SOURCE_CAMERA)
         watching = standin.relay.subscribe(track)
-        async with asyncio.timeout(20):
-            seen = [await watching.recv() for _ in range(5)]
+        try:
+            async with asyncio.timeout(20):
+                seen = [await watching.recv() for _ in range(5)]
+        except TimeoutError:
+            came = await companion.told_of_pictures()
+            pytest.fail(f"no picture: {face.count} drawn, {face.wanted} wanted, {came} came")
         assert {(frame.width, frame.height) for frame in seen} == {(256, 256)}
         assert seen[-1].to_ndarray(format="gray").std() > 5, "there is something to be seen"
         face.close()
