@@ -11,6 +11,8 @@ from msgspec import Struct
 MOST_BYTES: Final = 64_000
 MOST_CANDIDATES: Final = 50
 MOST_SECTIONS: Final = 8
+MOST_LINES: Final = 1_000  # browsers need a third of it; a parser compares many of them in pairs
+MOST_CODECS: Final = 100  # of a section
 
 
 class BadOffer(Exception):
@@ -39,6 +41,9 @@ class _Section:
     def has(self, prefix: str) -> bool:
         return any(line.startswith(prefix) for line in self.lines)
 
+    def count(self, prefix: str) -> int:
+        return sum(line.startswith(prefix) for line in self.lines)
+
     def codecs(self) -> set[str]:
         maps = (line.partition(" ")[2] for line in self.lines if line.startswith("a=rtpmap:"))
         return {name.partition("/")[0].strip().lower() for name in maps}
@@ -51,6 +56,8 @@ def check_offer(sdp: str, *, video: bool = False) -> Offer:
     lines = [line.rstrip("\r") for line in sdp.split("\n") if line.strip()]
     if not lines or lines[0] != "v=0" or any(len(line) < 2 or line[1] != "=" for line in lines):
         raise BadOffer("sdp_invalid", "This is not SDP.")
+    if len(lines) > MOST_LINES:
+        raise BadOffer("sdp_too_large", f"An offer has at most {MOST_LINES} lines.")
     candidates = sum(line.startswith("a=candidate:") for line in lines)
     if candidates > MOST_CANDIDATES:
         raise BadOffer(
@@ -90,6 +97,8 @@ def _sections(lines: list[str]) -> tuple[list[str], list[_Section]]:
 def _check_sections(sections: list[_Section], *, video: bool) -> None:
     if len(sections) > MOST_SECTIONS:
         raise BadOffer("sdp_too_large", f"An offer has at most {MOST_SECTIONS} sections.")
+    if any(section.count("a=rtpmap:") > MOST_CODECS for section in sections):
+        raise BadOffer("sdp_too_large", f"A section has at most {MOST_CODECS} codecs.")
     unknown = {section.kind for section in sections} - {"audio", "video", "application"}
     if unknown:
         raise BadOffer("sdp_invalid", "An offer has audio, video and application, nothing else.")

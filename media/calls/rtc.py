@@ -33,6 +33,7 @@ from av.packet import Packet
 
 from media.calls.engine import EngineRefused, PeerEvents, PeerState, Received
 from media.calls.keyframes import Film
+from media.calls.messages import keep_small
 from media.calls.offers import Offer
 from media.calls.outgoing import OutgoingTrack
 from media.calls.wire import Codec, IceServer
@@ -213,6 +214,8 @@ class RtcPeer:
         try:
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             self._prepare()
+            if connection.sctp is not None:
+                keep_small(connection.sctp)
             await connection.setLocalDescription(await connection.createAnswer())
         except (
             OperationError,
@@ -224,7 +227,8 @@ class RtcPeer:
             AttributeError,
             AssertionError,
             TypeError,
-        ) as error:  # fmt: skip - aiortc's parser asserts, indexes and converts
+            RuntimeError,
+        ) as error:  # fmt: skip - aiortc's parser asserts, indexes, converts and runs out of items
             raise EngineRefused(type(error).__name__) from error
         return str(connection.localDescription.sdp)
 

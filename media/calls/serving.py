@@ -107,11 +107,19 @@ class Worker:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await carried.peer.answer(offer)
+            self._keys[leg] = key = secrets.token_urlsafe(24)
         except (EngineRefused, TimeoutError) as error:
-            carried.close("failed")
             logger.info("an offer was refused", why=type(error).__name__, detail=str(error))
             return wire.Refused(id=ask.id, code="sdp_invalid", message="No answer to this offer.")
-        self._keys[leg] = key = secrets.token_urlsafe(24)
+        except OSError as error:
+            logger.warning("no connection can be made", why=error.strerror)
+            return wire.Refused(id=ask.id, code="at_capacity", message="This worker is full.")
+        except Exception:  # whatever an engine may raise: what it began is not kept
+            logger.exception("an offer could not be answered")
+            return wire.Refused(id=ask.id, code="sdp_invalid", message="No answer to this offer.")
+        finally:
+            if leg not in self._keys:
+                carried.close("failed")
         self.opened += 1
         loop = asyncio.get_running_loop()
         self._patience[leg] = (

@@ -15,6 +15,7 @@ ALLOWED = {
     "server/livekit.py:reported": "anybody's bytes: whatever the checking raises is a 401",
     "server/mail.py:_handle": "one letter that cannot be sent stops no other; logged",
     "loadtest/driver.py:_visit": "a scenario is anybody's file: counted by its type, traced",
+    "media/calls/serving.py:open": "anybody's offer: whoever asked is answered; logged",
     "media/avatar/rendering/device.py:_make": "an engine fails on one face: logged, that face ends",
     "media/avatar/rendering/server.py:_make_asset": "what people upload ends no worker; logged",
     "media/hearing/onnx.py:open_model": "onnxruntime has a class of its own for each failure",

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.calls.offers import MOST_CANDIDATES, BadOffer, check_offer, trickled
+from media.calls.offers import (
+    MOST_CANDIDATES,
+    MOST_CODECS,
+    MOST_LINES,
+    BadOffer,
+    check_offer,
+    trickled,
+)
 
 HEAD = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=group:BUNDLE 0"]
 COMMON = ["a=ice-ufrag:abcd", "a=ice-pwd:0123456789012345678901", "a=fingerprint:sha-256 00"]
@@ -31,6 +38,14 @@ def code_of(text: str, *, video: bool = False) -> str:
     with pytest.raises(BadOffer) as refused:
         check_offer(text, video=video)
     return refused.value.code
+
+
+def test_an_offer_of_more_lines_or_codecs_than_any_browser_sends_is_not_parsed() -> None:
+    feedback = ["a=rtcp-fb:* nack"] * MOST_LINES
+    assert code_of(sdp(*AUDIO, *feedback)) == "sdp_too_large"
+    codecs = ["a=rtpmap:96 VP8/90000"] * (MOST_CODECS + 1)
+    assert code_of(sdp(*AUDIO, *VIDEO, *codecs)) == "sdp_too_large"
+    assert check_offer(sdp(*AUDIO, *VIDEO, *codecs[2:], *feedback[:500])).video
 
 
 def test_a_good_offer_is_kept_as_it_is() -> None:
