@@ -74,8 +74,8 @@ class VoiceSession(OpenAISession):
     """See `OpenAISession`; `judged` and `transcribed` are what became of what was heard."""
 
     __slots__ = (
-        "_appends", "_clause", "_cuts", "_detection", "_due", "_heard", "_item", "_may",
-        "_modality", "_out", "_turns",
+        "_appends", "_as_sound", "_clause", "_cuts", "_detection", "_due", "_heard", "_item",
+        "_may", "_modality", "_out", "_turns",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,7 @@ class VoiceSession(OpenAISession):
         self._detection: TurnDetection | None = TurnDetection()
         self._turns = Turns(TurnDetection())
         self._appends = Bucket(APPENDS_PER_SECOND, APPENDS_BURST, now)
+        self._as_sound = False  # how what came last was counted
         self._heard = 0  # 24 kHz samples that came
         self._item = ""  # of what is being said
         self._due = False  # a response waits for the one that is being stopped
@@ -105,15 +106,16 @@ class VoiceSession(OpenAISession):
 
     def receive(self, raw: bytes, now: float) -> list[Order]:
         """Sound comes far more often than anything else, and is counted by itself."""
-        if self.closed or _APPEND not in raw[:128]:
-            return super().receive(raw, now)
-        self._appends.take(now)
-        if self._appends.flooding():
-            return super().receive(raw, now)
-        self._bucket.give_back()
+        self._as_sound = _APPEND in raw[:128]
+        if self._as_sound and not self.closed:
+            self._appends.take(now)
+            if not self._appends.flooding():
+                self._bucket.give_back()
         return super().receive(raw, now)
 
     def _do(self, event: ClientEvent) -> list[Order]:
+        if self._as_sound and not isinstance(event, AudioAppend):
+            raise Invalid("This name is for sound.", code="invalid_value", path="$.event_id")
         match event:
             case AudioAppend(audio=audio):
                 self._check_may()
@@ -372,7 +374,6 @@ class VoiceSession(OpenAISession):
 
     def _shown(self) -> dict[str, Any]:
         pcm = {"type": "audio/pcm", "rate": 24_000}
-        detection = self._detection
         return {
             **super()._shown(),
             "output_modalities": [self._modality],
@@ -381,7 +382,7 @@ class VoiceSession(OpenAISession):
                     "format": pcm,
                     "transcription": None,
                     "noise_reduction": None,
-                    "turn_detection": None if detection is None else msgspec.to_builtins(detection),
+                    "turn_detection": msgspec.to_builtins(self._detection),
                 },
                 "output": {"format": pcm, "voice": self._model, "speed": 1.0},
             },

@@ -247,3 +247,15 @@ def test_silence_clicks_and_short_pauses_are_no_turns() -> None:
     assert isinstance(stopped, Stopped)
     assert stopped.from_sample == began.from_sample
     assert run(4_700, 6_000, 0.1) == []
+
+
+def test_nothing_else_is_let_past_the_limit_of_events_under_the_name_of_sound() -> None:
+    talk = VoiceTalk()
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+    made = {"type": "conversation.item.create", "item": item}
+    (error,) = talk.send({"event_id": "input_audio_buffer.append", **made})
+    assert (error["type"], error["error"]["param"]) == ("error", "event_id")
+    assert kinds(talk.send({"event_id": "mine", **made}))[0] == "conversation.item.added"
+    assert (
+        talk.send({"event_id": "mine", "type": "input_audio_buffer.append", "audio": SECOND}) == []
+    )
