@@ -79,6 +79,7 @@ class Seconds:
         self._time = SoundTime()
         self._held: HeldSeconds | None = None
         self._opening = asyncio.Lock()
+        self._free_until_ms = 0
         self._ended = False
         self._ticking = False
         self._extending = False
@@ -104,6 +105,11 @@ class Seconds:
         self._time.spoken(samples, self._now_ms())
         return self._count()
 
+    def care(self) -> None:
+        """Words were said that call for care: from now on nothing is charged for a while."""
+        self._count()
+        self._free_until_ms = self._now_ms() + self._credits.care_ms
+
     def close(self) -> None:
         """The session is over: what had passed is charged."""
         if self._ended:
@@ -111,7 +117,7 @@ class Seconds:
         held, self._held = self._held, None
         self._ended = True
         if held is not None:
-            held.meter.count(self._time.due_ms(self._now_ms()))
+            self._meter(held)
             self._spawn(self._settle(held))
 
     # --- inside
@@ -127,9 +133,7 @@ class Seconds:
         held = self._held
         if held is None:
             return not self._ended
-        due = self._time.due_ms(self._now_ms())
-        counted = held.meter.count(due)
-        if counted < due or (held.scarce and not held.meter.left_ms):
+        if not self._meter(held):
             self._run_out()
             return False
         self._look_ahead(held)
@@ -137,6 +141,14 @@ class Seconds:
             self._ticking = True
             self._spawn(self._tick())
         return True
+
+    def _meter(self, held: HeldSeconds) -> bool:
+        """What has passed goes on the meter; False where credits for it are used up."""
+        now, meter = self._now_ms(), held.meter
+        due = self._time.due_ms(now)
+        if now < self._free_until_ms:
+            return meter.count(due, charged=False) == due
+        return meter.count(due) == due and not (held.scarce and not meter.left_ms)
 
     async def _tick(self) -> None:
         try:

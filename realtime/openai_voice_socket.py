@@ -168,7 +168,10 @@ class VoiceSocket(OpenAISocket):
     async def _begun(self, order: Speak) -> Completion:
         if self._by_second(order.response):
             await self._hold_seconds()
-        return await super()._begun(order)
+        begun = await super()._begun(order)
+        if begun.cares and self._seconds is not None:
+            self._seconds.care()
+        return begun
 
     def _out_of_credits(self, refusal: PaymentRequired) -> None:
         """What is held is used up: nothing more sounds, either way."""

@@ -163,6 +163,11 @@ class Completion:
         self._began = time.monotonic()
         self._first_ms: int | None = None
 
+    @property
+    def cares(self) -> bool:
+        """It answers words that call for care."""
+        return bool(self._asked.fixed_reply)
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -54,6 +54,7 @@ class SecondsCredits:
         self._credits = credits
         self._plans = settings.plans
         self._ahead_ms = settings.calls.hold_seconds * 1000
+        self.care_ms = settings.calls.care_seconds * 1000
         self._node = node
         self._hold_seconds = settings.rooms.hold_seconds
         self._now_ms = now_ms
@@ -126,7 +127,7 @@ class SecondsCredits:
             "model": "",
             "provider": "",
             "price_book": self._credits.book.version,
-            "lines": msgspec.to_builtins(price.lines(meter.metered_ms)),
+            "lines": msgspec.to_builtins(price.lines(meter.metered_ms - meter.free_ms)),
             "discount_percent": price.discount_percent,
             "minimum_applied": False,
             "status": "completed",

@@ -11,7 +11,14 @@ import pytest
 from storage.ledger import wallets
 from tests.walking.caller import ALL, SECOND
 from tests.walking.openai_caller import calling, until
-from tests.walking.test_openai_realtime_voice import House, house, speak, spoken_session, tone
+from tests.walking.test_openai_realtime_voice import (
+    House,
+    PaperEar,
+    house,
+    speak,
+    spoken_session,
+    tone,
+)
 
 pytestmark = [pytest.mark.stores]
 __all__ = ["house"]  # a fixture
@@ -97,6 +104,25 @@ async def test_when_credits_run_out_sound_stops_in_time_and_writing_goes_on(hous
         assert (await until(connection, "error"))[-1].error.code == "out_of_credits"
     _, (receipt,) = await after(caller)
     assert 18 * SECOND <= receipt["cost_microcredits"] <= 20 * SECOND
+
+
+async def test_a_crisis_is_met_with_care_and_from_then_on_nothing_is_charged(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PaperEar, "born_saying", "I want to kill myself")
+    async with spoken_session(house) as connection:
+        caller = connection.caller
+        await speak(connection)  # 1.6 s of sound
+        done = (await until(connection, "response.done"))[-1].response
+        words = done.output[0].content[0].transcript
+        assert len(words.split()) > 30, "three seconds of it at least"
+        house.ears[0].says = "Thank you"
+        await speak(connection)
+        await until(connection, "response.done")
+    paid, (receipt,) = await after(caller)
+    assert 0 < paid <= 3 * SECOND
+    assert receipt["lines"][0]["microcredits"] == paid
+    assert await wallets.audit(house.live.house.db) == {}
 
 
 async def test_without_credits_nobody_listens_and_nothing_is_charged(house: House) -> None:
