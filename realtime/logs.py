@@ -45,6 +45,8 @@ class OpenReply(msgspec.Struct, frozen=True, array_like=True):
     free_ms: int = 0  # and these say the rest of its mark (rooms/ports.py)
     care_ms: int = 0
     leg: LegAddress | None = None
+    beside_microcredits: int = 0
+    pictures: int = 0
 
 
 class RoomPen:
@@ -202,6 +204,8 @@ def _marked(mark: CallMark) -> bytes:
         free_ms=mark.free_ms,
         care_ms=mark.care_ms,
         leg=mark.leg,
+        beside_microcredits=mark.beside_microcredits,
+        pictures=mark.pictures,
     )
     return msgspec.msgpack.encode(kept)
 
@@ -217,6 +221,8 @@ def _mark_of(call: str, kept: OpenReply) -> CallMark:
         free_ms=kept.free_ms,
         care_ms=kept.care_ms,
         leg=kept.leg,
+        beside_microcredits=kept.beside_microcredits,
+        pictures=kept.pictures,
     )
 
 

@@ -251,11 +251,11 @@ class Socket:
                 self._node.attendance.says(actor, self, status)
             case WatchStart() | WatchStop():
                 await self._node.watching.carry(self, who, command)
-            case CallStart():
-                return await self._call(who, command)
             case _:
                 if not {"chat", "*"} & who.scopes:
                     raise Forbidden("This API key lacks the scope 'chat'.", code="missing_scope")
+                if isinstance(command, CallStart):
+                    return await self._call(who, command)
                 return await self._ask(who, command)
         return Answer()
 

@@ -80,7 +80,6 @@ class CallingSocket(Socket):
             call=command.call,
             key=command.key,
         )
-        self._drop("replaced")
         node = self._node
         node.legs.wait(leg)
         try:
@@ -92,6 +91,7 @@ class CallingSocket(Socket):
         if self.session.state == "closed":  # lost meanwhile
             leg.lost("connection_lost")
             return answer
+        self._drop("replaced")  # only now: who is refused keeps the call they have
         self._leg = leg
         self.session.call_begins(node.now())
         node.spawn(self._carry_sound(leg))

@@ -228,6 +228,18 @@ class CallTake(Command, frozen=True, kw_only=True, tag="call.take"):
     room: Id
 
 
+class CallShut(Command, frozen=True, kw_only=True, tag="call.shut"):
+    """End a person's call, for they may not go on with it: they were shut out, or took back a
+    consent that it needs. `sign_in`: only if it came by this one; empty: however it came.
+
+    From the server's own hand only; no client can send it.
+    """
+
+    id: Id
+    room: Id
+    sign_in: Annotated[str, Meta(max_length=64)] = ""
+
+
 class CallCamera(Command, frozen=True, kw_only=True, tag="call.camera"):
     """Let the companion see one's camera in this call, or no longer: a consent that is recorded
     for the call alone. A new connection of the call begins without, and is asked anew.
@@ -278,6 +290,7 @@ RoomCommand = (
     | Oversee
     | CallJoin
     | CallTake
+    | CallShut
     | CallCamera
     | CallEnd
     | RecordingSet

@@ -231,7 +231,7 @@ class Company:
 
         A room whose holder cannot be reached now is handed on by the erasure itself.
         """
-        who = _nameless(person)
+        who = nameless(person)
         rooms = await store.rooms_with_others(self._db, person)
         for room in rooms:
             try:
@@ -244,7 +244,7 @@ class Company:
         """Have the holders of these read again what an erasure changed beside them."""
         for room in rooms:
             try:
-                await self._change(_nameless(person), room, "look")
+                await self._change(nameless(person), room, "look")
             except ProductError as error:
                 logger.warning("a room's holder did not look again", code=error.code)
 
@@ -273,7 +273,7 @@ class Company:
         await self._lobby.tell_everyone(room)
 
 
-def _nameless(person: str) -> Principal:
+def nameless(person: str) -> Principal:
     """Somebody who is going, without what they were called."""
     shown = Person(
         id=person,

@@ -30,6 +30,7 @@ class CallMark(Struct, frozen=True):
     """How far an open call has come: what a crash leaves to charge, or to go on from.
 
     `free_ms` of the metered time are not charged, the next `care_ms` will not be; `leg` carries it.
+    Beside the time so many `pictures` were paid for.
     """
 
     call: str
@@ -42,6 +43,8 @@ class CallMark(Struct, frozen=True):
     free_ms: int = 0
     care_ms: int = 0
     leg: LegAddress | None = None
+    beside_microcredits: int = 0
+    pictures: int = 0
 
 
 class Telling(Struct, frozen=True):

@@ -22,6 +22,7 @@ from rooms.commands import (
     CallCamera,
     CallEnd,
     CallJoin,
+    CallShut,
     CallTake,
     MembersChange,
     MessageEdit,
@@ -135,7 +136,7 @@ class ChatRoom:
         match command:
             case MessageSend() | MessageEdit() | ReplyCreate():
                 return await self._once(who, command, key)
-            case CallJoin() | CallTake() | CallCamera() | CallEnd() | RecordingSet():
+            case CallJoin() | CallTake() | CallShut() | CallCamera() | CallEnd() | RecordingSet():
                 return await self.calls.command(who, command, key)
             case ReplyCancel(reply=reply):
                 return await self._cancel(reply)

@@ -9,7 +9,8 @@ import structlog
 
 from config.settings import Settings
 from media.inference.client import Inference
-from rooms.commands import Answer, RecordingSet
+from rooms.calls.parts import CallParts
+from rooms.commands import Answer, CallShut, RecordingSet
 from rooms.errors import ProductError
 from rooms.lobby import Lobby
 from rooms.ports import Principal
@@ -17,12 +18,13 @@ from rooms.recordings import Recordings, recordings_key
 from rooms.room import RoomParts
 from rooms.tapes import CONSENT
 from server.accounts.service import Accounts
+from server.shut_calls import shut_call
 from storage import tapes
 from storage.blobs import FileBlobs
 from storage.ids import new_id
 
 logger = structlog.get_logger(__name__)
-Commands = Callable[[Principal, RecordingSet, str], Awaitable[Answer]]
+Commands = Callable[[Principal, RecordingSet | CallShut, str], Awaitable[Answer]]
 
 
 async def kept_sound(
@@ -47,9 +49,19 @@ def kept_while_agreed(
     command: Commands,
 ) -> None:
     """Calls are recorded into these, and a consent withdrawn stops one."""
+    accounts.sign_ins.shut = partial(shut_call, db, command)
     if parts.calls is not None:
         parts.calls.tapes = recordings.tapes
-    accounts.withdrawn = partial(stop_recording, db, command)
+        accounts.withdrawn = partial(withdrawn, db, command, parts.calls)
+
+
+async def withdrawn(
+    db: asyncpg.Pool, command: Commands, calls: CallParts, who: Principal, purpose: str
+) -> None:
+    """A consent was taken back: what it allowed stops now."""
+    await stop_recording(db, command, who, purpose)
+    if purpose in calls.settings.consents:
+        await shut_call(db, command, who.person.id, "")
 
 
 async def stop_recording(db: asyncpg.Pool, command: Commands, who: Principal, purpose: str) -> None:

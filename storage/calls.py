@@ -103,6 +103,7 @@ class CallRow(Struct, frozen=True, kw_only=True):
     message: str | None
     receipt: str | None
     quality: dict[str, Any]
+    terms: dict[str, Any]
     started_at: int
     ended_at: int | None
 
@@ -114,7 +115,7 @@ OPEN_CALL = sql(
 )
 END_CALL = sql("end_call", "SELECT * FROM end_call($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
 _COLUMNS = """call, room, person, companion, kind, transport, node, legs, seconds, cost, reason,
-    message, receipt, quality, (extract(epoch FROM started_at) * 1000)::bigint AS started_at,
+    message, receipt, quality, terms, (extract(epoch FROM started_at) * 1000)::bigint AS started_at,
     (extract(epoch FROM ended_at) * 1000)::bigint AS ended_at"""
 _BEFORE = "(extract(epoch FROM started_at) * 1000)::bigint < "  # as instants are shown
 CALLS_OF = sql(
@@ -143,8 +144,8 @@ HOLD_FOR_A_CALL = sql(
 )
 KEEP_CALL = sql(
     "keep_call",
-    "UPDATE calls SET seconds = greatest(seconds, $3), legs = $4, transport = $5, quality = $6 "
-    "WHERE payer = $1 AND hold = $2 AND ended_at IS NULL",
+    "UPDATE calls SET seconds = greatest(seconds, $3), cost = $4, legs = $5, transport = $6, "
+    "quality = $7 WHERE payer = $1 AND hold = $2 AND ended_at IS NULL",
 )
 
 
@@ -229,12 +230,13 @@ async def keep_call(
     hold: str,
     *,
     seconds: int,
+    cost: int,
     legs: int,
     transport: str,
     quality: dict[str, Any],
 ) -> None:
     """Write down how far an open call has come."""
-    await db.execute(KEEP_CALL, payer, hold, seconds, legs, transport, quality)
+    await db.execute(KEEP_CALL, payer, hold, seconds, cost, legs, transport, quality)
 
 
 async def hold_for_a_call(db: asyncpg.Pool, payer: str, hold: str) -> None:

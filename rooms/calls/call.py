@@ -75,6 +75,7 @@ class Call(Shown):
         """`left`: where the leg of a call that goes on here may still wait; it had `legs`."""
         super().__init__(calling, log, parts)
         self.life = life
+        self.told = False  # that it has begun
         self.stale = False  # the room has another holder: the call is that one's
         self.handed: CallMark | None = None  # or will have: how far it came here
         self.typed: asyncio.Queue[bytes] = asyncio.Queue(TYPED_WAITING)
@@ -96,21 +97,22 @@ class Call(Shown):
         )
 
     @property
-    def person(self) -> str:
-        """Who calls."""
-        return self.calling.who.person.id
-
-    @property
     def going_on(self) -> bool:
         """It has not ended."""
         return self.life.reason is None
 
+    @property
+    def cared_for(self) -> bool:
+        """Words were said that call for care: nothing is charged for now."""
+        return self.life.care_ms(self._now()) > 0
+
     # --- what the room asks
 
-    def take(self, leg: Leg) -> None:
+    def take(self, leg: Leg, sign_in: str | None = None) -> None:
         """A leg of the same person: the first one, one after a loss, or another device's."""
         if self._arrivals.full():
             raise Unavailable("Too many devices at once.", retry_after_ms=1000)
+        self.sign_in = self.sign_in if sign_in is None else sign_in
         self._arrivals.put_nowait(leg)
         if self.leg is not None:
             self._obey(self.life.replaced(self._now()))
@@ -219,7 +221,7 @@ class Call(Shown):
         """Charge and store it; while the database is away, wait. None: somebody else will."""
         fence, kept = self._log.fence, self.quality.stored()
         return await settled(
-            self._parts.credits, self.calling, self.life, fence, kept, self.sight.shown
+            self._parts.credits, self.calling, self.life, fence, kept, self.sight.paid
         )
 
     def untold(self) -> list[Telling]:
@@ -253,6 +255,8 @@ class Call(Shown):
             self.sight.left(leg)
             reason = await talk.run(TapedLeg(leg, self.taping.tape, self._now))
             replaced = not self._arrivals.empty()
+            if reason == "replaced" and not replaced and self.handed is None:
+                reason = "connection_lost"  # by nothing: whoever let it go is waited for, unmetered
             if self.leg is leg:
                 self.leg = None
                 self.sight.left(None)
@@ -311,6 +315,7 @@ class Call(Shown):
             await self._parts.credits.keep(
                 self.calling,
                 seconds=self.life.seconds,
+                microcredits=self.life.meter.spent_microcredits,
                 legs=max(1, self._legs),
                 transport=transport,
                 quality=self.quality.stored(),
@@ -379,7 +384,7 @@ class Call(Shown):
 
     def _marked(self) -> CallMark:
         leg = self.leg.address if self.leg is not None else None
-        return marked(self.calling, self.life, leg, self._now())
+        return marked(self.calling, self.life, leg, self._now(), self.sight.paid)
 
     def _updated(self) -> CallUpdated:
         return updated(self.calling, self.life, recorded=self.taping.on)

@@ -23,9 +23,18 @@ from rooms.calls.meter import call_price
 from rooms.calls.overheard import Overheard
 from rooms.calls.parts import CallParts, LegLost
 from rooms.calls.spoken import spoken
+from rooms.calls.taping import record
 from rooms.calls.told import entry_of
 from rooms.calls.typed import read_typed
-from rooms.commands import Answer, CallCamera, CallEnd, CallJoin, CallTake, RecordingSet
+from rooms.commands import (
+    Answer,
+    CallCamera,
+    CallEnd,
+    CallJoin,
+    CallShut,
+    CallTake,
+    RecordingSet,
+)
 from rooms.credits.calls import Calling, CallSettled
 from rooms.credits.wallet import OpenHold
 from rooms.errors import Conflict, Forbidden, NotFound, Unavailable
@@ -83,23 +92,27 @@ class Calls:
         return self._call
 
     def covers(self, person: str) -> bool:
-        """Whether this person's words are part of a call, whose seconds they pay for."""
+        """Whether this person's words are part of a call, whose seconds they pay for now."""
         call = self._call
-        return call is not None and call.going_on and call.person == person
+        return call is not None and call.person == person and call.life.flowing
 
     async def command(
         self,
         who: Principal,
-        command: CallJoin | CallTake | CallCamera | CallEnd | RecordingSet,
+        command: CallJoin | CallTake | CallShut | CallCamera | CallEnd | RecordingSet,
         key: str,
     ) -> Answer:
         """Carry out one command of a member. Raises ProductError."""
         if isinstance(command, CallTake):
             return Answer(call=self._call.calling.call if self._call is not None else None)
+        if isinstance(command, CallShut):
+            if self._call is not None and self._call.came_by(who.person.id, command.sign_in):
+                await self.stop("not_allowed")
+            return Answer()
         if isinstance(command, CallEnd):
             return await self._end(who, command)
         if isinstance(command, RecordingSet):
-            return await self._record(who, command)
+            return await record(self._parts, self._call, who, command)
         if isinstance(command, CallCamera):
             return await share(self._room.parts, self._call, who, command)
         parts = self._parts
@@ -205,7 +218,7 @@ class Calls:
                     "There is a call in this room already.", code="call_in_progress", retryable=True
                 )
             if command.call in {None, call.calling.call}:
-                call.take(leg)
+                call.take(leg, who.sign_in)
                 return Answer(call=call.calling.call)
         if command.call is not None:
             raise NotFound("This call has ended; begin another.", code="call_not_found")
@@ -251,10 +264,11 @@ class Calls:
         call.taping.people = lambda: self._room.members.people
         try:
             await call.begin()
-        except (LogStale, LogStalled):
-            life.hang_up("failed", parts.clock_ms())
-            await finish(call.settle())
-            raise
+            call.told = True
+        finally:
+            if not call.told:  # whatever the reason: nobody would ever settle it
+                life.hang_up("failed", parts.clock_ms())
+                await finish(call.settle())
         return call
 
     def _calling(self, who: Principal, command: CallJoin, key: str, limit_ms: int) -> Calling:
@@ -366,18 +380,6 @@ class Calls:
             await self._room.log.append(tellings)
         except (LogStale, LogStalled) as error:
             logger.warning("a call's end cannot be told", why=type(error).__name__)
-
-    async def _record(self, who: Principal, command: RecordingSet) -> Answer:
-        """A member agrees to a recording, or no more; of a call that has ended only the latter."""
-        call, parts = self._call, self._parts
-        over = call is None or not call.going_on or command.call not in {None, call.calling.call}
-        if call is None or parts is None or over:
-            if not command.on:
-                return Answer(call=command.call)
-            raise NotFound("This call has ended.", code="call_not_found")
-        consents = (await parts.caller(who, counted=False)).consents if command.on else frozenset()
-        await call.taping.said(who.person.id, consents, on=command.on)
-        return Answer(call=call.calling.call)
 
     async def _end(self, who: Principal, command: CallEnd) -> Answer:
         call = self._call

@@ -75,14 +75,16 @@ async def shown(calls: "Calls", person: str, key: str | None) -> tuple[Picture, 
 
 def saw(calls: "Calls", parts: "RoomParts", pictures: int, status: str) -> None:
     """An answered turn had so many pictures: they are charged, at the call's discount and within
-    its hold, unless nobody was told the answer."""
+    its hold, unless nobody was told the answer, or the call is free for a while."""
     call, book = calls.now, parts.turn.credits.book
     if not pictures or call is None or status == "moderated":
         return
-    price = call.calling.price
+    price, cared = call.calling.price, call.cared_for
     listed = pictures * (book.camera_microcredits if book.calls_include_replies else 0)
-    call.life.meter.add(0 if price.free else -(-listed * (100 - price.discount_percent) // 100))
+    if not price.free and not cared:
+        call.life.meter.add(-(-listed * (100 - price.discount_percent) // 100))
     call.sight.shown += pictures
+    call.sight.paid += 0 if cared else pictures
     told = CallSeen(
         room=call.calling.room,
         call=call.calling.call,

@@ -63,4 +63,7 @@ async def taken_up(parts: CallParts, room: "Inside", hold: OpenHold, mark: CallM
     life.take_up(
         now, k=taken.k, metered_ms=mark.metered_ms, free_ms=mark.free_ms, care_ms=mark.care_ms
     )
-    return Call(calling, life, log, parts, left=mark.leg, legs=taken.legs)
+    life.meter.beside_microcredits = mark.beside_microcredits
+    call = Call(calling, life, log, parts, left=mark.leg, legs=taken.legs)
+    call.sight.shown = call.sight.paid = mark.pictures
+    return call

@@ -18,7 +18,7 @@ TELL_MS: Final = 10_000
 KEEP_MS: Final = 30_000
 ASK_AGAIN_MS: Final = 5_000
 PREPARE_MS: Final = 6_000  # before the goodbye
-AT_MOST_MS: Final = 250  # a clock that jumped further than this counts as paused, not as talk
+AT_MOST_MS: Final = 250  # between two looks at the time
 Why = Literal["out_of_credits", "time_used_up", "failed", "server_restarting"]
 
 
@@ -167,9 +167,14 @@ class CallLife:
         return self._leaving is not None
 
     @property
+    def flowing(self) -> bool:
+        """Sound can go both ways."""
+        return self.state == "live" and self._blocked_at is None
+
+    @property
     def metered(self) -> bool:
         """Time counts now."""
-        return self.state == "live" and self._blocked_at is None and not self._silent
+        return self.flowing and not self._silent
 
     # --- what happens
 

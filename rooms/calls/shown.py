@@ -29,12 +29,22 @@ class Shown:
 
     def __init__(self, calling: Calling, log: RoomLog, parts: CallParts) -> None:
         self.calling = calling
+        self.sign_in = calling.who.sign_in  # by which it came last; "": nobody here knows
         self.quality = QualityBook()
         self._log = log
         self._parts = parts
         self.scribe = Scribe(log)
         self._feelings = Feelings()
         self._soundings = Soundings()
+
+    @property
+    def person(self) -> str:
+        """Who calls."""
+        return self.calling.who.person.id
+
+    def came_by(self, person: str, sign_in: str) -> bool:
+        """Whether it is this person's, and not surely by another sign-in; empty: by any."""
+        return self.person == person and (not sign_in or self.sign_in in {"", sign_in})
 
     def caption(self, caption: Caption) -> None:
         """Show what is being said."""

@@ -28,6 +28,7 @@ class Sight:
 
     def __init__(self, settings: CallSettings, clock: Callable[[], float]) -> None:
         self.shown = 0  # pictures that were part of answered turns
+        self.paid = 0  # of those, what the receipt says
         self.wishes = 0
         self._settings = settings
         self._clock = clock

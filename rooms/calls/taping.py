@@ -15,16 +15,20 @@ import structlog
 
 from media.recording.tape import Tape
 from rooms.calls.agreement import Agreement
+from rooms.calls.parts import CallParts
 from rooms.calls.taped_leg import Laid
+from rooms.commands import Answer, RecordingSet
 from rooms.credits.calls import Calling
-from rooms.errors import Forbidden, ProductError, Unavailable
+from rooms.errors import Forbidden, NotFound, ProductError, Unavailable
 from rooms.events import CallRecording
+from rooms.ports import Principal
 from rooms.tapes import CONSENT, Sealed, Tapes
 from storage import tapes as store
 from storage.database import DATABASE_AWAY
 
 if TYPE_CHECKING:
     from media.recording.packing import Packer
+    from rooms.calls.call import Call
 
 logger = structlog.get_logger(__name__)
 UNKEPT_MOST: Final = 12  # parts that wait for stores that are away
@@ -292,6 +296,20 @@ class Taping:
                 for person in self._agreement.agreed(self.people()):
                     self._agreement.say(person, on=False)
             self._stop({"not_agreed": "withdrawn", "full": "full"}.get(kept, "failed"))  # type: ignore[arg-type]
+
+
+async def record(
+    parts: CallParts | None, call: "Call | None", who: Principal, command: RecordingSet
+) -> Answer:
+    """A member agrees to a recording, or no more; of a call that has ended only the latter."""
+    over = call is None or not call.going_on or command.call not in {None, call.calling.call}
+    if call is None or parts is None or over:
+        if not command.on:
+            return Answer(call=command.call)
+        raise NotFound("This call has ended.", code="call_not_found")
+    consents = (await parts.caller(who, counted=False)).consents if command.on else frozenset()
+    await call.taping.said(who.person.id, consents, on=command.on)
+    return Answer(call=call.calling.call)
 
 
 async def _either(over: asyncio.Event, seconds: float) -> None:

@@ -66,7 +66,9 @@ def sounded(calling: Calling, standing: Standing) -> CallSounding:
     )
 
 
-def marked(calling: Calling, life: CallLife, leg: LegAddress | None, now_ms: int) -> CallMark:
+def marked(
+    calling: Calling, life: CallLife, leg: LegAddress | None, now_ms: int, pictures: int
+) -> CallMark:
     """What the log keeps, so that a call whose holder dies goes on with the same meter."""
     return CallMark(
         calling.call,
@@ -78,6 +80,8 @@ def marked(calling: Calling, life: CallLife, leg: LegAddress | None, now_ms: int
         free_ms=life.meter.free_ms,
         care_ms=life.care_ms(now_ms),
         leg=leg,
+        beside_microcredits=life.meter.beside_microcredits,
+        pictures=pictures,
     )
 
 

@@ -6,6 +6,7 @@ Only what a person in a call may do with this room is taken; everything else is 
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 
 from rooms.calls.call import Call
 from rooms.commands import (
@@ -22,8 +23,9 @@ from rooms.commands import (
     ReplyCreate,
     TypingSet,
 )
-from rooms.errors import Invalid, ProductError
+from rooms.errors import Invalid, ProductError, Unavailable
 from rooms.ports import LogStale, LogStalled
+from storage.database import DATABASE_AWAY
 
 if TYPE_CHECKING:
     from rooms.room import ChatRoom
@@ -41,6 +43,7 @@ TypedCommand = (
     | CallEnd
     | RecordingSet
 )
+logger = structlog.get_logger(__name__)
 LONGEST_BYTES = 65_536
 _decode: Any = msgspec.json.Decoder(TypedCommand).decode
 _encode = msgspec.json.Encoder().encode
@@ -62,6 +65,10 @@ async def read_typed(room: "ChatRoom", call: Call) -> None:
             said = _ack(command.id, answer)
         except ProductError as error:
             said = _refusal(_id_in(data), error)
+        except DATABASE_AWAY as error:
+            logger.warning("the database is away", kind=type(error).__name__)
+            away = Unavailable("The database does not answer.", retry_after_ms=1000)
+            said = _refusal(_id_in(data), away)
         except (LogStale, LogStalled):
             return  # the room moves; the call ends with it
         if call.leg is not None and said:

@@ -165,7 +165,14 @@ class CallCredits:
         return before
 
     async def keep(
-        self, calling: Calling, *, seconds: int, legs: int, transport: str, quality: dict[str, Any]
+        self,
+        calling: Calling,
+        *,
+        seconds: int,
+        microcredits: int,
+        legs: int,
+        transport: str,
+        quality: dict[str, Any],
     ) -> None:
         """Write down how far an open call has come. Raises Unavailable."""
         async with self._credits.refusals(calling.plan):
@@ -174,6 +181,7 @@ class CallCredits:
                 calling.payer,
                 calling.hold,
                 seconds=seconds,
+                cost=microcredits,
                 legs=legs,
                 transport=transport,
                 quality=quality,

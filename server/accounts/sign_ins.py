@@ -4,7 +4,7 @@ A sign-in is one device; its refresh tokens are one family. Every answer about a
 as long for an account that exists as for one that does not.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Final, TypeVar
@@ -73,6 +73,7 @@ class SignIns:
         self._tokens = tokens
         self._keys = KeyRing(db, tokens, now_ms)
         self._account_log = account_log
+        self.shut: Callable[[str, str], Awaitable[None]] = _nothing_open  # a call, if there is one
         self._now_ms = now_ms
         self._signed_in = Together(partial(people.find_signed_in, db))
         self.ended = Ended(settings.access_seconds, now_ms)
@@ -198,15 +199,17 @@ class SignIns:
         for one in await sign_ins.revoke(self._db, person, None, reason, None):
             self.ended.add(one)
         await api_keys.revoke_api_keys(self._db, person)
-        await self._account_log.kick(person, None, REVOKED, reason)
+        await self.shut_out(person, reason)
 
     async def shut_out(self, person: str, reason: str) -> None:
-        """Close every socket; the account's own standing keeps them closed."""
+        """Close every socket, end their call; the account's own standing keeps them out."""
         await self._account_log.kick(person, None, REVOKED, reason)
+        await self.shut(person, "")
 
     async def _kick(self, person: str, sign_in: str, reason: str) -> None:
         self.ended.add(sign_in)
         await self._account_log.kick(person, sign_in, REVOKED, reason)
+        await self.shut(person, sign_in)
 
     # --- API keys
 
@@ -228,6 +231,11 @@ class SignIns:
         if not await api_keys.revoke_api_key(self._db, who.person.id, api_key):
             raise NotFound("There is no such key.", code="key_not_found")
         await self._account_log.kick(who.person.id, api_key, REVOKED, "API key revoked")
+        await self.shut(who.person.id, api_key)
+
+
+async def _nothing_open(person: str, sign_in: str) -> None:
+    """Until the house is wired."""
 
 
 def _wrong() -> Unauthorized:

@@ -102,12 +102,18 @@ async def list_calls(call: Call, query: CallsQuery) -> CallRecords:
     return await _page(call, rows, query.limit)
 
 
-@routes.get("/api/v1/calls/{call_id}", scope="chat")
-async def show_call(call: Call, call_id: str) -> CallRecord:
-    """One of your calls, with its quality: latency per stage, loss, gaps, words heard."""
+async def own_call(call: Call, call_id: str) -> CallRow:
+    """A call of whoever asks. Raises NotFound, as for one that never was."""
     row = await find_call(call.house.db, call_id)
     if row is None or row.person != call.principal.person.id:
         raise NotFound("There is no such call.", code="call_not_found")
+    return row
+
+
+@routes.get("/api/v1/calls/{call_id}", scope="chat")
+async def show_call(call: Call, call_id: str) -> CallRecord:
+    """One of your calls, with its quality: latency per stage, loss, gaps, words heard."""
+    row = await own_call(call, call_id)
     headsets = await of_calls(call.house.db, [row.call])
     return record_of(row, headsets.get(row.call, []))
 

@@ -6,17 +6,19 @@ goes on with the same call, on the same meter.
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from rooms.calls.meter import call_price
-from rooms.errors import BadRequest, NotFound
-from rooms.ports import Principal
+from rooms.credits.calls import CallTerms
+from rooms.errors import BadRequest
+from server.api.call_records import own_call
 from server.calls import links
 from server.livekit import LiveKitCall
 from server.rest import Call, Routes
 from server.rest.reading import UnsupportedMediaType, read_body
-from storage.calls import CallRow, find_call, open_call_of
+from storage.calls import find_call, open_call_of
 
 routes = Routes(tag="calls")
 OFFER_BYTES = 64_000
@@ -122,7 +124,7 @@ async def add_candidates(call: Call, call_id: str) -> None:
     An ICE restart is answered with 409 `ice_restart`: make a new offer with `?call=` instead.
     """
     fragment = await _text(call, "application/trickle-ice-sdpfrag")
-    await _own(call, call_id)
+    await own_call(call, call_id)
     leg = call.request.headers.get("if-match", "").strip().strip('"')
     if not leg or leg == "*":
         raise BadRequest("Name the connection in If-Match: its ETag.", code="if_match_needed")
@@ -132,12 +134,12 @@ async def add_candidates(call: Call, call_id: str) -> None:
 @routes.delete("/v1/calls/{call_id}", status=204, scope="chat")
 async def end_call(call: Call, call_id: str) -> None:
     """Hang up."""
-    row = await _own(call, call_id)
+    row = await own_call(call, call_id)
     await call.house.call_door.hang_up(call.principal, row.room, call_id, call.request_id)
 
 
 class CurrentCall(Struct, frozen=True, kw_only=True):
-    """A call one is in, as the events of its beginning and its state would tell it."""
+    """A call one is in, at the price that was agreed; its seconds and cost are a little behind."""
 
     room: str
     call: str
@@ -163,7 +165,9 @@ async def current_call(call: Call) -> Current:
     if row is None:
         return Current(None)
     kind: Literal["voice", "video"] = "video" if row.kind == "video" else "voice"
-    price = call_price(house.settings.prices, house.settings.plans[person.plan], kind)
+    agreed = msgspec.convert(row.terms, CallTerms).price if row.terms else None
+    settings = house.settings
+    price = agreed or call_price(settings.prices, settings.plans[person.plan], kind)
     return Current(
         CurrentCall(
             room=row.room,
@@ -174,7 +178,7 @@ async def current_call(call: Call) -> Current:
             microcredits_per_minute=price.microcredits_per_minute,
             state="live",
             seconds=row.seconds,
-            cost_microcredits=price.of(row.seconds * 1000),
+            cost_microcredits=row.cost,
         )
     )
 
@@ -195,17 +199,6 @@ async def ice_servers(call: Call) -> IceServers:
         ],
         seconds=door.settings.turn_seconds,
     )
-
-
-async def _own(call: Call, call_id: str) -> CallRow:
-    row = await find_call(call.house.db, call_id) if len(call_id) <= 64 else None
-    if row is None or not _of(row, call.principal):
-        raise NotFound("There is no such call.", code="call_not_found")
-    return row
-
-
-def _of(row: CallRow, who: Principal) -> bool:
-    return row.person == who.person.id
 
 
 async def _text(call: Call, kind: str) -> str:

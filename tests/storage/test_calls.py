@@ -176,7 +176,12 @@ async def test_a_call_that_cost_nothing_has_no_receipt(db: "Pool") -> None:
 
 async def test_what_was_kept_of_an_open_call_is_not_lost(db: "Pool") -> None:
     await opens(db, "ann", "c1")
-    await keep_call(db, "ann", "h_c1", seconds=60, legs=2, transport="webrtc", quality={"lost": 4})
+    await keep_call(
+        db, "ann", "h_c1", seconds=60, cost=900, legs=2, transport="webrtc", quality={"lost": 4}
+    )
+    open_ = await find_call(db, "c1")
+    assert open_ is not None
+    assert (open_.seconds, open_.cost) == (60, 900)
     ended = await ends(db, "ann", "c1", 1000, seconds=12)
     assert ended.seconds == 60
     row = await find_call(db, "c1")

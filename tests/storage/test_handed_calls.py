@@ -1,5 +1,6 @@
 """An open call taken by the next holder: the old one can neither extend nor settle it any more."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,26 @@ async def test_the_holder_before_can_do_nothing_any_more(db: "Pool") -> None:
         await ends(db, "ann", "c1", 9_000, fence=1)
     assert await take_call(db, "ann", "h_c1", 4, "a", 90) is None, "nor take it back"
     assert await standing(db, "ann") == before
+
+
+async def test_of_two_that_take_it_at_once_the_newer_has_it_and_one_end_is_charged(
+    db: "Pool",
+) -> None:
+    fences = [5, 8, 6, 7, 8]
+    await asyncio.gather(*(take_call(db, "ann", "h_c1", f, f"n{f}", 90) for f in fences))
+    assert await db.fetchval("SELECT node FROM calls WHERE call = 'c1'") == "n8"
+    for fence in (5, 6, 7):
+        with pytest.raises(NoSuchHold):
+            await extend_hold(db, "ann", "h_c1", fence, 1, 1000, 2000, 90)
+    came = await asyncio.gather(
+        *(ends(db, "ann", "c1", 1000 * fence, fence=fence) for fence in fences),
+        return_exceptions=True,
+    )
+    settled = [one for one in came if not isinstance(one, BaseException)]
+    assert {one.captured for one in settled} == {8_000}
+    assert await standing(db, "ann") == (10 * CREDIT - 8_000, 0)
+    assert await db.fetchval("SELECT count(*) FROM entries WHERE kind = 'capture'") == 1
+    assert await wallets.audit(db) == {}
 
 
 async def test_a_newer_holder_of_the_room_is_never_robbed_of_its_call(db: "Pool") -> None:

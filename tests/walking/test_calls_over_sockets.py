@@ -17,7 +17,8 @@ from media.calls.opus import Encoder
 from realtime.socket_leg import SocketLeg, new_address
 from tests.live import Client, Live, running
 from tests.rooms.calls.doubles import PaperLeg
-from tests.walking.caller import Caller, caller, until
+from tests.soon import until
+from tests.walking.caller import Caller, caller
 
 pytestmark = [pytest.mark.stores]
 
@@ -122,6 +123,42 @@ async def test_what_a_socket_cannot_carry_is_said(live: Live) -> None:
     await one.hang_up()
 
 
+async def test_a_key_that_may_not_chat_may_not_call(live: Live) -> None:
+    one = await caller(live)
+    form = {"name": "books", "scopes": ["wallet"]}
+    key = (await one.person.rest("POST", "/api/v1/api-keys", json=form)).json()["key"]
+    books = Client(live, {"user": one.person.user, "access_token": key})
+    await books.connect()
+    refused = await books.ask({"type": "call.start", "room": one.room})
+    assert (refused["type"], refused["code"]) == ("error", "missing_scope")
+    assert await live.house.db.fetchval("SELECT count(*) FROM calls") == 0
+
+
+async def test_a_call_that_is_refused_leaves_the_one_on_this_socket_alone(live: Live) -> None:
+    one = await caller(live)
+    ack = await start(one, sample_rate=24_000)
+    await one.person.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
+    other = (await one.person.room("kwame"))["id"]
+    for more, code in (
+        ({"room": other}, "in_another_call"),
+        ({"call": "call_of_yesterday"}, "call_not_found"),
+        ({"room": "r_nowhere"}, "room_not_found"),
+    ):
+        assert (await start(one, **{"room": one.room, **more}))["code"] == code
+    await until(lambda: one.call is not None and one.call.life.metered)
+    for seq in range(5):
+        await one.person.ws.send(frame(tone(480), seq, seq * 20_000))
+    await until(lambda: bool(one.talk.heard))
+    one.talk.leg.play(0, tone(480 * 3))
+    assert len(await one.person.sound_until(3)) == 3
+    again = await start(one, sample_rate=24_000)  # by itself it goes on, over a new leg
+    assert again["call"] == ack["call"]
+    await until(lambda: one.call.leg is not None and one.call.life.metered)
+    await one.pass_time(5)
+    await one.hang_up()
+    assert (await one.ended())["seconds"] == 5
+
+
 async def test_a_client_cannot_name_a_leg_itself(live: Live) -> None:
     one = await caller(live)
     leg = {"leg": "x", "address": "tcp:10.0.0.1:1", "key": "k", "transport": "webrtc"}
@@ -129,6 +166,7 @@ async def test_a_client_cannot_name_a_leg_itself(live: Live) -> None:
         {"type": "call.join", "room": one.room, "kind": "voice", "leg": leg}
     )
     assert refused["code"] == "unknown_type"
+    assert (await one.person.ask({"type": "call.shut", "room": one.room}))["code"] == "unknown_type"
     assert (await start(one, leg=leg))["code"] == "invalid"
 
 

@@ -12,7 +12,8 @@ from media.speech.ports import Spoken, Viseme
 from rooms.calls.around import Caption, TurnTimes
 from rooms.errors import Unavailable
 from tests.live import Live, running
-from tests.walking.caller import ALL, SECOND, caller, until
+from tests.soon import until
+from tests.walking.caller import ALL, SECOND, caller
 
 pytestmark = [pytest.mark.stores]
 
@@ -42,6 +43,45 @@ async def test_the_data_channel_carries_the_rooms_events_and_the_persons_command
     assert [error["code"] for error in told("error")] == ["other_room", "malformed", "malformed"]
     assert not told("wallet.updated") or told("wallet.updated")[0]["available_microcredits"] <= ALL
     await typed(type="call.end", id="10", room=one.room)
+    assert (await one.ended())["reason"] == "hung_up"
+
+
+async def test_a_database_that_is_away_refuses_what_is_typed_and_the_call_goes_on(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await caller(live)
+    _, leg = await one.live_call()
+    room = live.house.realtime.holder.live[one.room]
+
+    async def away(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(room), "command", away)
+        leg.happens(Typed(data=orjson.dumps({"type": "read", "id": "3", "room": one.room, "n": 1})))
+        await until(lambda: any(b'"unavailable"' in told for told in leg.told))
+    assert one.call.going_on
+    leg.happens(Typed(data=orjson.dumps({"type": "read", "id": "4", "room": one.room, "n": 1})))
+    await until(lambda: any(b'"ack"' in told for told in leg.told))
+    await one.hang_up()
+    assert (await one.ended())["reason"] == "hung_up"
+
+
+async def test_a_flood_over_the_data_channel_leaves_the_call_and_what_is_said_later(
+    live: Live,
+) -> None:
+    one = await caller(live)
+    _, leg = await one.live_call()
+    for number in range(10_000):
+        command = {"type": "read", "id": f"f{number}", "room": one.room, "n": 1}
+        leg.happens(Typed(data=orjson.dumps(command)))
+    await until(lambda: leg._events.empty())
+    assert one.call.typed.qsize() <= one.call.typed.maxsize == 16
+    await until(lambda: one.call.typed.empty())
+    leg.happens(Typed(data=orjson.dumps({"type": "read", "id": "z", "room": one.room, "n": 1})))
+    await until(lambda: any(orjson.loads(told).get("id") == "z" for told in leg.told))
+    assert one.call.life.metered
+    await one.hang_up()
     assert (await one.ended())["reason"] == "hung_up"
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from media.calls.leg import Seen
@@ -14,8 +16,9 @@ from rooms.commands import CallCamera, MessageSend
 from rooms.errors import ProductError
 from rooms.ports import Principal
 from tests.live import Live, running
-from tests.rooms.calls.doubles import PaperLeg
-from tests.walking.caller import Caller, caller, until
+from tests.rooms.calls.doubles import PaperLeg, PaperVoices
+from tests.soon import until
+from tests.walking.caller import Caller, caller
 
 JPEG = b"\xff\xd8" + b"the picture of a person " * 20 + b"\xff\xd9"
 STILL = Seen(jpeg=JPEG, width=512, height=384)
@@ -55,15 +58,23 @@ class _Mouth:
         return self._said
 
 
+SEEING = {
+    "KINDRED_MODELS__PROVIDERS__SCRIPT__VISION": "true",
+    "KINDRED_PLANS__FREE__VIDEO": "true",
+    "KINDRED_PLANS__FREE__VOICE": "true",
+}
+
+
+def seeing_house(
+    database_url: str, valkey_url: str, folder: Path, node: str = "gw-test"
+) -> AbstractAsyncContextManager[Live]:
+    """A house whose model sees, and whose free plan has video calls."""
+    return running(database_url, valkey_url, folder, node=node, **SEEING)
+
+
 @pytest.fixture
 async def seeing(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncIterator[Live]:
-    """A house whose model sees, and whose free plan has video calls."""
-    more = {
-        "KINDRED_MODELS__PROVIDERS__SCRIPT__VISION": "true",
-        "KINDRED_PLANS__FREE__VIDEO": "true",
-        "KINDRED_PLANS__FREE__VOICE": "true",
-    }
-    async with running(database_url, valkey_url, tmp_path, **more) as live:
+    async with seeing_house(database_url, valkey_url, tmp_path) as live:
         yield live
 
 
@@ -146,6 +157,63 @@ async def test_nothing_is_seen_before_a_yes_one_picture_a_turn_after_it(seeing: 
     receipt = await one.person.rest("GET", f"/api/v1/wallet/receipts/{ended['receipt']}")
     lines = {line["what"]: line["quantity"] for line in receipt.json()["lines"]}
     assert lines["pictures of the camera"] == 1
+
+
+async def test_in_a_crisis_pictures_are_free_like_everything_else(seeing: Live) -> None:
+    one, call, _ = await filmed(seeing)
+    await camera(one, call, on=True)
+    await says(one, "Look at me", "said_1", STILL)
+    await says(one, "I want to kill myself", "said_2", None)
+    seconds = one.call.life.seconds
+    await says(one, "And now?", "said_3", STILL)
+    assert shown(seeing) == 1
+    told = one.person.frames_of("call.seen") or [await one.person.until("call.seen")]
+    while told[-1]["pictures"] < 2:
+        told.append(await one.person.until("call.seen"))
+    assert told[-1]["cost_microcredits"] == PICTURE
+    await one.hang_up()
+    ended = await one.ended()
+    assert ended["cost_microcredits"] == seconds * SECOND + PICTURE == await one.paid()
+    receipt = await one.person.rest("GET", f"/api/v1/wallet/receipts/{ended['receipt']}")
+    lines = {line["what"]: line["microcredits"] for line in receipt.json()["lines"]}
+    assert lines["pictures of the camera"] == PICTURE
+    assert sum(lines.values()) == ended["cost_microcredits"]
+
+
+async def test_pictures_that_were_paid_for_stay_paid_for_at_the_next_gateway(
+    database_url: str, valkey_url: str, tmp_path: Path
+) -> None:
+    async with seeing_house(database_url, valkey_url, tmp_path, "gw-heir") as heir:
+        heir.house.room_parts.calls.voices = PaperVoices()
+        async with seeing_house(database_url, valkey_url, tmp_path, "gw-first") as first:
+            one, call, _ = await filmed(first)
+            await camera(one, call, on=True)
+            await says(one, "Look at me", "said_1", STILL)
+            await says(one, "And now?", "said_2", STILL)
+            assert one.call.life.meter.beside_microcredits == 2 * PICTURE
+            spent = one.call.life.meter.spent_microcredits
+            await first.app.state.drain(leave_at_once=True)
+            taken = heir.house.realtime.holder.live[one.room].calls.now
+            assert (taken.calling.call, taken.sight.shown) == (call, 2)
+            assert taken.life.meter.spent_microcredits == spent
+        await heir.house.realtime.holder.live[one.room].calls.stop("hung_up")
+    found = await first_row(database_url, "SELECT cost FROM calls WHERE call = $1", call)
+    assert found["cost"] == spent
+    receipt = await first_row(
+        database_url, "SELECT doc FROM receipts WHERE doc->>'reply' = $1", call
+    )
+    lines = {line["what"]: line["microcredits"] for line in json.loads(receipt["doc"])["lines"]}
+    assert lines["pictures of the camera"] == 2 * PICTURE
+    assert sum(lines.values()) == spent
+
+
+async def first_row(database_url: str, query: str, *values: str) -> asyncpg.Record:
+    database = await asyncpg.connect(database_url)
+    try:
+        (row,) = await database.fetch(query, *values)
+        return row
+    finally:
+        await database.close()
 
 
 async def test_the_consent_is_kept_with_its_call_and_taken_back(seeing: Live) -> None:
