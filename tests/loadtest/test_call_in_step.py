@@ -39,6 +39,7 @@ from tests.media.avatar.rendering.conftest import short_folder
 from tests.media.calls.clients import Person, serving
 from tests.media.calls.relay import Weather, through_relay
 from tests.media.calls.test_bad_networks import without_candidates
+from tests.soon import until
 
 __all__ = ["short_folder"]
 LOOK = msgspec.json.encode(Appearance(origin="european"))
@@ -217,12 +218,6 @@ def judge(talk: Talk) -> InStep:
     print(found)
     print("quality:", talk.companion.quality[-1:])
     return found
-
-
-async def until(holds: Any) -> None:
-    async with asyncio.timeout(25):
-        while not holds():  # noqa: ASYNC110 - asks the far end
-            await asyncio.sleep(0.02)
 
 
 def ignore(_picture: Picture) -> None:

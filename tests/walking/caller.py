@@ -1,7 +1,5 @@
 """A person who calls, through a whole house whose listening and speaking is on paper."""
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ from rooms.errors import ProductError
 from rooms.ports import Principal
 from tests.live import Client, Live
 from tests.rooms.calls.doubles import PaperLeg, PaperTalk, PaperVoices
+from tests.soon import until
 
 ALL = 10_000_000  # the free plan's day
 SECOND = 15_000
@@ -102,12 +101,6 @@ class Caller:
         found = (await self.person.rest("GET", "/api/v1/wallet/balance")).json()
         assert found["held_microcredits"] == 0
         return ALL - int(found["available_microcredits"])
-
-
-async def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - many things may make it true
-            await asyncio.sleep(0.005)
 
 
 async def caller(live: Live, **changes: Any) -> Caller:

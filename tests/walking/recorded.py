@@ -11,7 +11,8 @@ import numpy as np
 from media.calls.leg import Heard, Played
 from tests.live import Client, Live
 from tests.rooms.calls.doubles import PaperLeg
-from tests.walking.caller import Caller, caller, until
+from tests.soon import until
+from tests.walking.caller import Caller, caller
 
 RECORDINGS = "/api/v1/media/recordings"
 STEP_MS = 100

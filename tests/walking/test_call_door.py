@@ -21,6 +21,7 @@ from storage.bus.board import ValkeyBoard
 from tests.live import Client, Live, running
 from tests.media.calls.clients import KEY, Microphone, Person
 from tests.rooms.calls.doubles import PaperTalk, PaperVoices
+from tests.soon import until
 
 pytestmark = [pytest.mark.stores]
 SDP = {"content-type": "application/sdp"}
@@ -87,12 +88,6 @@ async def live(database_url: str, valkey_url: str, tmp_path: Path) -> AsyncItera
     async with running(database_url, valkey_url, tmp_path, **TURN) as started:
         started.house.room_parts.calls.voices = Voices()
         yield started
-
-
-async def until(true: Any, seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def offered(client: Client, room: str, body: str, query: str = "", **headers: str) -> Any:
@@ -260,7 +255,7 @@ async def test_full_workers_are_passed_over_and_all_full_is_said(
     assert (answer.status_code, answer.json()["code"]) == (503, "at_capacity")
     assert answer.headers["retry-after"]
     free = await workers.add("free", busy=0.5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while answer.status_code == 503:
             answer = await offered(client, room, await person.offer())
     assert answer.status_code == 201

@@ -12,7 +12,8 @@ import pytest
 
 from tests.live import Live
 from tests.server.small import PASSWORD
-from tests.walking.caller import Caller, until
+from tests.soon import until
+from tests.walking.caller import Caller
 from tests.walking.recorded import (
     RECORDINGS,
     channels,

@@ -8,7 +8,7 @@ import pytest
 
 from media.calls.binary import PCM16, SoundFrame, pack
 from tests.live import Client, Live, running
-from tests.walking.caller import until
+from tests.soon import until
 from tests.walking.recorded import (
     RECORDINGS,
     channels,

@@ -16,7 +16,8 @@ from storage.ledger import wallets
 from tests.live import Client, Live, running
 from tests.media.calls.clients import Microphone, Person
 from tests.rooms.calls.doubles import PaperLeg
-from tests.walking.caller import Caller, caller, until
+from tests.soon import until
+from tests.walking.caller import Caller, caller
 from tests.walking.test_call_door import Voices, Workers, offered
 
 pytestmark = [pytest.mark.stores]

@@ -19,7 +19,8 @@ from tests.media.calls.clients import Microphone, Person
 from tests.media.calls.relay import Relay, Weather, through_relay
 from tests.media.calls.test_bad_networks import without_candidates
 from tests.media.calls.test_worker import Process
-from tests.walking.caller import SECOND, until
+from tests.soon import until
+from tests.walking.caller import SECOND
 from tests.walking.test_call_door import Voices, offered
 
 pytestmark = [pytest.mark.stores, pytest.mark.kill]

@@ -13,7 +13,7 @@ import pytest
 from tests.live import Client
 from tests.media.calls.clients import Microphone, Person
 from tests.server.house import kindred
-from tests.walking.caller import until
+from tests.soon import until
 from tests.walking.test_call_door import offered
 from tests.walking.test_many_gateways import come_back, gateways, until_closed
 

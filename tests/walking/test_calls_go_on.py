@@ -19,7 +19,8 @@ from storage.database import connect
 from storage.ledger import wallets
 from tests.live import Client, Live, running
 from tests.media.calls.clients import Microphone, Person
-from tests.walking.caller import SECOND, until
+from tests.soon import until
+from tests.walking.caller import SECOND
 from tests.walking.doomed_call import Voices
 from tests.walking.test_call_door import Workers, offered
 from tests.walking.test_calls_crash import calling
@@ -167,7 +168,7 @@ async def test_an_offer_to_the_next_gateway_goes_on_with_the_call(
             again, same = await by_offer(client, room, f"&call={call}")
             assert same == call
             await is_live(client)
-            assert time.monotonic() - back < 2.0 + 2.0  # and what a busy machine adds
+            assert time.monotonic() - back < 2.0 + 6.0  # and what a busy machine adds
             assert len(second.legs) == 1
             await until(lambda: again.connected.is_set())
             live_call = heir.house.realtime.holder.live[room].calls.now

@@ -21,7 +21,8 @@ from media.calls.livekit import livekit_rooms
 from tests.live import Client, Live, running
 from tests.media.calls.livekit_standin import StandIn
 from tests.media.calls.test_livekit import KEY, SECRET, Guest
-from tests.walking.test_call_door import Voices, Workers, until
+from tests.soon import until
+from tests.walking.test_call_door import Voices, Workers
 
 pytestmark = [pytest.mark.stores]
 ROOM = "/v1/calls/livekit"

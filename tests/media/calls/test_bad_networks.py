@@ -18,6 +18,7 @@ from media.calls.holding import WorkerLeg, dial_leg
 from media.calls.leg import Connected, Gone, Heard, LegAddress
 from tests.media.calls.clients import Microphone, Person, serving
 from tests.media.calls.relay import Relay, Weather, through_relay
+from tests.soon import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -25,12 +26,6 @@ pytestmark = pytest.mark.asyncio
 def tone(seconds: float, hertz: int = 440) -> np.ndarray:
     at = np.arange(int(seconds * 48_000)) / 48_000
     return (8000 * np.sin(2 * np.pi * hertz * at)).astype(np.int16)
-
-
-async def until(condition: Any, seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 class Ear:
@@ -185,9 +180,13 @@ async def test_names_of_multicast_dns_cost_no_waiting(tmp_path: Path) -> None:
         loop = asyncio.get_running_loop()
         opened = await control.open_leg(offer, "voice", ())  # libraries are warm
         control.close_leg(opened.leg, "hung_up")
-        began = loop.time()
-        opened = await control.open_leg(
-            offer.replace("a=candidate", name + "a=candidate", 1), "voice", ()
-        )
-        assert loop.time() - began < 0.9
+        took = []
+        for _ in range(3):  # a busy machine is slow now and then, a waiting one every time
+            began = loop.time()
+            opened = await control.open_leg(
+                offer.replace("a=candidate", name + "a=candidate", 1), "voice", ()
+            )
+            took.append(loop.time() - began)
+            control.close_leg(opened.leg, "hung_up")
+        assert min(took) < 0.9
         await person.close()

@@ -28,6 +28,7 @@ from media.calls.leg import Connected, Heard, LegAddress, LegQuality
 from media.calls.wire import Bandwidth, FaceWanted, KeyframeWanted, Picture
 from server.calls import CallDoor
 from tests.media.calls.clients import Microphone, Person, call, serving
+from tests.soon import until
 
 CHROMIUM = "/usr/bin/chromium"
 SECRET = "shared with the relay"
@@ -60,12 +61,6 @@ async function stats() {
   return found;
 }
 </script>"""
-
-
-async def until(condition: Any, seconds: float = 25.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
 
 
 def tone(seconds: float, rate: int, hertz: int = 440) -> np.ndarray:

@@ -31,6 +31,7 @@ from media.calls.opus import Encoder
 from media.calls.rtc import PacketReceiver
 from media.sound.formats import PLAYOUT_FRAME_SAMPLES, PLAYOUT_RATE
 from tests.media.calls.clients import Microphone, Person, call, serving
+from tests.soon import until
 
 SECOND = PLAYOUT_RATE
 SIZE = 128
@@ -42,12 +43,6 @@ def voice(seconds: float, rate: int = PLAYOUT_RATE) -> np.ndarray:
     buzz = sum(np.sin(2 * np.pi * 140 * n * at) / n for n in range(1, 20))
     breath = np.random.default_rng(3).normal(0, 0.1, len(at))
     return (4_000 * (1 + np.sin(2 * np.pi * 3 * at)) * (buzz + breath) / 2).astype("<i2")
-
-
-async def until(condition: Any, seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 class Deaf(Person):

@@ -24,6 +24,7 @@ from server.livekit import COMPANION, LiveKitDoor
 from tests.media.calls.clients import serving
 from tests.media.calls.livekit_standin import StandIn
 from tests.media.calls.test_browser_and_relay import Card
+from tests.soon import until
 
 KEY, SECRET = "key", "a secret that is long enough to sign with it"
 
@@ -38,12 +39,6 @@ async def standin() -> AsyncIterator[StandIn]:
 def door(url: str) -> LiveKitDoor:
     settings = LiveKitSettings(url=url, key=KEY, secret=SECRET)
     return LiveKitDoor(settings, None)  # type: ignore[arg-type]
-
-
-async def until(condition: Any, seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 class Guest:

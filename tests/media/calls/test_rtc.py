@@ -18,6 +18,7 @@ from media.calls.holding import WorkerLeg, dial_leg
 from media.calls.leg import Connected, Gone, Heard, LegAddress, Played, Typed
 from media.calls.load import Load
 from tests.media.calls.clients import Microphone, Person, call, echo, serving
+from tests.soon import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,13 +31,6 @@ def tone(seconds: float, hertz: int = 440) -> np.ndarray:
 
 def loudest(sound: np.ndarray, rate: int = 48_000) -> float:
     return float(np.abs(np.fft.rfft(sound.astype(float))).argmax() * rate / len(sound))
-
-
-async def until(condition: object, seconds: float = 15.0) -> None:
-    """Wait for the outside world."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # type: ignore[operator] # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 async def test_a_person_hears_what_the_holder_plays_of_what_they_say(tmp_path: Path) -> None:

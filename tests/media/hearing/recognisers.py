@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import WSMsgType, web
 
+from tests.media.served import served
+
 
 class Stand:
     """One server. `mode` says how it (mis)behaves; `asked` is what came."""
@@ -27,15 +29,8 @@ class Stand:
         app = web.Application(client_max_size=8_000_000)
         app.router.add_post("/v1/audio/transcriptions", self._transcriptions)
         app.router.add_get("/v1/listen", self._listen)
-        runner = web.AppRunner(app, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with served(app) as self.url:
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _transcriptions(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 import numpy as np
 from aiohttp import WSMsgType, web
 
+from tests.media.served import served
+
 WORD_MS = 400
 STEP_MS = 200
 
@@ -32,15 +34,8 @@ class Along:
     async def running(self) -> AsyncIterator["Along"]:
         app = web.Application()
         app.router.add_get("/v1/listen", self._listen)
-        runner = web.AppRunner(app, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with served(app) as self.url:
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _listen(self, request: web.Request) -> web.StreamResponse:
         if self.mode == "closed":

@@ -9,7 +9,7 @@ from config.hearing import TranscriptionProvider
 from media.hearing.ports import HearingError, StreamingTranscriber
 from media.hearing.providers.table import PROVIDERS, make_transcriber
 from tests.media.hearing.streaming import Along
-from tests.media.inference.conftest import until
+from tests.soon import until
 
 LOUD = b"\x00\x20" * 16  # a millisecond
 KINDS = [

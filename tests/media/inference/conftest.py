@@ -21,13 +21,6 @@ from media.speech.ports import Speaker
 KEY = "a-key"
 
 
-async def until(fact: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for something that another process or task brings about."""
-    async with asyncio.timeout(seconds):
-        while not fact():  # noqa: ASYNC110  it happens outside, and tells nobody
-            await asyncio.sleep(0.02)
-
-
 @contextlib.asynccontextmanager
 async def serving(
     path: Path,

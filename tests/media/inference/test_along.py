@@ -19,7 +19,8 @@ from media.inference.engines import Engines
 from media.sound.formats import HEARING_FRAME_SAMPLES as FRAME
 from media.sound.levels import Floats, silence
 from tests.media.hearing.streaming import Along
-from tests.media.inference.conftest import KEY, serving, until
+from tests.media.inference.conftest import KEY, serving
+from tests.soon import until
 
 pytestmark = pytest.mark.asyncio
 SECOND = 16_000
@@ -103,7 +104,7 @@ async def test_words_are_there_early_and_final_and_were_sent_while_they_were_spo
     await until(lambda: along.bytes_heard >= 2 * SECOND * 2)  # before anybody asked
     assert along.streams[0].orders == []
     assert isinstance(ear, HearsAlong)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (early := await ear.so_far(start - 4_800, end)) or not early.text:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert early.text.startswith("w")

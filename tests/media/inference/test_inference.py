@@ -16,8 +16,9 @@ from media.inference.service import Service
 from media.sound.formats import HEARING_FRAME_SAMPLES as FRAME
 from media.sound.levels import silence
 from media.speech.ports import SpeechError, Spoken, SpokenWord, VoiceChoice
-from tests.media.inference.conftest import KEY, serving, until
+from tests.media.inference.conftest import KEY, serving
 from tests.media.joe import say
+from tests.soon import until
 
 pytestmark = pytest.mark.asyncio
 SENTENCE = "I was thinking we could go to the lake on Saturday."
@@ -231,7 +232,7 @@ async def test_leaving_a_clause_ends_its_work(inference: Inference, metronome: M
             pass
 
     listening = asyncio.create_task(listen())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await metronome.begun.wait()
         listening.cancel()
         await metronome.dropped.wait()
@@ -245,7 +246,7 @@ async def test_a_wrong_key_or_no_protocol_is_turned_away(tmp_path: Path, service
     for junk in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x02hi", b"\xff\xff\xff\xff"):
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(junk)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await reader.read() == b""
         writer.close()
     assert not service.ears

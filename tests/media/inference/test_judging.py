@@ -30,7 +30,7 @@ def stream(told: list[tuple[int, float]]) -> Stream:
 
 
 async def settle(judging: Judging) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while judging.is_busy:  # noqa: ASYNC110  its timer is its own
             await asyncio.sleep(0.01)
 

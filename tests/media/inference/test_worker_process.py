@@ -12,9 +12,10 @@ from media.inference.client import Inference
 from media.sound.formats import HEARING_RATE, PLAYOUT_RATE
 from media.sound.resampling import resampled
 from media.speech.ports import VoiceChoice
-from tests.media.inference.conftest import KEY, Process, until
+from tests.media.inference.conftest import KEY, Process
 from tests.media.inference.test_inference import SENTENCE, hear, judgements, plain
 from tests.media.joe import say
+from tests.soon import until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.kill]
 Make = Callable[..., Process]
@@ -38,7 +39,7 @@ async def test_a_killed_worker_is_told_and_its_words_are_not_lost(processes: Mak
         await judgements(ear, end)
         worker.kill()
         with pytest.raises(HearingError, match="lost"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await ear.voiced()
         worker.start()
         await until_up(client, 1)

@@ -15,6 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.media.served import served
+
 RATE = 24_000
 CHARACTER_SAMPLES = RATE // 16
 
@@ -45,14 +47,8 @@ class Studio:
         app = web.Application()
         app.router.add_post("/v1/audio/speech", self._openai)
         app.router.add_post("/v1/text-to-speech/{voice}/stream/with-timestamps", self._elevenlabs)
-        runner = web.AppRunner(app, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with served(app) as self.url:
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

@@ -21,6 +21,7 @@ from tests.media.avatar.rendering.conftest import short_folder
 from tests.media.avatar.rendering.test_attach import FakeLeg, leg_in
 from tests.media.avatar.rendering.test_server import serving
 from tests.rooms.calls.doubles import PaperLeg, PaperTalk
+from tests.soon import until
 
 __all__ = ["short_folder"]
 LOOK = msgspec.json.encode(Appearance(origin="european"))
@@ -140,12 +141,6 @@ async def a_call(folder: Path) -> AsyncIterator[tuple[FakeLeg, Any, CallFace, Sh
             talking.cancel()
             running.cancel()
             await asyncio.wait([talking, running])
-
-
-async def until(holds: Any) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110 - asks the worker
-            await asyncio.sleep(0.01)
 
 
 async def test_the_face_listens_thinks_speaks_feels_and_says_goodbye(short_folder: Path) -> None:

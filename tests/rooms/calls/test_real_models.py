@@ -17,9 +17,10 @@ from media.speech.ports import SpeechError, VoiceChoice
 from media.voice.verdict import echo_share, words_of
 from rooms.calls.conversation import Conversation
 from tests.live import Live, running
-from tests.media.inference.conftest import KEY, Process, until
+from tests.media.inference.conftest import KEY, Process
 from tests.rooms.calls.conversing import Talking
 from tests.rooms.calls.talking import Line
+from tests.soon import until
 
 pytestmark = [pytest.mark.stores, pytest.mark.soak, pytest.mark.timeout(300)]
 

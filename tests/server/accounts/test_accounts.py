@@ -353,7 +353,7 @@ async def test_a_completion_whose_caller_leaves_is_stopped_and_charged_as_sent(l
         if seen == 5:
             break
     await stream.close()
-    await asyncio.wait_for(live.script.connections[-1].gone.wait(), 5)
+    await asyncio.wait_for(live.script.connections[-1].gone.wait(), 20)
     while await live.house.db.fetchval("SELECT held FROM wallets"):  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     charged = await live.house.db.fetchval("SELECT captured FROM holds")

@@ -187,7 +187,7 @@ async def test_a_client_that_leaves_stops_the_model_and_pays_for_what_it_was_sen
         if len(heard.split()) >= 5:
             break
     await stream.close()
-    await asyncio.wait_for(live.script.connections[-1].gone.wait(), 5)
+    await asyncio.wait_for(live.script.connections[-1].gone.wait(), 20)
     while (await caller.balance())["held_microcredits"]:  # noqa: ASYNC110 - asks the server
         await asyncio.sleep(0)
     after = await caller.balance()
