@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -280,13 +281,21 @@ def ask(url: str, method: str, body: object = None, token: str = "") -> Any:
         return json.load(answer)
 
 
-@pytest.fixture
-def visit(browser: Browser, house: House) -> Iterator[Tab]:
+@contextmanager
+def profile(browser: Browser, house: House, **options: Any) -> Iterator[Tab]:
     """A fresh browser profile. Whatever it complained about fails the test."""
     house.pace()
-    made = Tab(browser, house)
-    yield made
-    if os.environ.get("KINDRED_TEST_PICTURE"):
-        made.page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
-    made.context.close()
+    made = Tab(browser, house, **options)
+    try:
+        yield made
+    finally:
+        if os.environ.get("KINDRED_TEST_PICTURE"):
+            made.page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
+        made.context.close()
     assert made.faults == []
+
+
+@pytest.fixture
+def visit(browser: Browser, house: House) -> Iterator[Tab]:
+    with profile(browser, house) as made:
+        yield made

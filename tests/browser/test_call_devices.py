@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import House, Tab
-from tests.browser.phone import Caller, caller, phone_browser
+from tests.browser.conftest import House, Tab, profile
+from tests.browser.phone import Caller, caller, dial, phone_browser, until_live
 
 __all__ = ["caller", "phone_browser"]
 FLOATS = "width => document.pictureInPictureElement?.videoWidth === width"
@@ -96,23 +96,17 @@ def test_a_real_sink_is_chosen_where_the_browser_has_one(caller: Caller) -> None
 @pytest.fixture
 def walled(phone_browser: Any, house: House) -> Iterator[Tab]:
     """Somebody behind a wall that lets no WebRTC through; all else is the real house."""
-    house.pace()
-    tab = Tab(phone_browser, house, permissions=["microphone", "camera"])
-    tab.page.add_init_script(f"({BLOCKED})()")
-    tab.chat()
-    yield tab
-    tab.context.close()
-    assert tab.faults == []
+    with profile(phone_browser, house, permissions=["microphone", "camera"]) as tab:
+        tab.page.add_init_script(f"({BLOCKED})()")
+        tab.chat()
+        yield tab
 
 
 @pytest.mark.timeout(240)
 def test_where_webrtc_does_not_connect_the_call_goes_over_the_socket(walled: Tab) -> None:
     page = walled.page
-    page.locator("[data-call]").click()
-    page.get_by_role("button", name="Video", exact=True).click()
-    page.wait_for_selector("[data-meter]")
-    page.locator(".devices .btn.p").click()
-    page.wait_for_selector('main.call[data-phase="live"]', timeout=60_000)
+    dial(page, "Video")
+    until_live(page, 60_000)
     # The greeting sounds: loudness is measured on what came in binary frames.
     page.wait_for_selector('.stage[data-doing="speaking"]', timeout=60_000)
     page.locator('[data-caption="companion"]').first.wait_for(timeout=30_000)

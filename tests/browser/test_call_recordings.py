@@ -1,44 +1,27 @@
 """A real call recorded in a real browser: asked for, shown as it goes on, heard again, deleted."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import CHROMIUM, House, Tab
+from tests.browser.conftest import House, Tab, profile
+from tests.browser.phone import dial, phone_browser, until_live
 
-
-@pytest.fixture(scope="module")
-def phone_browser(browser: Any) -> Iterator[Any]:
-    """A Chromium whose microphone beeps."""
-    media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    running = browser.browser_type.launch(
-        executable_path=CHROMIUM,
-        args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required", *media],
-    )
-    yield running
-    running.close()
+__all__ = ["phone_browser"]
 
 
 @pytest.fixture
 def caller(phone_browser: Any, house: House) -> Iterator[Tab]:
-    house.pace()
-    tab = Tab(phone_browser, house, permissions=["microphone"])
-    tab.chat()
-    yield tab
-    if os.environ.get("KINDRED_TEST_PICTURE"):
-        tab.page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
-    tab.context.close()
-    assert tab.faults == []
+    with profile(phone_browser, house, permissions=["microphone"]) as tab:
+        tab.chat()
+        yield tab
 
 
 def test_a_call_is_recorded_after_a_yes_shown_stopped_played_and_deleted(caller: Tab) -> None:
     page = caller.page
-    page.locator("[data-call]").click()
-    page.wait_for_selector("[data-meter]")
-    page.locator(".devices .btn.p").click()
-    page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+    dial(page)
+    until_live(page)
     assert page.locator("[data-recording]").count() == 0
     page.locator("[data-record-call]").click()
     page.get_by_role("button", name="Yes, record").click()

@@ -9,26 +9,22 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import CHROMIUM, House, Tab
+from tests.browser.conftest import House, Tab
 from tests.browser.far_end import FarEnd
+from tests.browser.phone import dial, until_live, with_microphone
 from tests.figures.maker import head
 
 HERE = Path(__file__).parent
 REAL = HERE.parent / "figures"
 MS = 24
-SOFTWARE = ["--enable-unsafe-swiftshader"]
+SOFTWARE = "--enable-unsafe-swiftshader"
 
 
 @pytest.fixture(scope="module")
 def drawing_browser(browser: Any) -> Iterator[Any]:
     """A Chromium that draws in three dimensions without a graphics card."""
-    media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    running = browser.browser_type.launch(
-        executable_path=CHROMIUM,
-        args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required", *SOFTWARE, *media],
-    )
-    yield running
-    running.close()
+    with with_microphone(browser, SOFTWARE) as running:
+        yield running
 
 
 class Onlooker(Tab):
@@ -190,10 +186,8 @@ def test_in_a_call_the_mouth_follows_what_is_heard(drawing_browser: Any, house: 
     tab.chat()
     tab.put(head())
     page = tab.page
-    page.locator("[data-call]").click()
-    page.wait_for_selector("[data-meter]")
-    page.locator(".devices .btn.p").click()
-    page.wait_for_selector('main.call[data-phase="live"]')
+    dial(page)
+    until_live(page)
     tab.shown()
     rest = tab.until("one.eyes > 20")
     person = page.evaluate("JSON.parse(localStorage['kindred.person']).id")

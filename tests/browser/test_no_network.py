@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from media.sound.wav import wav_of
-from tests.browser.conftest import CHROMIUM, ROOT, House, Tab
-from tests.media.joe import say
+from tests.browser.conftest import ROOT, House, Tab, profile
+from tests.browser.phone import check, until_live, with_microphone, words_in
 
 ALONE = "KINDRED_TEST_ALONE"  # set inside the namespace, where this file is run once more
 UNPLUGGED = """
@@ -24,8 +23,6 @@ up = struct.pack("16sh", b"lo", 0x1 | 0x40)
 fcntl.ioctl(socket.socket(), 0x8914, up)  # SIOCSIFFLAGS
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-WORDS = "Hello there. I went to the market this morning, and I bought some apples."
-RATE = 48_000
 # Keeps the loudest that was played of what came over the socket.
 LISTEN = """() => {
   window.loudest = 0;
@@ -64,36 +61,21 @@ else:
 
     @pytest.fixture
     def caller(browser: Any, house: House, tmp_path: Path) -> Iterator[Tab]:
-        file = tmp_path / "words.wav"
-        silence = bytes(2 * RATE * 7)
-        file.write_bytes(wav_of(silence + say(WORDS, RATE) + silence, RATE))
-        talking = browser.browser_type.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-audio-capture={file}",
-                "--autoplay-policy=no-user-gesture-required",
-            ],
-        )
-        house.pace()
-        tab = Tab(talking, house, permissions=["microphone"])
-        tab.page.add_init_script(f"({LISTEN})()")
-        tab.chat()
-        yield tab
-        tab.context.close()
-        talking.close()
-        assert tab.faults == []
+        with (
+            with_microphone(browser, says=words_in(tmp_path)) as talking,
+            profile(talking, house, permissions=["microphone"]) as tab,
+        ):
+            tab.page.add_init_script(f"({LISTEN})()")
+            tab.chat()
+            yield tab
 
     def test_the_call_takes_the_socket_and_both_are_heard(caller: Tab) -> None:
         page = caller.page
         assert not page.evaluate("navigator.onLine")
-        page.locator("[data-call]").click()
-        page.wait_for_selector("[data-meter]")
+        check(page)
         begun = time.monotonic()
         page.locator(".devices .btn.p").click()
-        page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+        until_live(page)
         assert time.monotonic() - begun < SOON_SECONDS
         page.locator('[data-caption="companion"]').first.wait_for(timeout=40_000)
         page.wait_for_function("() => window.loudest > 0.05", timeout=20_000)

@@ -13,12 +13,10 @@ import pytest
 from av.codec.context import CodecContext
 from av.packet import Packet
 
-from media.sound.wav import wav_of
-from tests.browser.conftest import CHROMIUM, House, Tab
-from tests.media.joe import say
+from tests.browser.conftest import House, Tab, profile
+from tests.browser.phone import dial, talking_browser, until_live
 
-WORDS = "Hello there. I went to the market this morning, and I bought some apples."
-RATE = 48_000
+__all__ = ["talking_browser"]
 # Keeps the page's connections, so that their statistics can be asked for.
 WATCH = """() => {
   const Real = RTCPeerConnection;
@@ -36,47 +34,20 @@ HEARD = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def talking_browser(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Chromium whose microphone is silent, says WORDS, and is silent again, over and over."""
-    file = tmp_path_factory.mktemp("microphone") / "words.wav"
-    silence = bytes(2 * RATE * 7)
-    file.write_bytes(wav_of(silence + say(WORDS, RATE) + silence, RATE))
-    running = browser.browser_type.launch(
-        executable_path=CHROMIUM,
-        args=[
-            "--no-sandbox",
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
-            f"--use-file-for-fake-audio-capture={file}",
-            "--autoplay-policy=no-user-gesture-required",
-        ],
-    )
-    yield running
-    running.close()
-
-
 @pytest.fixture
 def caller(talking_browser: Any, house: House) -> Iterator[Tab]:
-    house.pace()
-    tab = Tab(talking_browser, house, permissions=["microphone"])
-    tab.page.add_init_script(f"({WATCH})()")
-    tab.chat()
-    yield tab
-    if os.environ.get("KINDRED_TEST_PICTURE"):
-        tab.page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
-    tab.context.close()
-    assert tab.faults == []
+    with profile(talking_browser, house, permissions=["microphone"]) as tab:
+        tab.page.add_init_script(f"({WATCH})()")
+        tab.chat()
+        yield tab
 
 
 def test_one_calls_is_greeted_understood_answered_and_hangs_up(caller: Tab) -> None:
     page = caller.page
     folder: Path = caller.server.folder
     kept = set(folder.rglob("recordings/*/*"))  # of others
-    page.locator("[data-call]").click()
-    page.wait_for_selector("[data-meter]")
-    page.locator(".devices .btn.p").click()
-    page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+    dial(page)
+    until_live(page)
     page.locator('[data-caption="companion"]').first.wait_for(timeout=60_000)
     assert page.evaluate(HEARD) > 0
     page.locator('[data-caption="you"]', has_text="market").wait_for(timeout=90_000)
@@ -109,16 +80,11 @@ def shown(house: House) -> list[bytes]:
 def test_a_camera_that_is_shown_reaches_the_model_with_the_words(
     talking_browser: Any, house: House
 ) -> None:
-    house.pace()
-    tab = Tab(talking_browser, house, permissions=["microphone", "camera"])
-    page = tab.page
-    try:
+    with profile(talking_browser, house, permissions=["microphone", "camera"]) as tab:
+        page = tab.page
         tab.chat()
-        page.locator("[data-call]").click()
-        page.get_by_role("button", name="Video", exact=True).click()
-        page.wait_for_selector("[data-meter]")
-        page.locator(".devices .btn.p").click()
-        page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+        dial(page, "Video")
+        until_live(page)
         page.get_by_role("button", name="Camera").click()
         page.get_by_role("button", name="Show my camera").click()
         page.wait_for_selector('[data-camera="on"]', timeout=30_000)
@@ -137,11 +103,6 @@ def test_a_camera_that_is_shown_reaches_the_model_with_the_words(
         page.get_by_role("heading", name="Call ended").wait_for()
         kept = [path for path in house.folder.rglob("*") if path.is_file() and path.suffix == ""]
         assert not [path for path in kept if b"/9j/" in path.read_bytes()[:2_000_000]]
-    finally:
-        if os.environ.get("KINDRED_TEST_PICTURE"):
-            page.screenshot(path=os.environ["KINDRED_TEST_PICTURE"])
-        tab.context.close()
-    assert tab.faults == []
 
 
 def media_workers(house: House) -> list[int]:
@@ -162,10 +123,8 @@ def media_workers(house: House) -> list[int]:
 
 def test_a_killed_media_worker_is_a_pause_in_the_same_call(caller: Tab) -> None:
     page = caller.page
-    page.locator("[data-call]").click()
-    page.wait_for_selector("[data-meter]")
-    page.locator(".devices .btn.p").click()
-    page.wait_for_selector('main.call[data-phase="live"]', timeout=40_000)
+    dial(page)
+    until_live(page)
     workers = media_workers(caller.server)
     assert workers
     before = caller.api("GET", "calls/current")["call"]["call"]
