@@ -77,7 +77,7 @@ else:
         page.locator(".devices .btn.p").click()
         until_live(page)
         assert time.monotonic() - begun < SOON_SECONDS
-        page.locator('[data-caption="companion"]').first.wait_for(timeout=40_000)
+        page.locator('[data-caption="companion"]').first.wait_for(timeout=60_000)
         page.wait_for_function("() => window.loudest > 0.05", timeout=20_000)
         page.locator('[data-caption="you"]', has_text="market").wait_for(timeout=60_000)
         page.get_by_role("button", name="End").click()
