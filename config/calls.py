@@ -27,7 +27,11 @@ class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     camera_pictures: how many pictures of it a turn may hold; they are taken as the person pauses.
     camera_pixels: the longer side of such a picture.
     camera_bytes: the largest such picture, as JPEG; a larger one is made coarser, or not shown.
-    """
+    camera_check_url: a service of yours that judges each such picture; with one, none is shown without its yes.
+    camera_check_token: what it is shown as a bearer token.
+    camera_check_seconds: how long it may take; no answer is a no.
+    camera_unchecked: whether cameras may be shown where no such service is named; pictures then go to the model unjudged.
+    """  # noqa: E501
 
     enabled: bool = True
     consents: list[str] = field(default_factory=list)
@@ -48,3 +52,7 @@ class CallSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     camera_pictures: int = 1
     camera_pixels: int = 512
     camera_bytes: int = 60_000
+    camera_check_url: str = ""
+    camera_check_token: str = ""
+    camera_check_seconds: float = 3.0
+    camera_unchecked: bool = True

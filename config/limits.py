@@ -49,6 +49,7 @@ _BY_KEY: dict[str, Bound] = {
     "calls.camera_pictures": (1, 4),
     "calls.camera_pixels": (64, 1_568),
     "calls.camera_bytes": (4_096, 400_000),
+    "calls.camera_check_seconds": (0.1, 30),
     "database.pool_size": (1, 1_000),
     "database.statement_timeout_seconds": (0.1, _DAY),
     "bus.log_entries": (256, 1_000_000),

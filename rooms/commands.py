@@ -244,7 +244,8 @@ class CallCamera(Command, frozen=True, kw_only=True, tag="call.camera"):
     """Let the companion see one's camera in this call, or no longer: a consent that is recorded
     for the call alone. A new connection of the call begins without, and is asked anew.
 
-    Refused with `camera_not_offered` where the model takes no pictures.
+    Refused with `camera_not_offered` where the model takes no pictures, or where whoever must judge
+    them is not named; with `camera_closed` once the judge has seen enough in this call.
     """
 
     id: Id

@@ -223,6 +223,18 @@ class CallSeen(Event, frozen=True, kw_only=True, tag="call.seen"):
     cost_microcredits: int
 
 
+class CallUnseen(Event, frozen=True, kw_only=True, tag="call.unseen"):
+    """The person's camera is shown no longer, and the call goes on; told to that person alone.
+
+    `minor`: a picture may have shown somebody under age, and the camera stays off in this call;
+    `refused`: it was refused for another reason; `unjudged`: nobody answered who has to look first.
+    """
+
+    room: str
+    call: str
+    why: Literal["minor", "refused", "unjudged"]
+
+
 class CallViseme(Event, frozen=True, kw_only=True, tag="call.viseme"):
     """Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone.
 
@@ -302,6 +314,7 @@ RoomEvent = (
     | CallEnded
     | CallCaption
     | CallSeen
+    | CallUnseen
     | CallViseme
     | CallSounding
     | CallExpression

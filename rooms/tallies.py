@@ -71,6 +71,7 @@ class CallTally:
     """Calls of one node."""
 
     __slots__ = (
+        "cameras_shut",
         "ended",
         "headsets",
         "interruptions",
@@ -87,6 +88,7 @@ class CallTally:
         self.seconds = 0  # metered
         self.refused: Counter[str] = Counter()  # calls that never began, by code
         self.ended: Counter[str] = Counter()  # by reason
+        self.cameras_shut: Counter[str] = Counter()  # by why
         self.interruptions = 0
         self.received = 0  # packets, and those that never came
         self.lost = 0

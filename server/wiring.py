@@ -17,6 +17,7 @@ from media.avatar.picture.portrait import PortraitMaker
 from media.avatar.portraits import Portraits
 from media.avatar.rendering.links import FaceLinks
 from media.avatar.sheets import Sheets
+from media.calls.picture_check import picture_check
 from media.calls.workers import Workers
 from media.inference.client import Inference
 from media.speech.ports import Speaker, VoiceChoice
@@ -25,6 +26,7 @@ from realtime.openai_socket import Companions, VoiceParts
 from realtime.service import Realtime
 from realtime.transports import openai_realtime
 from rooms.calls.callers import caller_of, refusal_of
+from rooms.calls.camera import cameras_offered
 from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
 from rooms.calls.voices import HouseVoices, Listens, Speaks
@@ -192,7 +194,7 @@ class Wiring:
     def _call_door(self, router: Router, realtime: Realtime) -> CallDoor:
         """Browsers are asked for their camera only where somebody could see it."""
         settings = self.settings
-        camera = settings.calls.camera and router.sees
+        camera = cameras_offered(settings.calls, sees=router.sees)
         return CallDoor(settings.media, self.workers, realtime, camera=camera)
 
     def _room_parts(
@@ -237,6 +239,7 @@ class Wiring:
             caller=partial(caller_of, self.db),
             again=partial(principal_of, self.db, now_ms),
             node=self.node,
+            check=picture_check(self.settings.calls),
         )
 
     def _speaks(self, catalogue: Catalogue) -> Speaks | None:

@@ -24,6 +24,19 @@ class Writing(Struct, frozen=True, kw_only=True):
     review: str
 
 
+class MadeRow(CompanionRow, frozen=True, kw_only=True):
+    """One of one's own. `review_why` is what a reviewer said of one that was refused."""
+
+    review_why: str
+
+
+class WaitingRow(CompanionRow, frozen=True, kw_only=True):
+    """One that waits for a review since `since` (unix milliseconds). `maker` is a username."""
+
+    maker: str
+    since: int
+
+
 _COLUMNS = "companion, creator, doc, digest, review, popularity"
 _WORDS = " || ".join(
     f"setweight(to_tsvector('simple', ${place}), '{weight}')"
@@ -47,15 +60,20 @@ CHANGE = sql(
     f"""
     UPDATE companions SET doc = $4, digest = $5, name = $6, gender = $7, origin = $8, tier = $9,
            rating = $10, visibility = $11, age = $12, tags = $13, languages = $14,
-           words = {_WORDS}, review = $19, updated_at = now()
+           words = {_WORDS}, review = $19, review_why = '', updated_at = now()
      WHERE companion = $1 AND slug = $2 AND creator = $3 AND review <> 'retired'
     RETURNING companion
     """,  # noqa: S608
 )
 OWN = sql(
     "own_companions",
-    f"SELECT {_COLUMNS} FROM companions WHERE creator = $1 AND review <> 'retired' "  # noqa: S608
-    "ORDER BY created_at DESC, companion LIMIT 500",
+    f"SELECT {_COLUMNS}, review_why FROM companions "  # noqa: S608
+    "WHERE creator = $1 AND review <> 'retired' ORDER BY created_at DESC, companion LIMIT 500",
+)
+FIND_OWN = sql(
+    "find_own_companion",
+    f"SELECT {_COLUMNS}, review_why FROM companions "  # noqa: S608
+    "WHERE (companion = $1 OR slug = $1) AND creator = $2 AND review <> 'retired'",
 )
 RETIRE = sql(
     "retire_made_companion",
@@ -64,12 +82,14 @@ RETIRE = sql(
 )
 WAITING = sql(
     "companions_to_review",
-    f"SELECT {_COLUMNS} FROM companions WHERE review = 'pending' "  # noqa: S608
-    "ORDER BY updated_at, companion LIMIT $1",
+    f"SELECT {_COLUMNS}, coalesce(username, '') AS maker, "  # noqa: S608
+    "(extract(epoch FROM companions.updated_at) * 1000)::bigint AS since "
+    "FROM companions LEFT JOIN people ON person = creator WHERE review = 'pending' "
+    "ORDER BY companions.updated_at, companion LIMIT $1",
 )
 DECIDE = sql(
     "decide_companion_review",
-    "UPDATE companions SET review = $2, updated_at = now() "
+    "UPDATE companions SET review = $2, review_why = $4, updated_at = now() "
     "WHERE companion = $1 AND review = 'pending' AND digest = $3 RETURNING companion",
 )
 
@@ -86,9 +106,15 @@ async def change_made(db: asyncpg.Pool, new: Writing) -> bool:
     return await db.fetchval(CHANGE, *_values(new)) is not None
 
 
-async def own_companions(db: asyncpg.Pool, person: str) -> list[CompanionRow]:
+async def own_companions(db: asyncpg.Pool, person: str) -> list[MadeRow]:
     """Everything a person made and did not take away, the newest first."""
-    return [CompanionRow(**dict(record)) for record in await db.fetch(OWN, person)]
+    return [MadeRow(**dict(record)) for record in await db.fetch(OWN, person)]
+
+
+async def find_own(db: asyncpg.Pool, person: str, id_or_slug: str) -> MadeRow | None:
+    """One that this person made and did not take away."""
+    record = await db.fetchrow(FIND_OWN, id_or_slug, person)
+    return MadeRow(**dict(record)) if record else None
 
 
 async def retire_made(db: asyncpg.Pool, companion: str, person: str) -> bool:
@@ -96,14 +122,16 @@ async def retire_made(db: asyncpg.Pool, companion: str, person: str) -> bool:
     return await db.fetchval(RETIRE, companion, person) is not None
 
 
-async def companions_to_review(db: asyncpg.Pool, most: int) -> list[CompanionRow]:
+async def companions_to_review(db: asyncpg.Pool, most: int) -> list[WaitingRow]:
     """Those that wait for a review, the longest waiting first."""
-    return [CompanionRow(**dict(record)) for record in await db.fetch(WAITING, most)]
+    return [WaitingRow(**dict(record)) for record in await db.fetch(WAITING, most)]
 
 
-async def decide_review(db: asyncpg.Pool, companion: str, review: str, digest: str) -> bool:
+async def decide_review(
+    db: asyncpg.Pool, companion: str, review: str, digest: str, why: str
+) -> bool:
     """Approve or reject the very document that was read; False where it is another by now."""
-    return await db.fetchval(DECIDE, companion, review, digest) is not None
+    return await db.fetchval(DECIDE, companion, review, digest, why) is not None
 
 
 def _values(new: Writing) -> tuple[Any, ...]:

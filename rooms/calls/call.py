@@ -80,7 +80,9 @@ class Call(Shown):
         self.handed: CallMark | None = None  # or will have: how far it came here
         self.typed: asyncio.Queue[bytes] = asyncio.Queue(TYPED_WAITING)
         self.leg: Leg | None = None
-        self.sight = Sight(parts.settings, lambda: parts.clock_ms() / 1000)
+        self.sight = Sight(
+            parts.settings, parts.clock_ms, parts.check, self._run_beside, self.unseen
+        )
         self._arrivals: asyncio.Queue[Leg] = asyncio.Queue(4)
         self._over = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None

@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 PURPOSE: Final = "camera"
 
 
+def cameras_offered(settings: CallSettings, *, sees: bool) -> bool:
+    """Whether anybody's camera can be shown; `sees`: the model takes pictures."""
+    judged = settings.camera_unchecked or bool(settings.camera_check_url)
+    return settings.camera and sees and judged
+
+
 def check_camera(settings: CallSettings, *, sees: bool) -> None:
-    """Raises Forbidden where nobody's camera can be seen; `sees`: the model takes pictures."""
-    if not settings.camera:
-        raise Forbidden("Cameras are not shown here.", code="camera_not_offered")
-    if not sees:
-        raise Forbidden(
-            "The model behind this companion takes no pictures.", code="camera_not_offered"
-        )
+    """Raises Forbidden where nobody's camera can be seen."""
+    if cameras_offered(settings, sees=sees):
+        return
+    why = "Cameras are not shown here."
+    if settings.camera and not sees:
+        why = "The model behind this companion takes no pictures."
+    raise Forbidden(why, code="camera_not_offered")
 
 
 async def share(
@@ -45,7 +51,11 @@ async def share(
     sight, leg = call.sight, call.leg
     wish = sight.wish()
     if command.on:
+        if who.minor:
+            raise Forbidden("Showing a camera is for adults.", code="adults_only")
         check_camera(calls.settings, sees=parts.turn.router.sees)
+        if sight.doubts.closed:
+            raise Forbidden("Your camera stays off in this call.", code="camera_closed")
         _check_connection(call)
     else:
         sight.end()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from config.calls import CallSettings
 from media.calls.leg import GoneReason, Leg, LegAddress
+from media.calls.picture_check import PictureCheck
 from rooms.calls.around import Around
 from rooms.calls.may import Caller
 from rooms.credits.calls import CallCredits
@@ -84,6 +85,7 @@ class CallParts:
     caller: Callers
     node: str
     tapes: "Tapes | None" = None  # None: no call is recorded here
+    check: PictureCheck | None = None  # who judges what cameras show, before a companion sees it
     tally: CallTally = field(default_factory=CallTally)
     clock_ms: Callable[[], int] = monotonic_ms
     # Who somebody is whose call goes on here; None: they may not any more.

@@ -11,6 +11,7 @@ import structlog
 from media.calls.leg import Played
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption, TurnTimes
+from rooms.calls.doubts import Unseen
 from rooms.calls.feelings import Feelings
 from rooms.calls.parts import CallParts
 from rooms.calls.quality import QualityBook
@@ -19,6 +20,7 @@ from rooms.calls.sounding import Soundings
 from rooms.calls.told import captioned, expressed, mouthed, sounded
 from rooms.credits.calls import Calling
 from rooms.errors import ProductError
+from rooms.events import CallUnseen
 from rooms.ports import RoomLog
 
 logger: Final = structlog.get_logger(__name__)
@@ -78,6 +80,14 @@ class Shown:
         """Where the sound stands goes to whoever moves a mouth to it."""
         if (standing := self._soundings.read(played)) is not None:
             self._log.mention(sounded(self.calling, standing))
+
+    def unseen(self, why: Unseen) -> None:
+        """The camera was shut, because of what it showed or because nobody could judge that."""
+        call = self.calling
+        logger.warning("a camera was shut", call=call.call, why=why)
+        self._parts.tally.cameras_shut[why] += 1
+        told = CallUnseen(room=call.room, call=call.call, why=why)
+        self.scribe.tell(told, call.who.person.id)
 
     def stands_anew(self) -> None:
         """Another leg: its sound is told from the beginning."""

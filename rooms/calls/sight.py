@@ -1,18 +1,22 @@
 """What a companion may see in a call: a still of the person's camera, as they finish speaking.
 
-The eyes are shut until the person opens them for this call and this connection. A still lives until
-the turn it was taken for has been asked; it is written nowhere, and shown to nobody else.
+The eyes are shut until the person opens them for this call and this connection. Where the operator
+names a judge of pictures, a still is nothing until it has said yes. A still lives until the turn it
+was taken for has been asked; it is written nowhere, and shown to nobody else.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Final
 
 from config.calls import CallSettings
 from media.calls.leg import Leg, LegEvent, Seen
+from media.calls.picture_check import PictureCheck
+from media.judge import NoVerdict
 from media.speech.ports import Spoken
 from rooms.calls.around import Caption, TurnTimes
+from rooms.calls.doubts import Doubts, Unseen, passes
 from rooms.dialogue.ports import Picture
 from rooms.errors import ProductError
 
@@ -20,22 +24,37 @@ if TYPE_CHECKING:
     from rooms.calls.call import Call
 
 WAIT_SECONDS: Final = 0.4  # for a still that is under way: longer would be heard as a pause
-LOOK_EVERY_SECONDS: Final = 0.4
+LOOK_EVERY_MS: Final = 400
+Beside = Callable[[Coroutine[object, object, object], str], None]  # runs it as a task of the call
 
 
 class Sight:
-    """One call's eyes. `clock` counts seconds."""
+    """One call's eyes."""
 
-    def __init__(self, settings: CallSettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: CallSettings,
+        clock_ms: Callable[[], int],
+        check: PictureCheck | None,
+        beside: Beside,
+        unseen: Callable[[Unseen], None],
+    ) -> None:
+        """`check`: the operator's judge; `unseen` is told why the eyes were shut by it."""
+        self.doubts = Doubts()
+        self._check = check
+        self._beside = beside
+        self._unseen = unseen
+        self._judging = False  # one still at a time: who speaks on meanwhile is shown by that one
+        self._opened = 0  # how often the eyes were opened or shut: a verdict of before is not read
         self.shown = 0  # pictures that were part of answered turns
         self.paid = 0  # of those, what the receipt says
         self.wishes = 0
         self._settings = settings
-        self._clock = clock
+        self._clock_ms = clock_ms
         self._leg: Leg | None = None  # whose camera may be looked at
         self._stills: deque[Picture] = deque(maxlen=settings.camera_pictures)
         self._due: asyncio.Event | None = None  # set when the still under way is here
-        self._looked_at = 0.0
+        self._looked_at_ms = -LOOK_EVERY_MS
         self._spoken: deque[str] = deque(maxlen=8)  # keys of what was said, and not typed
 
     @property
@@ -51,6 +70,7 @@ class Sight:
     def begin(self, leg: Leg) -> None:
         """The person lets the companion see, over this leg."""
         self.end()
+        self._opened += 1
         self._leg = leg
         leg.watch(
             on=True, pixels=self._settings.camera_pixels, most_bytes=self._settings.camera_bytes
@@ -60,6 +80,7 @@ class Sight:
         """No longer, at once: what was taken and not shown is forgotten."""
         if self._leg is not None:
             self._leg.watch(on=False)
+        self._opened += 1
         self._leg = None
         self._stills.clear()
         self._came()
@@ -71,18 +92,40 @@ class Sight:
 
     def look(self) -> None:
         """The person pauses: take a still, unless one was taken just now."""
-        now = self._clock()
-        if self._leg is None or now - self._looked_at < LOOK_EVERY_SECONDS:
+        now_ms = self._clock_ms()
+        if self._leg is None or now_ms - self._looked_at_ms < LOOK_EVERY_MS:
             return
-        self._looked_at = now
+        self._looked_at_ms = now_ms
         self._due = self._due or asyncio.Event()
         self._leg.look()
 
     def came(self, seen: Seen) -> None:
-        """A still is here."""
-        if self._leg is not None:
-            self._stills.append(Picture(seen.jpeg, seen.width, seen.height))
+        """A still is here: it is for the turn, once whoever must has judged it."""
+        picture = Picture(seen.jpeg, seen.width, seen.height)
+        if self._leg is None or self._check is None:
+            if self._leg is not None:
+                self._stills.append(picture)
+            self._came()
+        elif not self._judging:
+            self._judging = True
+            self._beside(self._judge(self._check, picture, self._opened), "judging a picture")
+
+    async def _judge(self, check: PictureCheck, picture: Picture, opened: int) -> None:
+        try:
+            verdict = await check.judge(picture.jpeg)
+        except NoVerdict:
+            verdict = None
+        finally:
+            self._judging = False
+        if opened != self._opened:
+            return  # shut meanwhile, and perhaps opened anew: nothing of before is shown or counted
+        why = self.doubts.read(verdict)
+        if passes(verdict):
+            self._stills.append(picture)
         self._came()
+        if why is not None:
+            self.end()
+            self._unseen(why)
 
     def said(self, key: str) -> None:
         """What was said under this key is a turn: the stills are for it."""

@@ -23,7 +23,7 @@ from rooms.errors import Conflict, Forbidden, Invalid, NotFound, PaymentRequired
 from rooms.ports import Principal, Screen
 from rooms.shapes import CompanionCard
 from storage import made_companions as store
-from storage.companions import CompanionRow, find_companion
+from storage.companions import CompanionRow
 
 logger = structlog.get_logger(__name__)
 REVIEWED_AT_ONCE: Final = 50
@@ -32,11 +32,15 @@ Review = Literal["pending", "approved", "rejected", "retired"]
 
 
 class Made(Struct, frozen=True, kw_only=True):
-    """A companion of one's own, and how far it is: `review` matters once others may see it."""
+    """A companion of one's own, and how far it is: `review` matters once others may see it.
+
+    `why` is what a reviewer said of one that was rejected.
+    """
 
     companion: str
     slug: str
     review: Review
+    why: str
     draft: Draft
     card: CompanionCard
 
@@ -49,10 +53,15 @@ class Own(Struct, frozen=True, kw_only=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """A companion to be reviewed. `digest` names the document that was read."""
+    """A companion to be reviewed, since `since` (unix milliseconds).
+
+    `digest` names the document that was read; `maker` is its maker's username.
+    """
 
     companion: str
     creator: str
+    maker: str
+    since: int
     digest: str
     draft: Draft
     card: CompanionCard
@@ -94,8 +103,8 @@ class Making:
 
     async def mine(self, who: Principal, companion: str) -> Made:
         """One of one's own. Raises NotFound."""
-        row = await find_companion(self._db, companion)
-        if row is None or row.creator != who.person.id or row.review == "retired":
+        row = await store.find_own(self._db, who.person.id, companion)
+        if row is None:
             raise NotFound("You made no such companion.", code="companion_not_found")
         return _made(row)
 
@@ -120,10 +129,13 @@ class Making:
         rows = await store.companions_to_review(self._db, REVIEWED_AT_ONCE)
         return [_waiting(row) for row in rows]
 
-    async def decide(self, companion: str, digest: str, *, approved: bool) -> None:
-        """A reviewer's word on the very document they read. Raises Conflict."""
-        review = "approved" if approved else "rejected"
-        if not await store.decide_review(self._db, companion, review, digest):
+    async def decide(self, companion: str, digest: str, why: str, *, approved: bool) -> None:
+        """A reviewer's word on the very document they read. Raises Conflict.
+
+        `why` is shown to its maker where it is a no.
+        """
+        review, told = ("approved", "") if approved else ("rejected", why)
+        if not await store.decide_review(self._db, companion, review, digest, told):
             raise Conflict("It was changed or decided meanwhile.", code="review_stale")
         self._catalogue.forget(companion)
 
@@ -161,22 +173,25 @@ def _companion(row: CompanionRow) -> Companion:
     return companion_from_table(row.doc, f"companions/{row.companion}")
 
 
-def _made(row: CompanionRow) -> Made:
+def _made(row: store.MadeRow) -> Made:
     companion = _companion(row)
     return Made(
         companion=row.companion,
         slug=companion.slug,
         review=msgspec.convert(row.review, Review),
+        why=row.review_why,
         draft=draft_of(companion),
         card=card_of(companion),
     )
 
 
-def _waiting(row: CompanionRow) -> Waiting:
+def _waiting(row: store.WaitingRow) -> Waiting:
     companion = _companion(row)
     return Waiting(
         companion=row.companion,
         creator=row.creator or "",
+        maker=row.maker,
+        since=row.since,
         digest=row.digest,
         draft=draft_of(companion),
         card=card_of(companion),

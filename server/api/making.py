@@ -10,7 +10,8 @@ from msgspec import Meta, Struct
 
 from rooms.companions.draft import Draft
 from rooms.companions.making import Made, Own, Waiting
-from server.api.admin import guard
+from rooms.errors import ProductError
+from server.api.admin import Why, guard
 from server.rest import Call, Routes
 
 BODY_BYTES = 65_536
@@ -25,11 +26,12 @@ class Reviews(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`digest` is that of the document that was read."""
+    """`digest` is that of the document that was read. `why` goes into the audit log, and where it
+    is a no to the companion's maker."""
 
     approved: bool
     digest: Annotated[str, Meta(min_length=64, max_length=64)]
-    why: Annotated[str, Meta(min_length=1, max_length=500)]
+    why: Why
 
 
 @routes.get("/api/v1/companions/mine")
@@ -71,7 +73,12 @@ async def companions_to_review(call: Call) -> Reviews:
 
 @reviews.post("/api/v1/admin/companions/{companion}/review", role="admin", status=204)
 async def review_companion(call: Call, companion: str, body: Decision) -> None:
-    """Approve a companion, or say no to it. Audited."""
+    """Approve a companion, or say no to it: then its maker reads why. Audited."""
     act = "companions.approve" if body.approved else "companions.reject"
-    await call.house.staff.admit(call.principal, act, why=body.why, note=companion[:64])
-    await call.house.making.decide(companion, body.digest, approved=body.approved)
+    staff = call.house.staff
+    await staff.admit(call.principal, act, why=body.why, note=companion[:64])
+    try:
+        await call.house.making.decide(companion, body.digest, body.why, approved=body.approved)
+    except ProductError as error:
+        await staff.failed(call.principal, act, "", error)
+        raise

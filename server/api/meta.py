@@ -4,12 +4,15 @@ from typing import Any
 
 from msgspec import Struct, to_builtins
 
+from config.plans import Quota
 from server.rest import Call, Routes
 
 routes = Routes(tag="meta")
 
 
 class PlanView(Struct, frozen=True, kw_only=True):
+    """A plan in short. `custom_companions`: how many one may make oneself; null is no limit."""
+
     title: str
     price_cents: int
     allowance_microcredits: int
@@ -19,10 +22,12 @@ class PlanView(Struct, frozen=True, kw_only=True):
     unmetered: bool
     voice: bool
     video: bool
+    custom_companions: int | None
 
 
 class Meta(Struct, frozen=True, kw_only=True):
-    """This installation. `camera`: people may show theirs in a video call, to a model that sees."""
+    """This installation. `camera`: people may show theirs in a video call, to a model that sees;
+    `camera_checked`: a service of the operator's judges each picture first."""
 
     name: str
     version: str
@@ -42,6 +47,7 @@ class Meta(Struct, frozen=True, kw_only=True):
     calls: bool
     recorded_calls: bool
     camera: bool
+    camera_checked: bool
     voice_notes: bool
     voice_note_seconds: int
 
@@ -70,6 +76,7 @@ async def meta(call: Call) -> Meta:
                 unmetered=plan.unmetered,
                 voice=plan.voice,
                 video=plan.video,
+                custom_companions=_limit(plan.custom_companions),
             )
             for name, plan in settings.plans.items()
         },
@@ -82,7 +89,12 @@ async def meta(call: Call) -> Meta:
         calls=settings.calls.enabled,
         recorded_calls=settings.calls.enabled and settings.recordings.calls,
         camera=house.call_door.camera,
+        camera_checked=bool(settings.calls.camera_check_url),
         voice_notes=house.recordings.notes_offered,
         voice_note_seconds=settings.recordings.note_seconds,
         reply_tokens=min(settings.rooms.reply_tokens, house.router.max_output_tokens),
     )
+
+
+def _limit(quota: Quota) -> int | None:
+    return None if quota == "unlimited" else int(quota)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from realtime import frames
+from rooms.calls.doubts import Unseen
 from rooms.shapes import CallEndReason
 from rooms.tallies import CallTally
 from server.house import House
@@ -116,6 +117,7 @@ def _calls(house: House) -> dict[str, Reading]:
         "kindred_call_seconds": _one(tally.seconds),
         "kindred_call_answer_seconds": tally.out,
         "kindred_call_interruptions": _one(tally.interruptions),
+        "kindred_cameras_shut": _by(tally.cameras_shut, *get_args(Unseen)),
         "kindred_call_packets": {("received",): tally.received, ("lost",): tally.lost},
         "kindred_vr_sessions": _by(tally.headsets.sessions),
         "kindred_vr_frames": {

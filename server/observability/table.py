@@ -72,6 +72,8 @@ METRICS: Final = (
     Metric("kindred_call_answer_seconds", "histogram",
            "From a person's last voiced sample to the first sample of the answer that left."),
     Metric("kindred_call_interruptions", "counter", "Replies a person interrupted by speaking."),
+    Metric("kindred_cameras_shut", "counter",
+           "Cameras shown no longer: a picture was refused, or nobody judged it.", ("why",)),
     Metric("kindred_call_packets", "counter", "Packets of people's sound, received or lost.",
            ("outcome",)),
     Metric("kindred_vr_sessions", "counter", "Sessions in headsets, by device.", ("device",)),

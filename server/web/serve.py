@@ -70,6 +70,7 @@ LATER: Final = (
     "app/screens/create",
     "app/screens/figure",
     "app/screens/picture_face",
+    "app/screens/reviews",
 )
 AT_ONCE: Final = frozenset(f"app/calls/{name}.js" for name in ("told", "help", "devices", "level"))
 LEGAL: Final = ("terms", "privacy", "safety")

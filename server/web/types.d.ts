@@ -148,7 +148,7 @@ export interface CallStart {
   key?: string | null;
 }
 
-/** Let the companion see one's camera in this call, or no longer: a consent that is recorded for the call alone. A new connection of the call begins without, and is asked anew. Refused with `camera_not_offered` where the model takes no pictures. */
+/** Let the companion see one's camera in this call, or no longer: a consent that is recorded for the call alone. A new connection of the call begins without, and is asked anew. Refused with `camera_not_offered` where the model takes no pictures, or where whoever must judge them is not named; with `camera_closed` once the judge has seen enough in this call. */
 export interface CallCamera {
   type: "call.camera";
   id: string;
@@ -463,6 +463,14 @@ export interface CallSeen {
   cost_microcredits: number;
 }
 
+/** The person's camera is shown no longer, and the call goes on; told to that person alone. `minor`: a picture may have shown somebody under age, and the camera stays off in this call; `refused`: it was refused for another reason; `unjudged`: nobody answered who has to look first. */
+export interface CallUnseen {
+  type: "call.unseen";
+  room: string;
+  call: string;
+  why: "minor" | "refused" | "unjudged";
+}
+
 /** Mouth shapes of what is about to sound. Ephemeral, to the person of the call alone. Each one's `at_sample` counts at 24 kHz from this one's `at_sample` of the sound's `epoch`. */
 export interface CallViseme {
   type: "call.viseme";
@@ -708,6 +716,7 @@ export type ServerFrame =
   | (CallEnded & Numbered)
   | (CallCaption & Numbered)
   | (CallSeen & Numbered)
+  | (CallUnseen & Numbered)
   | CallViseme
   | CallSounding
   | CallExpression;

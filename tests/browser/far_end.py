@@ -21,22 +21,27 @@ PIECE = 960
 
 
 class Tone(AudioStreamTrack):
-    """A tone that is on while `sounding`."""
+    """A tone that is on while `sounding`, or, once there are any, in its `syllables`: from where
+    to where, counted in samples like `at`, which have left."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sounding = True
-        self._at = 0
+        self.syllables: list[tuple[int, int]] = []
+        self.at = 0
 
     async def recv(self) -> AudioFrame:
         await super().recv()  # paces 20 ms
-        time = (np.arange(PIECE) + self._at) / RATE
+        samples = np.arange(PIECE) + self.at
+        time = samples / RATE
         loud = 9_000 * (0.6 + 0.4 * np.sin(2 * math.pi * 3 * time)) if self.sounding else 0
+        if self.syllables:
+            loud = 9_000 * sum((samples >= a) & (samples < b) for a, b in self.syllables)
         pcm = (loud * np.sin(2 * math.pi * 220 * time)).astype(np.int16)
         frame = AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
-        frame.sample_rate, frame.pts = RATE, self._at
+        frame.sample_rate, frame.pts = RATE, self.at
         frame.time_base = Fraction(1, RATE)
-        self._at += PIECE
+        self.at += PIECE
         return frame
 
 

@@ -9,7 +9,7 @@
   const paper = small.getContext("2d", { willReadFrequently: true });
   let last = 0;
   const look = () => {
-    if (performance.now() - last < 60) return; // looking costs more than drawing does
+    if (performance.now() - last < (globalThis.figureEveryMs ?? 60)) return; // looking costs more than drawing does
     const canvas = document.querySelector("canvas.figure");
     if (canvas?.dataset.drawn) {
       paper.clearRect(0, 0, small.width, small.height);

@@ -123,3 +123,65 @@ def test_where_the_model_is_blind_the_camera_is_not_offered(
     finally:
         tab.context.close()
         far.end()
+
+
+def test_a_refused_picture_ends_the_sharing_kindly_and_the_call_goes_on(caller: Caller) -> None:
+    caller.talk("Video")
+    page = caller.page
+    share(page)
+    until_filmed(caller, 3)
+    caller.far.tell("call.unseen", why="refused")
+    told = page.locator('[data-shut="refused"]')
+    told.get_by_text("was not let through").wait_for()
+    page.locator(".self").wait_for(state="detached")
+    assert page.locator('[data-camera="off"]').get_attribute("aria-pressed") == "false"
+    page.wait_for_timeout(300)
+    before = caller.far.filmed
+    page.wait_for_timeout(500)
+    assert caller.far.filmed == before
+    assert cameras(caller) == [(True, "call_1")]  # the server knows; it shut it
+    assert violations(page) == []
+    page.keyboard.press("v")
+    page.wait_for_selector('[data-camera="on"]')
+    assert told.count() == 0
+    caller.far.tell("call.unseen", why="minor")
+    page.locator('[data-shut="minor"]', has_text="under 18").wait_for()
+    page.get_by_role("button", name="Close", exact=True).click()
+    assert page.locator("[data-shut]").count() == 0
+    assert page.locator('main.call[data-phase="live"]').count() == 1
+    caller.hears("I am still here.")
+    page.locator("[data-caption]", has_text="I am still here.").wait_for()
+
+
+def share(page: Any) -> None:
+    """Press Camera and say yes."""
+    page.get_by_role("button", name="Camera").click()
+    page.get_by_role("button", name="Show my camera").click()
+    page.wait_for_selector('[data-camera="on"]')
+
+
+def test_where_somebody_looks_first_one_is_told_before_one_agrees(
+    phone_browser: Any, house: House
+) -> None:
+    tab, far = Tab(phone_browser, house, permissions=["microphone", "camera"]), FarEnd()
+
+    def checked(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "camera_checked": True})
+
+    try:
+        tab.page.route("**/api/v1/meta", checked)
+        far.stand_between(tab.page)
+        tab.chat()
+        caller = Caller(tab, far)
+        caller.check("Video")
+        tab.page.get_by_text("looks at each one first").wait_for()
+        tab.page.locator(".devices .btn.p").click()
+        tab.page.wait_for_selector('main.call[data-phase="live"]')
+        tab.page.get_by_role("button", name="Camera").click()
+        question = tab.page.get_by_role("dialog", name="Show Mira your camera?")
+        assert "looks at each one first" in question.inner_text()
+        assert tab.faults == []
+    finally:
+        tab.context.close()
+        far.end()

@@ -4,16 +4,13 @@ No program here judges an age. Whoever must, names a service (people who look, o
 trust); once it is named nothing passes without its yes: no answer is a no.
 """
 
-import asyncio
-from typing import Final, Protocol
+from typing import Protocol
 
-import httpx2
 import msgspec
 
 from config.faces import FaceSettings
 from media.avatar.picture.claims import refused
-
-MOST_BYTES: Final = 65_536
+from media.judge import NoVerdict, judged
 
 
 class AgeCheck(Protocol):
@@ -30,10 +27,6 @@ class Verdict(msgspec.Struct, frozen=True):
     adult: bool
 
 
-class _NoVerdict(Exception):
-    """The service answered, but not what was asked."""
-
-
 class HttpAgeCheck:
     """POSTs the portrait and expects `{"adult": true}` with status 200, within the time."""
 
@@ -45,32 +38,13 @@ class HttpAgeCheck:
     async def admit(self, portrait: bytes) -> None:
         """Raises PictureRefused."""
         try:
-            async with asyncio.timeout(self._seconds):
-                verdict = await self._asked(portrait)
-        except (_NoVerdict, httpx2.HTTPError, httpx2.InvalidURL, msgspec.MsgspecError,
-                TimeoutError) as error:  # fmt: skip
+            verdict = await judged(self._url, self._token, self._seconds, portrait, Verdict)
+        except NoVerdict as error:
             raise refused(
                 "no_check", "Nobody can look at this picture just now: try again later."
             ) from error
         if not verdict.adult:
             raise refused("not_adult", "No single adult face was found in this picture.")
-
-    async def _asked(self, portrait: bytes) -> Verdict:
-        headers = {"content-type": "image/jpeg", "accept": "application/json"}
-        if self._token:
-            headers["authorization"] = f"Bearer {self._token}"
-        async with (
-            httpx2.AsyncClient(timeout=self._seconds, follow_redirects=False) as client,
-            client.stream("POST", self._url, content=portrait, headers=headers) as answer,
-        ):
-            if answer.status_code != httpx2.codes.OK:
-                raise _NoVerdict(f"the judge answered {answer.status_code}")
-            body = b""
-            async for block in answer.aiter_bytes():
-                body += block
-                if len(body) > MOST_BYTES:
-                    raise _NoVerdict("the judge says too much")
-        return msgspec.json.decode(body, type=Verdict)
 
 
 def age_check(settings: FaceSettings) -> AgeCheck | None:

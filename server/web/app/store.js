@@ -99,7 +99,7 @@ export function reduce(state, event) {
     case "wallet.updated": return wallet(state, event);
     case "wallet.low": return { ...state, low: event.text };
     case "notice": return noted(state, event);
-    case "call.started": case "call.updated": case "call.recording": case "call.seen": case "call.caption": return { ...state, calls: called(state.calls, event) };
+    case "call.started": case "call.updated": case "call.recording": case "call.seen": case "call.unseen": case "call.caption": return { ...state, calls: called(state.calls, event) };
     case "call.ended": return callEnded({ ...state, calls: called(state.calls, event) }, event);
     default: return local(state, /** @type {LocalEvent} */ (event));
   }

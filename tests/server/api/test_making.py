@@ -50,6 +50,9 @@ class OpenStaff:
     async def refused(self, who: object, act: str, room: str, error: object) -> None:
         """Nor of who is turned away."""
 
+    async def failed(self, who: object, act: str, room: str, error: object) -> None:
+        """Nor of what did not come about."""
+
 
 class SmallHouse:
     """What these routes ask for; tokens are `id/plan`, `m_` are minors, `a_` administrators."""
@@ -158,14 +161,48 @@ async def test_publishing_waits_for_a_review_and_so_does_each_change(
     assert "Tāne Ruru" not in await listed(client, "p_2")
 
 
+async def test_whoever_is_refused_reads_why_and_nobody_else_does(
+    client: httpx.AsyncClient,
+) -> None:
+    made = (await make(client, visibility="public")).json()
+    assert made["why"] == ""
+    (waiting,) = await reviews(client)
+    assert waiting["since"] > 1_700_000_000_000
+    answer = await decide(client, waiting, approved=False, why="The story names a real person.")
+    assert answer.status_code == 204
+    path = f"/api/v1/companions/{made['companion']}"
+    told = (await client.get(f"{path}/draft", headers=by("p_1"))).json()
+    assert (told["review"], told["why"]) == ("rejected", "The story names a real person.")
+    (own,) = (await client.get("/api/v1/companions/mine", headers=by("p_1"))).json()["items"]
+    assert own["why"] == "The story names a real person."
+    assert "why" not in (await client.get(path, headers=by("p_1"))).json()
+    again = DRAFT | {"visibility": "public", "backstory": "A story of nobody."}
+    changed = (await client.put(path, json=again, headers=by("p_1"))).json()
+    assert (changed["review"], changed["why"]) == ("pending", "")
+    (waiting,) = await reviews(client)
+    await decide(client, waiting, approved=True, why="Nothing against it.")
+    told = (await client.get(f"{path}/draft", headers=by("p_1"))).json()
+    assert (told["review"], told["why"]) == ("approved", "")
+
+
+@pytest.mark.parametrize("why", ["", "x" * 501, "a\0b"])
+async def test_a_decision_needs_a_reason(client: httpx.AsyncClient, why: str) -> None:
+    await make(client, visibility="public")
+    (waiting,) = await reviews(client)
+    assert (await decide(client, waiting, approved=False, why=why)).status_code == 422
+    assert len(await reviews(client)) == 1
+
+
 async def reviews(client: httpx.AsyncClient) -> list[Any]:
     answer = await client.get("/api/v1/admin/companions/reviews", headers=by("a_1"))
     items: list[Any] = answer.json()["items"]
     return items
 
 
-async def decide(client: httpx.AsyncClient, one: Any, *, approved: bool) -> httpx.Response:
-    body = {"approved": approved, "digest": one["digest"], "why": "read"}
+async def decide(
+    client: httpx.AsyncClient, one: Any, *, approved: bool, why: str = "read"
+) -> httpx.Response:
+    body = {"approved": approved, "digest": one["digest"], "why": why}
     path = f"/api/v1/admin/companions/{one['companion']}/review"
     return await client.post(path, json=body, headers=by("a_1"))
 

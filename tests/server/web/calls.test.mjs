@@ -200,3 +200,12 @@ test("pictures that were shown are counted, and never fewer", () => {
   const told = [STARTED, seen(2), seen(1)].reduce(tell, {});
   assert.equal(told.r1.pictures, 2);
 });
+
+test("a camera that the server shut is told with its reason, each time anew", () => {
+  const unseen = (why) => ({ type: "call.unseen", room: "r1", call: "c1", why });
+  const once = [STARTED, unseen("refused")].reduce(tell, {});
+  assert.equal(once.r1.shut.why, "refused");
+  const twice = tell(once, unseen("refused"));
+  assert.notEqual(twice.r1.shut, once.r1.shut);
+  assert.equal(tell(twice, { type: "call.started", room: "r1", call: "c2", kind: "video", person: "p", companion: "c", microcredits_per_minute: 0 }).r1.shut, null);
+});

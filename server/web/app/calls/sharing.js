@@ -16,6 +16,11 @@ export const sharing = signal("off");
 /** The call for which the person has said yes before: it need not be explained twice. */
 let agreed = "";
 
+/** Why the server shut the camera last, until one shows it again or has read it. */
+export const shut = signal(/** @type {import("./told.js").Unseen | ""} */ (""));
+/** The word of the server's that was obeyed last. @type {object | null} */
+let obeyed = null;
+
 /** Whether this server's companions see at all. */
 export function offered() {
   return Boolean(meta.value?.camera);
@@ -31,6 +36,7 @@ export async function share(track) {
   const own = calling.peek();
   if (!own || sharing.peek() !== "off") return;
   sharing.value = "asking";
+  shut.value = "";
   try {
     film(track ?? await camera());
     await tellServer();
@@ -69,12 +75,25 @@ onFlowing.add(() => {
   tellServer().catch((error) => { unshare(); toast(problem(error)); });
 });
 
-effect(() => { if (!going(calling.value)) sharing.value = "off"; });
+effect(() => { if (!going(calling.value)) { sharing.value = "off"; shut.value = ""; } });
+
+// A picture was refused: the camera goes off here too, and it is said why. The call goes on.
+effect(() => {
+  const own = calling.value;
+  const told = own && going(own) ? callOf(own.room) : undefined;
+  if (!told?.shut || told.shut === obeyed || told.call !== own?.call) return;
+  obeyed = told.shut;
+  film(null);
+  sharing.value = "off";
+  shut.value = told.shut.why;
+});
 
 /** @param {any} error */
 function problem(error) {
   if (error.trouble === "refused") return "The camera is blocked for this page.";
   if (error.trouble) return "The camera did not start.";
+  if (error.code === "adults_only") return "Showing a camera is for adults.";
+  if (error.code === "camera_closed") return "Your camera stays off in this call.";
   if (error.code === "camera_not_offered") return "Your companion cannot see: the model of this server takes no pictures.";
   return "Your camera is off: it could not be shown.";
 }

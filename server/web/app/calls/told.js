@@ -10,13 +10,15 @@
 /**
  * `pictures`: of one's camera that the companion was shown. `at` is when `seconds` and `cost` were told, by the server's clock; `rate` in microcredits a
  * minute, 0 where the plan includes it.
- * @typedef {{ call: string, kind: Kind, person: string, companion: string, rate: number, state: string, seconds: number, cost: number, pictures: number, at: number, captions: Caption[], recording: Recording, ended: Ending | null }} Told
+ * @typedef {{ call: string, kind: Kind, person: string, companion: string, rate: number, state: string, seconds: number, cost: number, pictures: number, at: number, captions: Caption[], recording: Recording, shut: { why: Unseen } | null, ended: Ending | null }} Told
  */
+/** Why one's camera was shut by the server. @typedef {"minor" | "refused" | "unjudged"} Unseen */
 /**
  * @typedef {{ type: "call.started", at?: number, room: string, call: string, kind: Kind, person: string, companion: string, microcredits_per_minute: number }
  *   | { type: "call.updated", at?: number, room: string, call: string, state: string, seconds: number, cost_microcredits: number, recorded?: boolean }
  *   | { type: "call.recording", at?: number, room: string, call: string, state: "off" | "asked" | "on", agreed: string[], missing: string[], why?: string }
  *   | { type: "call.seen", at?: number, room: string, call: string, pictures: number, cost_microcredits: number }
+ *   | { type: "call.unseen", at?: number, room: string, call: string, why: Unseen }
  *   | { type: "call.ended", at?: number, room: string, call: string, reason: string, seconds: number, cost_microcredits: number, receipt?: string | null }
  *   | { type: "call.caption", at?: number, room: string, call: string, of: string, utterance: string, text: string, final?: boolean, withdrawn?: boolean }} CallEvent
  */
@@ -43,7 +45,7 @@ function begun(event) {
   const started = event.type === "call.started" ? event : null;
   return {
     call: event.call, kind: started?.kind ?? "voice", person: started?.person ?? "", companion: started?.companion ?? "",
-    rate: started?.microcredits_per_minute ?? 0, state: "connecting", seconds: 0, cost: 0, pictures: 0, at: event.at ?? 0, captions: [], recording: OFF, ended: null,
+    rate: started?.microcredits_per_minute ?? 0, state: "connecting", seconds: 0, cost: 0, pictures: 0, at: event.at ?? 0, captions: [], recording: OFF, shut: null, ended: null,
   };
 }
 
@@ -61,6 +63,7 @@ function changed(call, event) {
       ended: { reason: event.reason, seconds: event.seconds, cost: event.cost_microcredits, receipt: event.receipt ?? null },
     };
     case "call.seen": return { ...call, pictures: Math.max(call.pictures, event.pictures) };
+    case "call.unseen": return { ...call, shut: { why: event.why } };
     case "call.caption": return { ...call, captions: captioned(call.captions, event) };
     default: return call;
   }

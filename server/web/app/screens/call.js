@@ -21,7 +21,7 @@ import { html, icon, signal, useEffect, useLayoutEffect, useRef, useState } from
 import { CallCheck } from "./call_check.js";
 import { CallOver } from "./call_over.js";
 import { CallSettings } from "./call_settings.js";
-import { CameraConsent, OwnView } from "./camera.js";
+import { CameraConsent, CameraShut, OwnView } from "./camera.js";
 
 /** @typedef {import("../calls/phases.js").Own} Own */
 /** @typedef {import("../calls/told.js").Told} Told */
@@ -71,6 +71,7 @@ function OnThePhone({ own, face }) {
     </header>
     <${Signals} />
     <${OwnView} room=${own.room} name=${name} />
+    <${CameraShut} name=${name} />
     <${Captions} own=${own} name=${name} />
     <${Bar} own=${own} figure=${figure} onOpen=${() => setOpen(true)} />
     ${open ? html`<${CallSettings} own=${own} name=${name} onClose=${() => setOpen(false)} onFloat=${() => pictureInPicture(name, face?.portrait ?? null)} />` : null}

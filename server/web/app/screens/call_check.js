@@ -13,7 +13,7 @@ import { Avatar, drawing } from "../parts.js";
 import { ongoing, wantedKind } from "../ring.js";
 import { person } from "../session.js";
 import { html, icon, useEffect, useLayoutEffect, useRef, useState } from "../ui.js";
-import { pictureCost } from "./camera.js";
+import { pictureCheck, pictureCost } from "./camera.js";
 
 /** @typedef {import("../calls/devices.js").Devices} Devices */
 /** @typedef {import("../calls/help.js").Trouble} Trouble */
@@ -68,7 +68,7 @@ export function CallCheck({ room, face }) {
       </div>
       ${kind === "video" && !offered() ? html`<p class="soft small" data-no-camera>${name} cannot see you: the model of this server takes no pictures. You see ${name}.</p>` : null}
       ${kind === "video" && offered() ? html`<div class="device">
-        <label class="switch"><span>${icon("camera", "s")} Show ${name} my camera<small>Only in this call: one small picture each time you finish speaking. It is not kept, and you can stop at any moment.${pictureCost()}</small></span><input type="checkbox" checked=${share} onChange=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => setShare(e.currentTarget.checked)} /></label>
+        <label class="switch"><span>${icon("camera", "s")} Show ${name} my camera<small>Only in this call: one small picture each time you finish speaking. It is not kept, and you can stop at any moment.${pictureCheck()}${pictureCost()}</small></span><input type="checkbox" checked=${share} onChange=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => setShare(e.currentTarget.checked)} /></label>
         ${film.track ? html`<${Preview} track=${film.track} />` : null}
         ${film.trouble ? html`<${Trouble} trouble=${film.trouble} what="Camera" onAgain=${film.again} />` : null}
         ${film.track && devices.cameras.length > 1 ? html`<${Choice} id="call-camera" label="Camera" devices=${devices.cameras} value=${chosen().camera} onChange=${(/** @type {string} */ id) => { choose({ camera: id }); film.again(); }} />` : null}

@@ -1,4 +1,4 @@
-/** For administrators: the live rooms of all nodes, one of them as it happens, and the audit log. */
+/** For administrators: the live rooms of all nodes, one of them as it happens, calls, reviews and the audit log. */
 import { api } from "../api.js";
 import { credits, date, time, when, words } from "../format.js";
 import { Avatar, Fault, useLoaded } from "../parts.js";
@@ -20,24 +20,36 @@ const STATES = { idle: "Waiting", thinking: "Thinking", speaking: "Speaking" };
 
 /** @param {{ room?: string }} props */
 export function Console({ room }) {
-  const [list, setList] = useState(/** @type {"rooms" | "calls" | "log"} */ ("rooms"));
+  const [list, setList] = useState(/** @type {"rooms" | "calls" | "reviews" | "log"} */ ("rooms"));
   const log = list === "log";
+  const reviews = list === "reviews";
   useEffect(() => { document.title = "Console · Kindred"; }, []);
   useEffect(() => () => unwatch(), [room]);
-  return html`<${Shell} inside=${Boolean(room)}><main class=${`console${room ? " one" : ""}${log ? " with-log" : ""}`} id="main" tabindex="-1">
+  return html`<${Shell} inside=${Boolean(room)}><main class=${`console${room ? " one" : ""}${log ? " with-log" : reviews ? " with-reviews" : ""}`} id="main" tabindex="-1">
     <section class="console-list" aria-label="What goes on">
       <header class="head"><h1>Console</h1>
         <div class="tabs" role="group" aria-label="What is shown">
           <button type="button" class="chip" aria-pressed=${list === "rooms" ? "true" : "false"} onClick=${() => setList("rooms")}>Live rooms</button>
           <button type="button" class="chip" aria-pressed=${list === "calls" ? "true" : "false"} onClick=${() => setList("calls")}>Calls</button>
+          <button type="button" class="chip" aria-pressed=${reviews ? "true" : "false"} onClick=${() => { setList("reviews"); if (room) go("/console"); }}>Reviews</button>
           <button type="button" class="chip" aria-pressed=${log ? "true" : "false"} onClick=${() => setList("log")}>Audit log</button>
         </div></header>
-      ${log ? html`<${Log} />` : list === "calls" ? html`<${CallLog} />` : html`<${Rooms} current=${room} />`}
+      ${log ? html`<${Log} />` : list === "calls" ? html`<${CallLog} />` : reviews ? html`<${Reviews} />` : html`<${Rooms} current=${room} />`}
     </section>
-    ${room
+    ${reviews ? null : room
       ? html`<${Room} id=${room} key=${room} />`
       : html`<section class="nothing"><div class="empty">${icon("eye", "huge")}<h2>Nobody is being watched</h2><p>Choose a room. Say why you look: it is kept in the audit log, with everything you do.</p></div></section>`}
   </main></${Shell}>`;
+}
+
+/** Companions that wait for a review, fetched once somebody reads them. */
+function Reviews() {
+  const [screen, setScreen] = useState(/** @type {typeof import("./reviews.js") | null} */ (null));
+  const [fault, setFault] = useState("");
+  const load = () => { setFault(""); import("./reviews.js").then(setScreen, () => setFault("This screen could not be loaded.")); };
+  useEffect(load, []);
+  if (screen) return html`<${screen.Reviews} />`;
+  return fault ? html`<${Fault} text=${fault} act=${load} />` : html`<i class="spin"></i>`;
 }
 
 /** The list, asked for again while it is on screen. @param {{ current?: string }} props */

@@ -10,10 +10,11 @@ import { html, icon, useEffect, useState } from "../ui.js";
 import { Chips, Look } from "./create_face.js";
 import { ORIGINS, someone } from "./create_looks.js";
 import { FacePreview } from "./create_preview.js";
+import { MakeOffer, room } from "./offer.js";
 import { PictureFace } from "./picture_face.js";
 
 /** @typedef {Record<string, any>} Draft */
-/** @typedef {{ companion: string, slug: string, review: string, draft: Draft }} Made */
+/** @typedef {{ companion: string, slug: string, review: string, why: string, draft: Draft }} Made */
 
 const STEPS = ["Who", "Face", "Character", "Meet"];
 const GENDERS = [["woman", "Woman"], ["man", "Man"], ["non-binary", "Non-binary"]];
@@ -25,7 +26,7 @@ const ARCHETYPES = /** @type {[string, string, string][]} */ ([
 const STYLES = [["warm", "Warm"], ["witty", "Witty"], ["thoughtful", "Thoughtful"], ["direct", "Direct"], ["playful", "Playful"], ["calm", "Calm"]];
 const VOICES = ["soprano-soft", "mezzo-warm", "mezzo-bright", "alto", "alto-bright", "contralto", "tenor-light", "tenor-sunny", "baritone-soft", "baritone", "baritone-dry", "bass-velvet"];
 const SEEN = [["private", "Only me"], ["unlisted", "Whoever has the link"], ["public", "Everybody"]];
-const REVIEWS = /** @type {Record<string, string>} */ ({ pending: "It waits for a review. Until then only you meet it.", rejected: "The review said no. You can change it and ask again.", approved: "" });
+const REVIEWS = /** @type {Record<string, string>} */ ({ pending: "It waits for a review. Until then only you meet it.", rejected: "The review said no, so only you meet it. You can change it and ask again.", approved: "" });
 
 /** @returns {Draft} */
 function fresh() {
@@ -38,7 +39,16 @@ function fresh() {
 
 /** @param {{ id?: string }} props */
 export function Create({ id }) {
-  return html`<${Shell}>${id ? html`<${Known} id=${id} key=${id} />` : html`<${Maker} made=${null} key="new" />`}</${Shell}>`;
+  return html`<${Shell}>${id ? html`<${Known} id=${id} key=${id} />` : html`<${New} key="new" />`}</${Shell}>`;
+}
+
+/** Nobody writes four pages to be told at the end that their plan has no room. */
+function New() {
+  /** @type {{ value: { items: Made[], most: number | null } | null, fault: string }} */
+  const { value, fault } = useLoaded(() => api("GET", "companions/mine"), []); // once: what is saved here goes on being made
+  if (!value && !fault) return html`<main class="page" id="main" tabindex="-1" aria-busy="true"><div class="bone detail-bone"></div></main>`;
+  if (!value || room(value)) return html`<${Maker} made=${null} />`;
+  return html`<main class="page" id="main" tabindex="-1"><header class="head"><h1>Make a companion</h1><${Balance} /></header><${MakeOffer} own=${value} asked=${true} /><p class="center"><a class="btn" href="/discover">${icon("people")}Meet somebody who is there</a></p></main>`;
 }
 
 /** @param {{ id: string }} props */
@@ -162,7 +172,7 @@ function Meet({ draft, set, kept }) {
   return html`<div class="fields">
     <${Chips} label="Who may meet them" options=${SEEN} chosen=${draft.visibility} choose=${(/** @type {string} */ value) => set({ visibility: value })} />
     <p class="soft small">${draft.visibility === "private" ? "Nobody else sees this companion." : "Somebody of the service reads it first, now and after each change."}</p>
-    ${told ? html`<p class="note" role="status">${icon("clock")}${told}</p>` : null}
+    ${told ? html`<p class=${`note${kept?.review === "rejected" ? " warn" : ""}`} role="status" data-review-told>${icon(kept?.review === "rejected" ? "info" : "clock")}<span>${told}${kept?.why ? html`<q class="why" dir="auto">${kept.why}</q>` : null}</span></p>` : null}
     ${kept ? html`<${PictureFace} companion=${kept.companion} name=${draft.name} />` : html`<p class="soft small">Once it is saved you can also give it a face from a picture, seen by you alone.</p>`}
     ${kept ? html`<button type="button" class="link bad" onClick=${() => setSure(true)}>Take ${draft.name} away</button>` : null}
     ${sure ? html`<${Dialog} title=${`Take ${draft.name} away?`} onClose=${() => setSure(false)}><p>Nobody new can meet them. Conversations you have stay as they are.</p><div class="acts"><button type="button" class="btn line" onClick=${() => setSure(false)}>Keep</button><button type="button" class="btn danger" onClick=${away}>Take away</button></div></${Dialog}>` : null}

@@ -8,6 +8,7 @@ import { Problem } from "../session.js";
 import { Shell } from "../shell.js";
 import { toast } from "../toast.js";
 import { html, icon, useEffect, useRef, useState } from "../ui.js";
+import { MakeOffer, room } from "./offer.js";
 
 /** @typedef {import("../../types.d.ts").Person} Person */
 /**
@@ -61,12 +62,13 @@ function Gallery() {
   };
   const cards = value ? [...value.items, ...more] : [];
   return html`<main class="page gallery" id="main" tabindex="-1">
-    <header class="head"><div><h1>Meet someone</h1><p class="soft">Each has a temper and a history of their own. All are adults, and all are AI.</p></div><div class="head-acts">${own && own.most !== 0 ? html`<a class="btn" href="/create">${icon("plus")}Make your own</a>` : null}<${Balance} /></div></header>
+    <header class="head"><div><h1>Meet someone</h1><p class="soft">Each has a temper and a history of their own. All are adults, and all are AI.</p></div><div class="head-acts">${own && room(own) ? html`<a class="btn" href="/create">${icon("plus")}Make your own</a>` : null}<${Balance} /></div></header>
     <div class="tools">
       <div class="find">${icon("search")}<input class="input" type="search" aria-label="Search companions" placeholder="Name, interest, mood" value=${query} onInput=${(/** @type {{ currentTarget: HTMLInputElement }} */ e) => setQuery(e.currentTarget.value)} /></div>
       <div class="chips" role="group" aria-label="Tags">${all.current.map(([tag]) => html`<button key=${tag} type="button" class="chip" aria-pressed=${tags.includes(tag) ? "true" : "false"} onClick=${() => toggle(tag)}>${tag}</button>`)}</div>
     </div>
     ${fault ? html`<${Fault} text=${fault} act=${reload} />` : null}
+    ${own ? html`<${MakeOffer} own=${own} />` : null}
     ${own?.items.length ? html`<${Yours} items=${own.items} />` : null}
     <ul class="deck" aria-busy=${value ? "false" : "true"}>
       ${value ? cards.map((card) => html`<${DeckCard} key=${card.id} card=${card} />`) : fault ? null : Array.from({ length: 8 }, (_, i) => html`<li key=${i} class="bone deck-bone"></li>`)}
@@ -77,12 +79,12 @@ function Gallery() {
   </main>`;
 }
 
-/** @typedef {{ companion: string, slug: string, review: string, card: Card, draft: { visibility: string } }} Made */
+/** @typedef {{ companion: string, slug: string, review: string, why: string, card: Card, draft: { visibility: string } }} Made */
 
 /** What one made oneself, with the way to go on making it. @param {{ items: Made[] }} props */
 function Yours({ items }) {
-  return html`<section class="yours" aria-label="Made by you"><ul class="members">${items.map(({ companion, slug, review, card, draft }) => html`<li key=${companion}>
-    <${Avatar} name=${card.name} src=${card.portrait} size="s52" /><span class="names"><a href=${`/discover/${slug}`}><b>${card.name}</b></a><small class="soft">${draft.visibility === "private" ? "Only you" : { pending: "Waits for a review", rejected: "Not published", approved: draft.visibility === "public" ? "Published" : "By link" }[review] ?? ""}</small></span>
+  return html`<section class="yours" aria-label="Made by you"><ul class="members">${items.map(({ companion, slug, review, why, card, draft }) => html`<li key=${companion}>
+    <${Avatar} name=${card.name} src=${card.portrait} size="s52" /><span class="names"><a href=${`/discover/${slug}`}><b>${card.name}</b></a><small class="soft">${draft.visibility === "private" ? "Only you" : { pending: "Waits for a review", rejected: `Not published${why ? `: ${why.length > 90 ? `${why.slice(0, 88)}…` : why}` : ""}`, approved: draft.visibility === "public" ? "Published" : "By link" }[review] ?? ""}</small></span>
     <a class="btn line" href=${`/create/${companion}`} aria-label=${`Change ${card.name}`}>${icon("edit")}Change</a></li>`)}</ul></section>`;
 }
 
