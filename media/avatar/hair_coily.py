@@ -79,6 +79,7 @@ def draw_braids_back(sketch: Sketch, face: Face) -> None:
     """Braids hanging behind the shoulders."""
     group, shades, chance = sketch["back-hair"], tones(face.hair), face.chance("braids")
     low = face.chin + 40 + 120 * face.look.hair.length
+    _behind_braids(group, face, low, chance)
     for k in range(18):
         x = -1 + 2 * k / 17
         wide = face.width * (1.06 + 0.1 * abs(x))
@@ -86,6 +87,19 @@ def draw_braids_back(sketch: Sketch, face: Face) -> None:
             (CENTRE + x * wide, face.chin - 10),
                       (CENTRE + x * wide + chance.uniform(-5, 5),
                           low + chance.uniform(-18, 10))], 9.5, tones(shades.dark))  # fmt: skip
+
+
+def _behind_braids(group: Group, face: Face, low: float, chance: random.Random) -> None:
+    """A second row between the braids and further back, so that no light comes through."""
+    shades = tones(face.hair)
+    deep = tones(shades.deep)
+    for k in range(17):
+        x = -1 + 2 * (k + 0.5) / 17
+        wide = face.width * (1.05 + 0.1 * abs(x))
+        plait(group, [(CENTRE + x * face.width * 0.78, face.eye_y - 26),
+            (CENTRE + x * wide, face.chin - 10),
+                      (CENTRE + x * wide + chance.uniform(-3, 3),
+                          low - chance.uniform(14, 40))], 12.5, deep)  # fmt: skip
 
 
 def draw_braids(sketch: Sketch, face: Face) -> None:

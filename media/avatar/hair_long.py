@@ -102,6 +102,23 @@ def draw_loose_back(sketch: Sketch, face: Face) -> None:
         ringlets(group, strands[:38], tones(shades.dark), chance, (13, 19))
     else:
         comb(group, strands, tones(shades.dark, 0.8), chance, (5, 12))
+        _back_ends(group, ribbon, shades, face.chance("ends"))
+
+
+def _back_ends(group: Group, ribbon: Ribbon, shades: Tones, chance: random.Random) -> None:
+    """Tips below the edge: hair that was cut is not ruled off."""
+    tips = []
+    for k in range(46):
+        s = 0.02 + 0.96 * (k + chance.random()) / 46
+        (x, y), drop = ribbon.at(s, 1.0), chance.uniform(2.5, 8.5)
+        tips.append(
+            taper(
+                [(x, y - 12), (x, y - 2), (x + chance.uniform(-2.5, 2.5), y + drop)],
+                chance.uniform(6, 11),
+                root=0.9,
+            )
+        )
+    group.path("".join(tips), shades.deep)
 
 
 def draw_loose(sketch: Sketch, face: Face) -> None:
@@ -124,7 +141,8 @@ def _guides(face: Face, side: int, part: float) -> tuple[list[Point], list[Point
     def at(x: float, y: float) -> Point:
         return (CENTRE + side * x, y)
 
-    outer = [(part, face.crown - top), at(w * 0.60, face.crown - top * 0.62 + 4),
+    outer = [(part, face.crown - top), (part + side * w * 0.24, face.crown - top + 1.5),
+        at(w * 0.60, face.crown - top * 0.62 + 4),
         at(w + out * 0.62, face.crown + face.height * 0.22),
              at(w + out * 0.98, face.eye_y + 4), at(w + out * 1.06, face.mouth_y),
                  at(w + out * (0.86 if bob else 0.94), low - 12)]  # fmt: skip

@@ -21,7 +21,7 @@ from media.avatar.mouth import draw_mouth
 from media.avatar.sketch import Sketch
 from media.avatar.wear import draw_wear
 
-DRAWING_VERSION = 4
+DRAWING_VERSION = 5
 
 LAYERS = (
     "background", "back-hair", "body", "neck-shadow", "head", "beard", "eyes", "brows", "mouth",

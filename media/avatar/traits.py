@@ -47,6 +47,7 @@ def colours(face: Face) -> dict[str, str]:
     """Colours of what moves."""
     look, lip = face.look, lip_colour(face)
     iris = IRIS[look.eyes.colour]
+    shade = 1 - 0.45 * look.skin.tone  # on deep skin a shaded lid stands out as a patch
     hair_shade = shift(face.hair, light=-0.03 - 0.05 * (1 - look.hair.grey))
     return {
         "lip": lip, "lip_dark": shift(lip, light=-0.055), "lip_light": shift(lip, light=0.045),
@@ -54,8 +55,8 @@ def colours(face: Face) -> dict[str, str]:
         "seam": mix(shift(lip, light=-0.22), "#2a0f14", 0.25),
         "skin": face.skin, "shadow": face.shadow, "glow": face.glow,
         "corner": skin_shadow(face.skin, 1.9), "crease": skin_shadow(face.skin, 1.6),
-        "lid": mix(face.skin, face.shadow, 0.42),
-        "lid_low": mix(face.skin, face.shadow, 0.8),
+        "lid": mix(face.skin, face.shadow, 0.42 * shade),
+        "lid_low": mix(face.skin, face.shadow, 0.8 * shade),
         "white": mix("#f6f1ec", face.shadow, 0.10), "white_edge": mix("#b9aaa8", face.shadow, 0.3),
         "iris": iris, "iris_dark": shift(iris, light=-0.13),
         "iris_rim": shift(iris, light=-0.2),

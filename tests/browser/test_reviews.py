@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.browser.conftest import Tab
 from tests.browser.test_access import PHONE, SMALL, serious
 from tests.browser.test_console import staff
@@ -21,6 +23,13 @@ DRAFT = {
     "interests": ["tides", "old maps"],
 }
 REASON = "The story names a town where a real person lives."
+
+
+@pytest.fixture(autouse=True)
+def patience(visit: Tab, staff: Tab) -> None:
+    """Two people's pages draw faces at the same time."""
+    for tab in (visit, staff):
+        tab.context.set_default_timeout(60_000)
 
 
 def reviews(desk: Any) -> None:
@@ -44,11 +53,8 @@ def test_one_is_refused_with_a_reason_that_its_maker_reads_and_approved_once_it_
     assert card.locator("[data-rating]").inner_text() == "teen"
     for words in ("Reads tides for a living", "Which way does your river run?", "tides · old maps"):
         assert words in card.inner_text()
-    desk.wait_for_function(
-        "id => document.querySelector(`[data-review='${id}'] img`)?.naturalWidth > 0",
-        arg=made,
-        timeout=60_000,
-    )
+    face = card.locator(".ava img").get_attribute("src") or ""
+    assert face.startswith(f"/api/v1/companions/{made}/portrait.png")
     assert card.get_by_role("button", name="Refuse").is_disabled()
     assert serious(staff, "reviews") == []
     card.get_by_label("Reason").fill(REASON)

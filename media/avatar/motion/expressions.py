@@ -16,7 +16,7 @@ EXPRESSIONS: Final[dict[str, dict[str, float]]] = {
     "tender": {"smile": 0.35, "inner_brow": 0.25, "squint": 0.15, "roll": 2.5},
     "sad": {"smile": -0.5, "inner_brow": 0.75, "brow": -0.1, "gaze_y": -0.25, "pitch": -2.5},
     "worried": {"smile": -0.25, "inner_brow": 0.65, "brow": 0.2},
-    "surprised": {"brow": 0.85, "jaw": 0.18, "wide": -0.2, "smile": -0.2},
+    "surprised": {"brow": 0.85, "jaw": 0.34, "wide": -0.4, "smile": -0.3},
     "angry": {"anger": 0.75, "smile": -0.3, "squint": 0.3, "brow": -0.35},
     "playful": {"smile": 0.6, "brow": 0.3, "roll": -3.0, "squint": 0.25, "blink_right": 0.12},
     "shy": {"smile": 0.4, "gaze_x": 0.3, "gaze_y": -0.35, "pitch": -3.0, "roll": 2.0},

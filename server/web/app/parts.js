@@ -147,7 +147,7 @@ export function useLoaded(load, inputs) {
     load().then((got) => { if (current) set(got); }, (error) => { if (current) setFault(error.message); });
     return () => { current = false; };
   }, [...inputs, count]);
-  return { value, fault, reload: () => setCount(count + 1), set };
+  return { value, fault, reload: () => setCount((/** @type {number} */ now) => now + 1), set };
 }
 
 /** What went wrong, with a way on. @param {{ text: string, act?: () => void, label?: string }} props */

@@ -31,8 +31,8 @@ export function MakeOffer({ own, asked = false }) {
   const plans = larger(about.plans, most);
   const mine = about.plans[person.value?.plan ?? ""]?.title ?? "Your plan";
   if (!plans.length && !most) return asked ? html`<p class="note" data-offer>${icon("info")}No plan of this server has room for companions of one's own.</p>` : null;
-  return html`<section class="offer card" data-offer aria-label="Make your own">
-    <span class="sign" aria-hidden="true">${icon("edit")}</span>
+  return html`<section class="make-offer card" data-offer aria-label="Make your own">
+    <span class="round" aria-hidden="true">${icon("edit")}</span>
     <div><h2>Make your own</h2>
       <p>Give somebody a face, a voice and a story that you think of. ${most ? `You have made ${own.items.length}, and ${mine} has room for ${most}: take one away to make another.` : `${mine}, your plan, has no room for that.`} ${plans.map((one) => inWords(one, about.currency)).join("; ")}${plans.length ? "." : ""}</p>
       <p class="soft small">Paying is not set up on this server yet; its operator can change your plan. Making companions is for adults.</p></div>
