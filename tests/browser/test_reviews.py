@@ -66,7 +66,8 @@ def test_one_is_refused_with_a_reason_that_its_maker_reads_and_approved_once_it_
     page.get_by_role("button", name="Meet", exact=True).click()
     page.locator("[data-review-told]", has_text=REASON).wait_for()
     assert names(staff) == []
-    visit.api("PUT", f"companions/{made}", DRAFT | {"backstory": "He knows the harbour."})
+    better = DRAFT | {"backstory": "He knows the harbour.", "rating": "general"}
+    visit.api("PUT", f"companions/{made}", better)
     reviews(desk)
     card.get_by_role("button", name="Approve").click()
     card.wait_for(state="detached")
