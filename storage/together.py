@@ -6,22 +6,15 @@ Nothing is kept: every answer was read after it was asked for, so what has ended
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from functools import partial
+from typing import Final, Generic, TypeAlias, TypeVar
 
 Asked = TypeVar("Asked", bound=Hashable)
 Found = TypeVar("Found")
 AT_ONCE: Final = 200
 LANES: Final = 2
-
-
-class Batch(Generic[Asked, Found]):
-    """What is asked for in one statement."""
-
-    __slots__ = ("asked", "reading")
-
-    def __init__(self) -> None:
-        self.asked: dict[Asked, None] = {}
-        self.reading: asyncio.Task[Mapping[Asked, Found]] | None = None
+# What is asked for in one statement, and who waits for it.
+Batch: TypeAlias = "dict[Asked, list[asyncio.Future[Found | None]]]"
 
 
 class Together(Generic[Asked, Found]):
@@ -41,29 +34,44 @@ class Together(Generic[Asked, Found]):
         self._at_once = at_once
         self._lanes = asyncio.Semaphore(lanes)
         self._open: Batch[Asked, Found] | None = None
+        self._reading: set[asyncio.Task[Mapping[Asked, Found]]] = set()
 
     async def find(self, asked: Asked) -> Found | None:
         """What there is of this one, None for nothing. Raises what reading raises."""
+        loop = asyncio.get_running_loop()
         batch = self._open
         if batch is None:
-            batch = self._open = Batch()
-            batch.reading = asyncio.get_running_loop().create_task(self._read_soon(batch))
-            batch.reading.add_done_callback(_looked_at)
-        batch.asked[asked] = None
-        if len(batch.asked) >= self._at_once:
+            batch = self._open = {}
+            reading = loop.create_task(self._read_soon(batch))
+            self._reading.add(reading)
+            reading.add_done_callback(partial(self._answer, batch))
+        # A future for each, so that whoever goes leaves the others waiting; a shield costs more.
+        waiting: asyncio.Future[Found | None] = loop.create_future()
+        batch.setdefault(asked, []).append(waiting)
+        if len(batch) >= self._at_once:
             self._open = None
-        assert batch.reading is not None
-        found = await asyncio.shield(batch.reading)  # others wait for it too
-        return found.get(asked)
+        return await waiting
 
-    async def _read_soon(self, batch: Batch[Asked, Found]) -> Mapping[Asked, Found]:
+    async def _read_soon(self, batch: "Batch[Asked, Found]") -> Mapping[Asked, Found]:
         async with self._lanes:
             if self._open is batch:
                 self._open = None  # what is asked from here on is read later
-            return await self._read(tuple(batch.asked))
+            return await self._read(tuple(batch))
 
-
-def _looked_at(done: "asyncio.Task[object]") -> None:
-    """Everybody who waited may have gone; then nobody misses the error."""
-    if not done.cancelled():
-        done.exception()
+    def _answer(
+        self, batch: "Batch[Asked, Found]", done: "asyncio.Task[Mapping[Asked, Found]]"
+    ) -> None:
+        self._reading.discard(done)
+        if self._open is batch:  # it was ended before it began
+            self._open = None
+        error = None if done.cancelled() else done.exception()
+        for asked, everybody in batch.items():
+            for waiting in everybody:
+                if waiting.done():
+                    continue
+                if error is not None:
+                    waiting.set_exception(error)
+                elif done.cancelled():
+                    waiting.cancel()
+                else:
+                    waiting.set_result(done.result().get(asked))
