@@ -5,7 +5,9 @@ The keys are in the database, so that every node and every restart agrees on the
 
 import hashlib
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from hmac import compare_digest
 from typing import Annotated, Final
 
 import jwt
@@ -48,6 +50,9 @@ class _Said(Struct, frozen=True):
     exp: int
 
 
+_decode: Final = msgspec.json.Decoder(_Said).decode
+
+
 class Tokens:
     """Signs and checks access tokens; `keys` are (kid, PEM), the newest first."""
 
@@ -67,7 +72,7 @@ class Tokens:
         self._signing = private[self._kid]
         self._public = {kid: key.public_key() for kid, key in private.items()}
         # The first part of a token of ours is always the same: it names the key unread.
-        self._by_head = {_head(kid, key): key.public_key() for kid, key in private.items()}
+        self._by_head = {_head(kid, key): key for kid, key in private.items()}
         self._proved.clear()
 
     def access(self, person: str, sign_in: str) -> str:
@@ -79,8 +84,8 @@ class Tokens:
     def claims(self, token: str) -> Claims:
         """What a token says. Raises Unauthorized for anything but a fresh token of ours.
 
-        A signature is checked once: that costs 150 us, and a token comes with every request. If
-        it has run out, is looked at each time; if its sign-in was ended, by whoever asks.
+        A signature is checked once, for a token comes with every request. If it has run out, is
+        looked at each time; if its sign-in was ended, by whoever asks.
         """
         said = self._proved.get(token) or self._prove(token)
         if said.exp * 1000 <= self._now_ms():
@@ -91,18 +96,35 @@ class Tokens:
 
     def _prove(self, token: str) -> _Said:
         try:
-            public = self._by_head.get(token.partition(".")[0])
-            if public is None:
-                public = self._public.get(jwt.get_unverified_header(token).get("kid", ""))
-            if public is None:
-                raise UnknownKey("This token is not ours.", code="token_invalid")
-            said = msgspec.convert(jwt.decode(token, public, ["EdDSA"], options=_OPTIONS), _Said)
-        except (jwt.InvalidTokenError, msgspec.ValidationError) as error:
+            ours = self._by_head.get(token.partition(".")[0])
+            said = _said_by(ours, token) if ours is not None else self._verified(token)
+        except (jwt.InvalidTokenError, ValueError) as error:
             raise Unauthorized("This token is not valid.", code="token_invalid") from error
         if len(self._proved) >= PROVED_MAX:
             del self._proved[next(iter(self._proved))]
         self._proved[token] = said
         return said
+
+    def _verified(self, token: str) -> _Said:
+        """The long way: it begins otherwise than tokens of ours do."""
+        public = self._public.get(jwt.get_unverified_header(token).get("kid", ""))
+        if public is None:
+            raise UnknownKey("This token is not ours.", code="token_invalid")
+        return msgspec.convert(jwt.decode(token, public, ["EdDSA"], options=_OPTIONS), _Said)
+
+
+def _said_by(key: Ed25519PrivateKey, token: str) -> _Said:
+    """What a token says that this key signed. Raises ValueError where it did not.
+
+    An Ed25519 signature of a text is always the same (RFC 8032), and whoever has the key makes it
+    in a third of the time that checking it takes.
+    """
+    message, _, signature = token.rpartition(".")
+    made = urlsafe_b64encode(key.sign(message.encode("ascii"))).rstrip(b"=")
+    if not compare_digest(made, signature.encode("ascii")):
+        raise ValueError("signed by somebody else")
+    payload = message.partition(".")[2]
+    return _decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 def _headers(kid: str) -> dict[str, str]:
