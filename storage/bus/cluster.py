@@ -7,7 +7,7 @@ says; after that calls follow their slots, and subscriptions are renewed where t
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -156,6 +156,28 @@ class Router:
         future.set_exception(NotNow("nobody has this slot"))
         future.exception()
         return future
+
+    async def post_all(self, asked: Sequence[tuple[str, tuple[Any, ...]]]) -> list[Any]:
+        """Many commands, each by its key, and their answers; an answer may be an exception."""
+        at: dict[Link | None, list[int]] = {}
+        for number, (key, _) in enumerate(asked):
+            at.setdefault(self._link(key), []).append(number)
+        if None in at:
+            self.look_again()
+        waiting = [
+            (numbers, link.calls.post_all([asked[number][1] for number in numbers]))
+            for link, numbers in at.items()
+            if link is not None
+        ]
+        answers: list[Any] = [NotNow("nobody has this slot")] * len(asked)
+        for numbers, future in waiting:
+            try:
+                found = await future
+            except BusDown as error:
+                found = [error] * len(numbers)
+            for number, answer in zip(numbers, found, strict=True):
+                answers[number] = answer
+        return answers
 
     def elsewhere(self, answer: Any) -> bool:
         """Whether an answer only says that the key is to be found elsewhere."""

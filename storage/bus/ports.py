@@ -5,9 +5,11 @@ Positions, fences and generations are decided by the store, never by a caller.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
+
+SESSION_SECONDS: Final = 300  # what is known of a session outlives its last renewal by this
 
 
 class BusDown(Exception):

@@ -18,6 +18,7 @@ import structlog
 from storage.bus import scripts
 from storage.bus.cluster import Router
 from storage.bus.ports import (
+    SESSION_SECONDS,
     Appended,
     BusDown,
     Deliver,
@@ -37,7 +38,6 @@ logger = structlog.get_logger(__name__)
 NODE_MS: Final = 2_000
 BEAT_SECONDS: Final = 0.5
 NAME_SECONDS: Final = 3.0
-SESSION_SECONDS: Final = 300
 HEAD_SECONDS: Final = 86_400
 WAIT_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 0.25
@@ -146,8 +146,7 @@ class ValkeyBus:
     async def heads(self, logs: Sequence[str], *, partly: bool = False) -> dict[str, Place]:
         """See the port."""
         keys = [f"{{{log}}}:h" for log in logs]
-        asked = (self._way.post(key, "HMGET", key, "gen", "pos") for key in keys)
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        answers = await self._way.post_all([(key, ("HMGET", key, "gen", "pos")) for key in keys])
         found: dict[str, Place] = {}
         for log, key, answer in zip(logs, keys, answers, strict=True):
             try:

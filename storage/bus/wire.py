@@ -7,7 +7,7 @@ Rate limits and other rare calls use redis-py.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -32,6 +32,38 @@ class NotNow(BusDown):
     """The server is away, loading or giving its keys to another: worth waiting for."""
 
 
+class Sheaf:
+    """Stands in the row of answers for many commands: one future for all of theirs, in order.
+
+    What a future each would cost is most of what a thousand small questions cost.
+    """
+
+    __slots__ = ("_answers", "_count", "all")
+
+    def __init__(self, count: int) -> None:
+        self._answers: list[Any] = []
+        self._count = count
+        self.all: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+
+    def done(self) -> bool:
+        """Whether nobody waits for another answer."""
+        return self.all.done()
+
+    def set_result(self, answer: Any) -> None:
+        """The next answer."""
+        self._answers.append(answer)
+        if len(self._answers) == self._count:
+            self.all.set_result(self._answers)
+
+    def set_exception(self, error: BaseException) -> None:
+        """The rest will not come."""
+        self.all.set_exception(error)
+
+    def exception(self) -> BaseException | None:
+        """What was set, looked at."""
+        return self.all.exception()
+
+
 class Wire(asyncio.Protocol):
     """Connects, reconnects with jittered backoff, and answers calls in order.
 
@@ -54,7 +86,7 @@ class Wire(asyncio.Protocol):
         self._refused = refused
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader(notEnoughData=Ellipsis)
-        self._pending: deque[asyncio.Future[Any]] = deque()
+        self._pending: deque[asyncio.Future[Any] | Sheaf] = deque()
         self._outgoing: list[bytes] = []
         self._scheduled = False
         self._heard_at = 0.0
@@ -112,6 +144,22 @@ class Wire(asyncio.Protocol):
         self._pending.append(future)
         self._put(words)
         return future
+
+    def post_all(self, commands: Sequence[tuple[Any, ...]]) -> asyncio.Future[list[Any]]:
+        """The same for many at once; an answer may be a ReplyError."""
+        loop = asyncio.get_running_loop()
+        sheaf = Sheaf(len(commands))
+        if self._transport is None or len(self._pending) + len(commands) > PENDING_MAX:
+            kind = NotNow if self._transport is None else BusDown
+            sheaf.set_exception(kind("the bus does not answer"))
+            sheaf.exception()
+            return sheaf.all
+        if not self._pending:
+            self._heard_at = loop.time()
+        self._pending.extend([sheaf] * len(commands))
+        for words in commands:
+            self._put(words)
+        return sheaf.all
 
     def send(self, *words: Any) -> None:
         """Send a command whose answer is a push (SSUBSCRIBE); forgotten while not connected."""
