@@ -26,6 +26,7 @@ from loadtest.people import load_people
 
 KINDS: Final = {"server.gateway": "gateways", "postgres": "database", "valkey": "bus"}
 SECONDS: Final = 60.0
+HEARTBEAT_SECONDS: Final = 25  # what the server asks for, unless it was told otherwise
 OPENED_MORE: Final = "Sec-WebSocket-Protocol: kindred.v1.json\r\n"
 
 
@@ -70,6 +71,11 @@ class Person:
         where = {"session": self.session, "epoch": self.epoch, "seq": self.seq}
         frame = await self._asked(port, {"type": "resume", **where})
         return str(frame.get("code") or frame["type"])
+
+    def beat(self) -> None:
+        """A heartbeat, as every client sends it."""
+        if self._raw is not None:
+            self._raw.send(masked(b'{"type":"ping","seq":%d}' % self.seq))
 
     def cut(self) -> None:
         """Lose the connection."""
@@ -120,8 +126,24 @@ async def stage(
     return {"stage": name, "answers": dict(answers), "a_second": len(works) / seconds, **each}
 
 
-async def measure(url: str, port: int, tokens: list[str], at_once: int, top: psutil.Process) -> Any:
-    """Sign-in, an idle while, two rounds of coming back."""
+async def silence(people: Sequence[Person], seconds: float, top: psutil.Process) -> dict[str, Any]:
+    """What a minute of one costs who says nothing, heartbeats included."""
+    loop = asyncio.get_running_loop()
+    before, began = busy(top), loop.time()
+    for tick in range(int(seconds)):
+        for person in people[tick % HEARTBEAT_SECONDS :: HEARTBEAT_SECONDS]:
+            person.beat()
+        await asyncio.sleep(max(0.0, began + tick + 1 - loop.time()))
+    minutes = (loop.time() - began) / 60 * len(people)
+    after = busy(top)
+    idle = {kind: (after[kind] - before[kind]) / minutes * 1e6 for kind in KINDS.values()}
+    return {"stage": "idle minute", "answers": {}, "a_second": 0.0, **idle, "driver": 0.0}
+
+
+async def measure(
+    url: str, port: int, tokens: list[str], at_once: int, top: psutil.Process, idle: float
+) -> Any:
+    """Sign-in, two rounds of coming back, an idle while."""
     await until_ready(url)
     people = [Person(token, number) for number, token in enumerate(tokens)]
     found = []
@@ -133,12 +155,8 @@ async def measure(url: str, port: int, tokens: list[str], at_once: int, top: psu
         await asyncio.sleep(2.0)
         coming = [lambda one=one: one.resume(port) for one in people]
         found.append(await stage(f"resume {number}", coming, at_once, top))
-    before, began = busy(top), time.perf_counter()
-    await asyncio.sleep(20.0)
-    minutes = (time.perf_counter() - began) / 60 * len(people)
-    after = busy(top)
-    idle = {kind: (after[kind] - before[kind]) / minutes * 1e6 for kind in KINDS.values()}
-    found.append({"stage": "idle minute", "answers": {}, "a_second": 0.0, **idle, "driver": 0.0})
+    if idle > 0:
+        found.append(await silence(people, idle, top))
     return found
 
 
@@ -156,8 +174,9 @@ def table(found: list[dict[str, Any]]) -> list[str]:
 @click.option("--people", default=3_000, show_default=True)
 @click.option("--at-once", default=400, show_default=True, help="How many come at a time.")
 @click.option("--gateways", default=2, show_default=True)
+@click.option("--idle", default=110.0, show_default=True, help="Seconds of silence; 0: none.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench-resume.json"))
-def main(people: int, at_once: int, gateways: int, out: Path) -> None:
+def main(people: int, at_once: int, gateways: int, idle: float, out: Path) -> None:
     """Measure in a house of its own, and print the table."""
     with tempfile.TemporaryDirectory(prefix="kindred-resume-") as folder:
         port = free_port()
@@ -170,7 +189,8 @@ def main(people: int, at_once: int, gateways: int, out: Path) -> None:
             subprocess.run([*seeding, "--data", folder], check=True, timeout=300)
             accounts = load_people(Path(folder) / "loadtest" / "people.json").people
             tokens = [account.token for account in accounts]
-            found = uvloop.run(measure(url, port, tokens, at_once, psutil.Process(house.pid)))
+            top = psutil.Process(house.pid)
+            found = uvloop.run(measure(url, port, tokens, at_once, top, idle))
     for line in table(found):
         click.echo(line)
     out.parent.mkdir(parents=True, exist_ok=True)

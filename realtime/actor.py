@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
+from realtime.lanes import Lane
 from realtime.orders import Kick, Left, Order, Replaced
 from realtime.tails import TO_NODES, Tails
 from realtime.told import Heard, Told, place_in
@@ -70,10 +71,11 @@ class Actor:
         With each comes from where on it is this person's, None for the beginning.
         """
         self._since.update({log: since for log, since in logs.items() if since is not None})
+        self.resort()
         async with self._following:
             new = [log for log in dict.fromkeys(logs) if log not in self._logs]
             if new:
-                await self._tails.follow(new, self.entry, self.hear)
+                await self._tails.follow(new, self.entry, self.hear, self.lanes)
                 self._logs += new
             if not self.sockets:
                 self.end()  # the last one left meanwhile
@@ -88,6 +90,7 @@ class Actor:
             self._since[room] = since
         else:
             self._since.pop(room, None)
+        self.resort()
         while self.sockets:
             try:
                 async with self._following:
@@ -103,7 +106,7 @@ class Actor:
     async def _begin_at_the_beginning(self, room: str) -> None:
         self._joining[room] = []
         try:
-            await self._tails.follow([room], self.entry, self.hear)
+            await self._tails.follow([room], self.entry, self.hear, self.lanes)
             self._logs.append(room)
             place = self._tails.place(room)
             if place is not None and place.pos:
@@ -121,6 +124,7 @@ class Actor:
             raise
         for told in self._joining.pop(room):
             self._show(told)
+        self.resort()
 
     def leave(self, room: str) -> None:
         """Follow a room no more."""
@@ -137,6 +141,23 @@ class Actor:
 
     # --- what comes
 
+    def lanes(self, log: str, place: Place) -> list[Lane] | None:
+        """See realtime/tails.py `Lanes`: of all sockets here, if each has one."""
+        since = self._since.get(log)
+        if log in (self.person, *self._joining) or (since is not None and _before(place, since)):
+            return None
+        found: list[Lane] = []
+        for socket in self.sockets:
+            lane = socket.out.lane
+            if lane is None:
+                return None
+            found.append(lane)
+        return found
+
+    def resort(self) -> None:
+        """Sockets came, went or began, or others of the logs' entries are theirs."""
+        self._tails.resort(self._logs)
+
     def entry(self, told: Told) -> None:
         """A log's entry."""
         if self._joining and told.log in self._joining:
@@ -144,20 +165,20 @@ class Actor:
         elif told.to or self._since or told.log == self.person:
             self._show(told)
         else:  # a room's own, from its beginning: for everybody, so nothing is to be asked
-            for socket in self.sockets:
-                if not socket.out.send_now(told):
-                    socket.out.put(told)
-                    self._schedule()
+            self._hand_on(told)
+
+    def _hand_on(self, told: Told) -> None:
+        for socket in self.sockets:
+            if not socket.out.send_now(told):
+                socket.out.put(told)
+                self.schedule()
 
     def _show(self, told: Told) -> None:
         if told.to and (told.to != self.person or told.to == TO_NODES):
             return
         if self._since and not told.visible(self.person, self._since.get(told.log)):
             return
-        for socket in self.sockets:
-            if not socket.out.send_now(told):
-                socket.out.put(told)
-                self._schedule()
+        self._hand_on(told)
         if told.log == self.person and told.event.startswith(_ROOM_UPDATED):
             event = msgspec.json.decode(told.event)
             room = event["room"]["id"]
@@ -171,7 +192,7 @@ class Actor:
             return
         for socket in self.sockets:
             socket.hear(heard)
-        self._schedule()
+        self.schedule()
 
     def order(self, order: Order) -> None:
         """An order to this node about the person's sockets."""
@@ -186,7 +207,8 @@ class Actor:
             case Left(room=room):
                 self.leave(room)
 
-    def _schedule(self) -> None:
+    def schedule(self) -> None:
+        """Flush every socket once this turn of the loop is over."""
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._drain)
@@ -195,6 +217,11 @@ class Actor:
         self._scheduled = False
         for socket in tuple(self.sockets):
             socket.flush()
+
+
+def _before(place: Place, since: Place) -> bool:
+    """Whether what comes next after a place may still be from before somebody came."""
+    return place.generation == since.generation and place.pos < since.pos
 
 
 def _later(told: Told, place: Place) -> bool:

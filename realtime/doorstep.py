@@ -5,7 +5,7 @@ person (realtime/registry.py) and by how often a session may be taken up again.
 """
 
 from collections import Counter, OrderedDict
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Final
 
 from realtime.session import Bucket
@@ -17,6 +17,36 @@ if TYPE_CHECKING:
 FULL_MS: Final = 5_000
 GOING_MS: Final = 500
 PEOPLE_MAX: Final = 20_000
+
+
+class Addresses:
+    """How many sockets each address has here; the sum of all is not added up for each who comes."""
+
+    def __init__(self) -> None:
+        self._of: Counter[str] = Counter()
+        self._total = 0
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __getitem__(self, address: str) -> int:
+        return self._of[address]
+
+    def total(self) -> int:
+        """All of them."""
+        return self._total
+
+    def came(self, address: str) -> None:
+        """One more."""
+        self._of[address] += 1
+        self._total += 1
+
+    def left(self, address: str) -> None:
+        """One less."""
+        self._total -= 1
+        self._of[address] -= 1
+        if not self._of[address]:
+            del self._of[address]
 
 
 class Strangers:
@@ -93,12 +123,12 @@ def crowded(node: "Realtime", address: str, *, signed_in: bool = False) -> Produ
 
 def counted_as(address: str) -> str:
     """What an address is counted as: one line of IPv6 has a whole /64 of them."""
+    if ":" not in address:
+        return address[:64]
     try:
-        found = ip_address(address)
+        found = IPv6Address(address)
     except ValueError:
         return address[:64]
-    if isinstance(found, IPv4Address):
-        return address
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(IPv6Network((int(found) >> 64 << 64, 64)))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
+from realtime.lanes import NOT_NOW, Lane
 from storage.bus.ports import Place
 
 RUNS_MAX = 1_024  # changes of place a client may leave unacknowledged
@@ -50,20 +51,17 @@ class _Run:
         self.anchored = anchored
 
 
-class Numbering:
+class Numbering(Lane):
     """Gives numbers to entries; says when an anchor must be written first."""
 
-    __slots__ = ("_base", "_dirty", "acked", "generation", "log", "pos", "runs", "seq")
+    __slots__ = ("_base", "_dirty", "acked", "runs")
 
     def __init__(self, base: Mapping[str, Place], seq: int = 0) -> None:
         """`base`: where each log stood when frame `seq` was the last."""
-        self.seq = seq
+        super().__init__(seq)
         self.acked = seq
         self._base: dict[str, Place] = dict(base)  # at `acked`
         self.runs: deque[_Run] | None = None  # after `acked`
-        self.log = ""  # of the last frame; so are the next two
-        self.generation = ""
-        self.pos = 0
         self._dirty = False
 
     def number(self, log: str, generation: str, pos: int, *, merged: bool) -> Anchor | None:
@@ -108,6 +106,8 @@ class Numbering:
             else:
                 run.seq, run.pos, run.anchored = seq + 1, run.pos + shown + 1, False
         self.runs = runs or None
+        if not runs:
+            self.fd = NOT_NOW  # the next begins a run
 
     def record(self, person: str, epoch: str, sign_in: str) -> Record:
         """What to keep on the bus, together with `anchors`."""

@@ -69,6 +69,8 @@ class Companions(Struct, frozen=True):
 class Unheard:
     """Entries of rooms' logs are not for this protocol."""
 
+    lane = None
+
     def send_now(self, told: Told) -> bool:  # noqa: ARG002 - see realtime/seat.py `Out`
         return True
 

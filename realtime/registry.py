@@ -43,12 +43,14 @@ class Registry:
         if actor is None:
             actor = self._actors[person] = Actor(person, self._tails, self._spawn, self.changed)
         actor.sockets.append(socket)
+        actor.resort()
         return actor
 
     def left(self, actor: Actor, socket: Seat) -> None:
         """A socket is gone; with the last one the person is."""
         if socket in actor.sockets:
             actor.sockets.remove(socket)
+            actor.resort()
         if not actor.sockets and self._actors.get(actor.person) is actor:
             del self._actors[actor.person]
             actor.end()

@@ -5,11 +5,16 @@ The registry counts seats, an actor hands them what happens, a transport hands t
 
 from typing import Protocol
 
+from realtime.lanes import Lane
 from realtime.told import Heard, Told
 
 
 class Out(Protocol):
     """A seat's way out for log entries."""
+
+    @property
+    def lane(self) -> Lane | None:
+        """Where entries may be written past it (realtime/lanes.py)."""
 
     def send_now(self, told: Told) -> bool:
         """Whether there is nothing more to do about it."""

@@ -13,6 +13,7 @@ import structlog
 from realtime import frames
 from realtime.codec import Format, encode
 from realtime.delivery import Delivery
+from realtime.lanes import NOT_NOW, Direct, Lane
 from realtime.numbering import Anchor, Numbering, encode_anchor, encode_record
 from realtime.outbox import Outbox
 from realtime.told import Heard, Told
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = structlog.get_logger(__name__)
 BATCH_BYTES: Final = 65_536
 AGAIN_SECONDS: Final = 0.1
+NEVER: Final = float("-inf")
 
 
 class Peer(Protocol):
@@ -66,10 +68,11 @@ class Sender:
         "_held",
         "_identity",
         "_kept_at",
-        "_lane",
         "_node",
         "_numbering",
         "_outbox",
+        "_past",
+        "_schedule",
         "_tally",
         "_watch",
         "direct",
@@ -83,8 +86,8 @@ class Sender:
     ) -> None:
         """`close` is asked for when the socket must not go on; it comes back as `end`."""
         self.peer = peer
-        self.direct: Callable[[int, Told], None] | None = None  # how to send past the outbox
-        self._lane: Callable[[int, Told], None] | None = None  # the same, while nothing waits
+        self.direct: Direct | None = None  # how to send past the outbox
+        self._past: Direct | None = None  # the same, while nothing waits
         self._close = close
         self.flowing = False  # events may go out
         self.stuck_at: float | None = None  # since when the transport takes nothing
@@ -96,7 +99,12 @@ class Sender:
         self._held: list[Told] | None = None  # what comes while a replay is being read
         self._anchoring = False  # a frame waits for its anchor
         self._kept_at = 0.0
+        self._schedule: Callable[[], None] | None = None
         self._watch: Delivery | None = None  # traced replies on their way out
+
+    def greet(self) -> None:
+        """The first frame."""
+        self.peer.write((self._node.hello(self._form),))
 
     def say(self, frame: object) -> None:
         """A frame without number; it may overtake events that wait."""
@@ -111,10 +119,16 @@ class Sender:
     def lost(self) -> None:
         """There is nobody any more; the wheel may remember us a while, so let go of the rest."""
         self._stop()
+        if self.direct is not None:
+            self.direct.lane = None
+            self.direct = None
         self.peer, self._outbox = Nobody(), Outbox(0)
 
     def _stop(self) -> None:
-        self.flowing, self._held, self._numbering, self._lane = False, None, None, None
+        self._wait()
+        if self._numbering is not None:
+            self._numbering.sender = None
+        self.flowing, self._held, self._numbering = False, None, None
         self._node.tally.unsent += len(self._outbox)
         if self._watch is not None:
             self._watch.lost()
@@ -125,10 +139,23 @@ class Sender:
         """How many entries wait."""
         return len(self._outbox)
 
+    def _wait(self) -> None:
+        """What comes next may not go out at once."""
+        self._past = None
+        if self._numbering is not None:
+            self._numbering.fd = NOT_NOW
+
+    @property
+    def lane(self) -> Lane | None:
+        """Where entries may be written past even this, once `send_now` has sent one."""
+        return self._numbering if self.flowing and self.direct is not None else None
+
     def watch(self) -> Delivery:
         """Have an eye on traced replies until they have left."""
         if self._watch is None:
             self._watch = Delivery()
+            if self._numbering is not None:
+                self._numbering.fd = NOT_NOW
         return self._watch
 
     def is_another(self, session: str, owner: str) -> bool:
@@ -166,10 +193,12 @@ class Sender:
             if place is None or place.generation != told.generation or told.pos > place.pos:
                 self._outbox.put(told)
 
-    def flow(self) -> None:
-        """From now on events go out."""
+    def flow(self, schedule: Callable[[], None]) -> None:
+        """From now on events go out; `schedule` has `flush` called soon."""
         self._kept_at = self._node.now()
-        self.flowing = True
+        self.flowing, self._schedule = True, schedule
+        if self.direct is not None and self._numbering is not None:
+            self.direct.lane, self._numbering.sender = self._numbering, self
         self.flush()
 
     # --- on the way
@@ -180,8 +209,8 @@ class Sender:
         The common case of a stream, and a third of its cost (docs/why/frames-past-asgi.md).
         False, and nothing done, where the entry has to go the long way.
         """
-        lane, numbering = self._lane, self._numbering
-        if lane is None or numbering is None:
+        past, numbering = self._past, self._numbering
+        if past is None or numbering is None:
             return False
         pos = told.pos
         if (
@@ -196,15 +225,30 @@ class Sender:
             seq = numbering.next_of(told.log, told.generation, pos)
             if not seq:
                 return False
-        lane(seq, told)
+        numbering.log, numbering.generation = told.log, told.generation  # the very same objects
+        past.entry(seq, told)
         self._tally.frames_out += 1
         if self._watch is not None:
             self._watch.left(told)
+        elif self._past is past:
+            numbering.fd = past.clear
         return True
+
+    def late(self, told: Told) -> None:
+        """An entry that did not go out with everybody's (realtime/lanes.py)."""
+        if not self.send_now(told):
+            self.put(told)
+            if self._schedule is not None:
+                self._schedule()
+
+    def rest(self, data: bytes) -> None:
+        """What the kernel did not take of a frame."""
+        if self.direct is not None:
+            self.direct.rest(data)
 
     def stuck(self, now: float) -> bool:
         """The transport takes no more; True when that is news."""
-        self._lane = None
+        self._wait()
         if self.stuck_at is not None:
             return False
         self.stuck_at = now
@@ -212,7 +256,7 @@ class Sender:
 
     def put(self, told: Told) -> None:
         """An entry this person may see; `flush` follows."""
-        self._lane = None
+        self._wait()
         if self._held is not None:
             self._held.append(told)
         elif self._numbering is not None:
@@ -220,7 +264,7 @@ class Sender:
 
     def hear(self, heard: Heard) -> None:
         """Something ephemeral; `flush` follows."""
-        self._lane = None
+        self._wait()
         if self.flowing:
             self._outbox.hear(heard)
 
@@ -239,8 +283,9 @@ class Sender:
         if self._outbox.full:
             self._close(frames.CLOSE_SLOW)
             return
-        waiting = len(self._outbox) > 0
-        self._lane = None if waiting or peer.paused or self._anchoring else self.direct
+        self._wait()
+        if not (len(self._outbox) > 0 or peer.paused or self._anchoring):
+            self._past = self.direct
 
     def _batch(self) -> list[bytes]:
         """The next frames, up to one that needs an anchor first."""
@@ -252,7 +297,8 @@ class Sender:
             anchor = numbering.number(told.log, told.generation, told.pos, merged=told.merged)
             frame = told.frame(numbering.seq, self._form)
             if anchor is not None:
-                self._anchoring, self._lane = True, None
+                self._anchoring = True
+                self._wait()
                 self._node.spawn(self._anchor(anchor, frame, told))
                 break
             payloads.append(frame)
@@ -293,10 +339,11 @@ class Sender:
         if self._numbering is None:
             return
         self._numbering.ack(seq)
-        now = self._node.now()
-        if now - self._kept_at >= self._node.keep_seconds:
+        node, now = self._node, self._node.now()
+        due = node.keep_seconds if self._numbering.dirty else node.touch_seconds
+        if now - self._kept_at >= due or self._kept_at < node.gap_at:
             self._kept_at = now
-            self._node.spawn(self.keep())
+            node.spawn(self.keep())
 
     async def keep(self) -> None:
         """Renew the record on the bus; when the bus is away the next heartbeat does it."""
@@ -314,6 +361,7 @@ class Sender:
                 await self._keep_again(identity)
         except BusDown:
             logger.info("a session record was not renewed; the bus is away")
+            self._kept_at = NEVER
             return
         if kept is False and self.flowing:
             self._close(frames.CLOSE_REPLACED)

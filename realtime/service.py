@@ -5,7 +5,6 @@ server/wiring.py makes one and hands in what lies above: who signs in, which roo
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Final
 
@@ -15,8 +14,8 @@ from starlette.routing import BaseRoute
 from config.oversight import OversightSettings
 from config.sockets import RoomSettings, SocketSettings
 from realtime import frames
-from realtime.codec import encode_json
-from realtime.doorstep import Resumes, Strangers
+from realtime.codec import Format, encode, encode_json
+from realtime.doorstep import Addresses, Resumes, Strangers
 from realtime.forward import Present
 from realtime.holder import Holder
 from realtime.legs import Legs
@@ -37,7 +36,7 @@ from rooms.events import Notice, Reconnect
 from rooms.ports import Authenticate, OpenRoom, Principal
 from rooms.shapes import Wallet
 from rooms.spans import Traces
-from storage.bus.ports import Bus, Place
+from storage.bus.ports import SESSION_SECONDS, Bus, Place
 
 logger = structlog.get_logger(__name__)
 JITTER_MS: Final = 2_000
@@ -83,6 +82,10 @@ class Realtime:
             slow_seconds=settings.slow_seconds,
         )
         self.keep_seconds = min(20.0, settings.resume_window_ms / 4000)
+        # One to which nothing happened need only be there for as long as it can be resumed.
+        spare = SESSION_SECONDS - (settings.resume_window_ms + 3 * settings.heartbeat_ms) / 1000
+        self.touch_seconds = max(self.keep_seconds, spare)
+        self.gap_at = float("-inf")  # when the bus was last away, and may have lost something
         self.now_ms = now_ms
         self.bus = bus
         self.tails = Tails(bus, self.spawn, self.now)
@@ -105,16 +108,17 @@ class Realtime:
         self.demo_model = demo_model
         self.own_origins = own_origins
         self.legs = Legs()
-        self.tally = SocketTally()
+        self.tally = self.tails.tally = SocketTally()
         self.traces: Traces | None = None
         self.sockets: set[Seat] = set()
-        self.addresses: Counter[str] = Counter()
+        self.addresses = Addresses()
         self.strangers = Strangers(settings.unsigned_max, settings.unsigned_per_address)
         self.resumes = Resumes(settings.resumes_per_second, settings.resumes_burst)
         self.doors: list[BaseRoute] = []  # besides our own; server/wiring.py adds them
         self.speaking: set[asyncio.Task[Any]] = set()  # replies that belong to no room
         self.ended: Callable[[str], None] = _nobody_listens
         self._version = version
+        self._hello: dict[Format, bytes] = {}
         self._message_characters = rooms.message_characters
         self._rooms_of = rooms_of
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,8 +127,12 @@ class Realtime:
     async def start(self) -> None:
         """Connect the bus and set the wheel going. Raises BusDown."""
         self.holder.forward.open()
-        await self.bus.start(self.node, self.tails.deliver, self.tails.hear, self.tails.reconnected)
+        await self.bus.start(self.node, self.tails.deliver, self.tails.hear, self._reconnected)
         self.spawn(self._turn())
+
+    def _reconnected(self) -> None:
+        self.gap_at = self.now()
+        self.tails.reconnected()
 
     @staticmethod
     def now() -> float:
@@ -200,8 +208,14 @@ class Realtime:
 
     # --- what sockets ask
 
-    def hello(self) -> frames.Hello:
-        """The greeting of a new socket."""
+    def hello(self, form: Format) -> bytes:
+        """The greeting of a new socket: the same for all, so encoded once."""
+        kept = self._hello.get(form)
+        if kept is None:
+            kept = self._hello[form] = encode(self._greeting(), form)
+        return kept
+
+    def _greeting(self) -> frames.Hello:
         settings = self.settings
         return frames.Hello(
             heartbeat_ms=settings.heartbeat_ms,
@@ -265,13 +279,11 @@ class Realtime:
     @contextlib.contextmanager
     def counted(self, address: str) -> Iterator[None]:
         """One more connection from this address while the block runs."""
-        self.addresses[address] += 1
+        self.addresses.came(address)
         try:
             yield
         finally:
-            self.addresses[address] -= 1
-            if not self.addresses[address]:
-                del self.addresses[address]
+            self.addresses.left(address)
 
     def gone(self, socket: Seat) -> None:
         """A socket is no more."""

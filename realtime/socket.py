@@ -103,7 +103,7 @@ class Socket:
     def opened(self) -> None:
         """Greet, and keep an eye on it from now on."""
         self._node.tally.opened[self.transport] += 1
-        self.out.say(self._node.hello())
+        self.out.greet()
         self._look_again()
 
     def received(self, data: bytes) -> None:
@@ -363,8 +363,9 @@ class Socket:
         self.session.signed_in(session, epoch, who.expires_at_ms)
         self.out.say(frame)
         self._look_again()
-        self.out.flow()
         if self._actor is not None:
+            self.out.flow(self._actor.schedule)
+            self._actor.resort()
             self._node.attendance.came(self._actor, self)
 
     def replaced(self, session: str, owner: str) -> None:

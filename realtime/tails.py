@@ -13,12 +13,16 @@ from typing import Final
 
 import structlog
 
+from realtime.lanes import Lane, spread
+from realtime.tallies import SocketTally
 from realtime.told import Heard, Told, heard
 from storage.bus.ports import Bus, BusDown, Place, Wanted
 
 logger = structlog.get_logger(__name__)
 Sink = Callable[[Told], None]
 Hear = Callable[[Heard], None]
+# The lanes of a follower who sees every entry of this log after this place; else None.
+Lanes = Callable[[str, Place], "Sequence[Lane] | None"]
 READ_MAX: Final = 4_096
 CATCH_UP_SECONDS: Final = 5.0
 RING_MAX: Final = 256
@@ -38,12 +42,16 @@ class Tail:
         "hearers",
         "held",
         "known",
+        "lanes",
+        "log",
+        "others",
         "pos",
         "ring",
         "sinks",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, log: str) -> None:
+        self.log = log
         self.generation = ""
         self.pos = 0
         self.known: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
@@ -51,8 +59,23 @@ class Tail:
         self.filled: asyncio.Future[None] | None = None  # for whoever waits until it is not
         self.held: list[tuple[str, int, Sequence[Wanted]]] | None = None
         self.ring: deque[Told] | None = None
-        self.sinks: list[Sink] = []
+        self.sinks: list[tuple[Sink, Lanes | None]] = []
         self.hearers: list[Hear] = []
+        # Of the followers those with lanes, and the others, as far as they have been sorted.
+        self.lanes: list[Lane] | None = None
+        self.others: list[Sink] = []
+
+    def sort(self) -> list[Lane]:
+        """Find out who can be written to past their actors, the entry at `pos` included."""
+        self.lanes, self.others = [], []
+        here = Place(self.generation, self.pos - 1)
+        for sink, lanes in self.sinks:
+            found = lanes(self.log, here) if lanes is not None else None
+            if found is None:
+                self.others.append(sink)
+            else:
+                self.lanes += found
+        return self.lanes
 
 
 class Tails:
@@ -73,23 +96,31 @@ class Tails:
         self._checked = 0
         # Orders to nodes come here, whether whispered or logged: (person or node, payload).
         self.on_order: Callable[[str, bytes], None] = _nobody_listens
+        self.tally = SocketTally()
 
     def __len__(self) -> int:
         return len(self._tails)
 
     # --- following
 
-    async def follow(self, logs: Sequence[str], sink: Sink, hear: Hear) -> None:
-        """Deliver these logs to `sink` from now on. Raises BusDown, and follows none then."""
+    async def follow(
+        self, logs: Sequence[str], sink: Sink, hear: Hear, lanes: Lanes | None = None
+    ) -> None:
+        """Deliver these logs to `sink` from now on. Raises BusDown, and follows none then.
+
+        Where `lanes` gives any, entries for everybody go there instead; `resort` when it would
+        give others.
+        """
         new = []
         for log in logs:
             tail = self._tails.get(log)
             if tail is None:
-                tail = self._tails[log] = Tail()
+                tail = self._tails[log] = Tail(log)
                 self._bus.follow(log)
                 new.append(log)
-            tail.sinks.append(sink)
+            tail.sinks.append((sink, lanes))
             tail.hearers.append(hear)
+            tail.lanes = None
         try:
             if new:
                 heads = await self._bus.heads(new)
@@ -115,13 +146,22 @@ class Tails:
         """No more; a log nobody follows is forgotten."""
         for log in logs:
             tail = self._tails.get(log)
-            if tail is None or sink not in tail.sinks:
+            found = next((one for one in tail.sinks if one[0] == sink), None) if tail else None
+            if tail is None or found is None:
                 continue
-            tail.sinks.remove(sink)
+            tail.sinks.remove(found)
             tail.hearers.remove(hear)
+            tail.lanes = None
             if not tail.sinks:
                 del self._tails[log]
                 self._bus.unfollow(log)
+
+    def resort(self, logs: Sequence[str]) -> None:
+        """A follower of these has other lanes than before."""
+        for log in logs:
+            tail = self._tails.get(log)
+            if tail is not None:
+                tail.lanes = None
 
     def place(self, log: str) -> Place | None:
         """How far a followed log was delivered here; None if there is no such log yet."""
@@ -168,7 +208,7 @@ class Tails:
         generation = tail.generation  # the same object each time: sessions compare it often
         for pos, wanted in enumerate(entries, first):
             if pos > tail.pos:
-                self._show(tail, Told(log, generation, pos, wanted))
+                self._show(tail, Told(tail.log, generation, pos, wanted))
 
     def _show(self, tail: Tail, told: Told) -> None:
         tail.pos = told.pos
@@ -178,7 +218,18 @@ class Tails:
             tail.ring = deque(maxlen=RING_MAX)
         tail.ring.append(told)
         self._ringing.append((self._now(), told.log, told.generation, told.pos))
-        for sink in tuple(tail.sinks):
+        if told.to:
+            for sink, _ in tuple(tail.sinks):
+                sink(told)
+            return
+        lanes = tail.lanes if tail.lanes is not None else tail.sort()
+        others = tuple(tail.others)
+        late = spread(lanes, told)
+        self.tally.frames_out += len(lanes) - len(late)
+        for lane in late:
+            if lane.sender is not None:
+                lane.sender.late(told)
+        for sink in others:
             sink(told)
 
     def hear(self, log: str, payload: bytes) -> None:
@@ -278,7 +329,7 @@ class Tails:
             if not rolled_back:  # else the next append begins a new generation
                 for entry in entries:
                     if entry.pos > tail.pos:
-                        self._show(tail, Told(log, tail.generation, entry.pos, entry))
+                        self._show(tail, Told(tail.log, tail.generation, entry.pos, entry))
             self._release(log, tail)
             return
 

@@ -89,6 +89,11 @@ class Application(Starlette):
         else:
             await straight(scope, receive, send)
 
+    def door(self, path: str) -> SocketDoor | None:
+        """Where plain handshakes are met without ASGI (realtime/transports/straight.py)."""
+        found: SocketDoor | None = self.state.sockets.get(path)
+        return found
+
 
 def product_version() -> str:
     """The installed version; a checkout without an install is named so."""

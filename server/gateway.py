@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from realtime.transports.uvicorn_http import HttpProtocol
+from realtime.transports.doorway import Doorway
 from realtime.transports.uvicorn_socket import SocketProtocol
 from server.supervisor.gateways import HAND_OVER
 from server.supervisor.orders import GatewayOrders
@@ -69,7 +69,7 @@ def configure(app: Any, orders: GatewayOrders) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=HttpProtocol,
+        http=Doorway,
         ws=SocketProtocol,
         ws_max_size=sockets.frame_bytes * 4,  # ours answers politely above frame_bytes
         ws_ping_interval=None,  # the protocol has its own heartbeat

@@ -19,7 +19,7 @@ import websockets
 from config.load import load
 from config.settings import Settings
 from loadtest.upstream import Upstream
-from realtime.transports.uvicorn_http import HttpProtocol
+from realtime.transports.doorway import Doorway
 from realtime.transports.uvicorn_socket import SocketProtocol
 from server.app import create_app
 
@@ -284,9 +284,10 @@ async def running(
         port = listening.getsockname()[1]
         config = uvicorn.Config(
             app,
-            http=HttpProtocol,
+            http=Doorway,
             ws=SocketProtocol,
             log_config=None,
+            proxy_headers=False,  # as a gateway that trusts no proxy
             lifespan="on",
             ws_max_size=2**20,
         )

@@ -18,6 +18,34 @@ Headers = Sequence[tuple[bytes, bytes]]
 _ONCE: Final = frozenset(
     (b"sec-websocket-version", b"sec-websocket-key", b"upgrade", b"connection", b"origin")
 )
+HEAD_BYTES_MAX: Final = 16_384
+_TEXT: Final = bytes((9, 10, 13, *range(0x20, 0x7F)))
+_TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"  # RFC 9110, 5.6.2
+_MORE_FOLLOWS: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"trailer"))
+
+
+def request_of(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]] | None:
+    """The target and headers of a GET that is whole and plain; None: let HTTP's parser see it.
+
+    Stricter than any parser: visible ASCII alone, no folded line, no body, nothing behind it.
+    """
+    if not data.startswith(b"GET /") or not data.endswith(b"\r\n\r\n"):
+        return None
+    lines = data[:-4].split(b"\r\n")
+    ends = len(lines) + 1
+    if len(data) > HEAD_BYTES_MAX or data.count(b"\r") != ends or data.count(b"\n") != ends:
+        return None
+    words = lines[0].split(b" ")
+    if len(words) != 3 or words[2] != b"HTTP/1.1" or data.translate(None, _TEXT):
+        return None
+    headers: list[tuple[bytes, bytes]] = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        name = name.lower()
+        if not name or not colon or name.translate(None, _TOKEN) or name in _MORE_FOLLOWS:
+            return None
+        headers.append((name, value.strip(b" \t")))
+    return words[1], headers
 
 
 def accept_of(headers: Headers) -> bytes | None:

@@ -10,22 +10,22 @@ from collections.abc import Sequence
 from os import write
 from typing import Final
 
+from realtime.lanes import NOT_NOW, NUMBERS, NUMBERS_KEPT, Lane
 from realtime.told import Told
 
 TEXT: Final = 0x81
 BINARY: Final = 0x82
 NO_DESCRIPTOR: Final = -1
-NUMBERS_KEPT: Final = 4_096
-NUMBERS: Final = [b"%d" % n for n in range(NUMBERS_KEPT)]  # looked up in half the time
 
 
 class Outgoing:
     """Frames to one transport. Writing never waits; what the kernel does not take, uvloop keeps.
 
-    `doubt` it when somebody else wrote to the transport: something may wait there since.
+    `doubt` it when somebody else wrote to the transport: something may wait there since. `lane` is
+    the session whose entries may be written past this too (realtime/lanes.py), while it is clear.
     """
 
-    __slots__ = ("_clear", "_fd", "_opcode", "_shut", "_transport")
+    __slots__ = ("_fd", "_opcode", "_shut", "_transport", "clear", "lane")
 
     def __init__(self, transport: Transport, *, text: bool) -> None:
         self._transport = transport
@@ -34,7 +34,8 @@ class Outgoing:
         raw = transport.get_extra_info("socket")
         plain = raw is not None and transport.get_extra_info("sslcontext") is None
         self._fd = raw.fileno() if plain else NO_DESCRIPTOR
-        self._clear = NO_DESCRIPTOR  # the same, while nothing waits in the transport
+        self.clear = NO_DESCRIPTOR  # the same, while nothing waits in the transport
+        self.lane: Lane | None = None
 
     def frames(self, payloads: Sequence[bytes]) -> None:
         """Payloads as frames, in one write."""
@@ -57,20 +58,26 @@ class Outgoing:
         if told.digits != len(number):
             told.begin(len(number))
         data = told.head + number + told.tail
-        if self._clear < 0:
+        if self.clear < 0:
             self._put(data)
             return
         try:
-            sent = write(self._clear, data)
+            sent = write(self.clear, data)
         except OSError:  # full, or gone: the transport finds out and tells
             sent = 0
         if sent != len(data):
-            self._clear = NO_DESCRIPTOR
-            self._transport.write(data[sent:])
+            self.rest(data[sent:])
+
+    def rest(self, data: bytes) -> None:
+        """What the kernel did not take of a frame."""
+        self.doubt()
+        self._transport.write(data)
 
     def doubt(self) -> None:
         """Somebody wrote past us: look before the next frame whether it has left."""
-        self._clear = NO_DESCRIPTOR
+        self.clear = NO_DESCRIPTOR
+        if self.lane is not None:
+            self.lane.fd = NOT_NOW
 
     def shut(self) -> None:
         """A goodbye was said, or nobody is there: nothing comes after it.
@@ -78,15 +85,17 @@ class Outgoing:
         The number may be another socket's soon, so whoever closes the transport says so first.
         """
         self._shut = True
-        self._fd = self._clear = NO_DESCRIPTOR
+        self._fd = NO_DESCRIPTOR
+        self.doubt()
 
     def _put(self, data: bytes) -> None:
         transport = self._transport
         if self._shut or transport.is_closing():
-            self._fd = self._clear = NO_DESCRIPTOR
+            self._fd = NO_DESCRIPTOR
+            self.doubt()
             return
         if self._fd >= 0 and not transport.get_write_buffer_size():
-            self._clear = self._fd
+            self.clear = self._fd
             try:
                 sent = write(self._fd, data)
             except OSError:
@@ -94,8 +103,7 @@ class Outgoing:
             if sent == len(data):
                 return
             data = data[sent:]
-        self._clear = NO_DESCRIPTOR
-        transport.write(data)
+        self.rest(data)
 
 
 def _header(opcode: int, length: int) -> bytes:

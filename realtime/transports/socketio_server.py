@@ -89,7 +89,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         scope = environ["asgi.scope"]
         guest = self.guests[eio_sid] = Guest(self.node, line)
         self.node.sockets.add(guest.socket)
-        self.node.addresses[address_of(scope)] += 1
+        self.node.addresses.came(address_of(scope))
         self.node.strangers.came(guest.socket, address_of(scope))
         scope[SID] = eio_sid  # so that the door knows whose WebSocket this is
         guest.socket.opened()
@@ -100,14 +100,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
         await super()._handle_eio_disconnect(eio_sid, reason)
         if guest is not None and environ is not None:
             guest.lost()
-            self._count_out(address_of(environ["asgi.scope"]))
+            self.node.addresses.left(address_of(environ["asgi.scope"]))
         self.eio.sockets.pop(eio_sid, None)
-
-    def _count_out(self, address: str) -> None:
-        addresses = self.node.addresses
-        addresses[address] -= 1
-        if not addresses[address]:
-            del addresses[address]
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         """A message: text is a packet of Socket.IO, bytes belong to one that announced them."""

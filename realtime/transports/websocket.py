@@ -1,10 +1,13 @@
 """The native socket, `GET /v1/socket`, as a bare ASGI app: it keeps the door and moves bytes.
 
-Under uvicorn with our protocol (transports/uvicorn_socket.py) frames go past ASGI; under any
-other server they go through it, with a pump of their own.
+Under uvicorn with our protocol (transports/uvicorn_socket.py) frames go past ASGI, and mostly the
+handshake does too (transports/straight.py); under any other server they go through it, with a pump
+of their own.
 """
 
 import contextlib
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -19,8 +22,10 @@ from realtime.seat import Seat
 from realtime.sending import Peer
 from realtime.socket import Socket
 from realtime.socket_call import CallingSocket
+from realtime.transports.handshake import Headers
 from realtime.transports.pump import Pump
 from realtime.transports.sse import problem_response
+from realtime.transports.straight import StraightProtocol
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
 from rooms.errors import Forbidden, ProductError
 
@@ -31,10 +36,28 @@ PROTOCOLS: Final[dict[str, Format]] = {"kindred.v1.json": "json", "kindred.v1.ms
 
 
 class SocketDoor:
-    """The ASGI app behind the route."""
+    """The ASGI app behind the route; `admits` and `meet` are the same without ASGI."""
 
     def __init__(self, node: "Realtime") -> None:
         self._node = node
+
+    def admits(self, headers: Headers, address: str) -> bool:
+        """See realtime/transports/straight.py `Door`."""
+        return refusal(self._node, {"headers": headers}, counted_as(address)) is None
+
+    def meet(self, peer: StraightProtocol, offered: Sequence[str], address: str) -> None:
+        """See realtime/transports/straight.py `Door`."""
+        chosen, form = spoken(offered)
+        address = counted_as(address)
+        socket = self._seat(peer, form, address)
+        self._node.addresses.came(address)
+        peer.ended = partial(self._ended, socket, address)
+        peer.welcome(chosen)
+        self._attach(peer, socket, form)
+
+    def _ended(self, socket: Seat, address: str) -> None:
+        self._node.addresses.left(address)
+        socket.lost()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = counted_as(scope["client"][0]) if scope.get("client") else "unknown"
@@ -43,22 +66,17 @@ class SocketDoor:
         if refused is not None:
             await deny(scope, send, refused)
             return
-        offered = scope.get("subprotocols") or []
-        chosen = next((name for name in offered if name in PROTOCOLS), None)
-        form = PROTOCOLS.get(chosen or "", "json")
-        addresses = self._node.addresses
-        addresses[address] += 1
+        chosen, form = spoken(scope.get("subprotocols") or ())
+        self._node.addresses.came(address)
         try:
-            await send({"type": "websocket.accept", "subprotocol": chosen})
+            await send({"type": "websocket.accept", "subprotocol": chosen or None})
             fast = scope.get("extensions", {}).get(EXTENSION)
             if isinstance(fast, SocketProtocol):
                 await self._past_asgi(fast, form, receive, address)
             else:
                 await self._through_asgi(form, receive, send, address)
         finally:
-            addresses[address] -= 1
-            if not addresses[address]:
-                del addresses[address]
+            self._node.addresses.left(address)
 
     def _seat(self, peer: Peer, form: Format, address: str) -> Seat:
         """Who hears what this peer sends."""
@@ -72,22 +90,25 @@ class SocketDoor:
     ) -> None:
         """Frames come and go by calls; this task only waits for the end."""
         socket = self._seat(peer, form, address)
-        settings = self._node.settings
         try:
-            peer.attach(
-                socket,
-                text=form == "json",
-                transport_bytes=settings.transport_bytes,
-                frame_bytes=settings.frame_bytes if isinstance(socket, Socket) else None,
-            )
-            if isinstance(socket, Socket) and form == "json" and peer.outgoing is not None:
-                socket.out.direct = peer.outgoing.entry
-            socket.opened()
+            self._attach(peer, socket, form)
             while (message := await receive())["type"] != "websocket.disconnect":
                 _hand_over(socket, message, form)  # came before we were attached
         finally:
             peer.detach()
             socket.lost()
+
+    def _attach(self, peer: SocketProtocol, socket: Seat, form: Format) -> None:
+        settings = self._node.settings
+        peer.attach(
+            socket,
+            text=form == "json",
+            transport_bytes=settings.transport_bytes,
+            frame_bytes=settings.frame_bytes if isinstance(socket, Socket) else None,
+        )
+        if isinstance(socket, Socket) and form == "json" and peer.outgoing is not None:
+            socket.out.direct = peer.outgoing
+        socket.opened()
 
     async def _through_asgi(self, form: Format, receive: Receive, send: Send, address: str) -> None:
         async def send_one(data: bytes) -> None:
@@ -107,6 +128,12 @@ class SocketDoor:
                     _hand_over(socket, message, form)
         finally:
             socket.lost()
+
+
+def spoken(offered: Sequence[str]) -> tuple[str, Format]:
+    """The first subprotocol of ours that is offered, and its format; none at all means JSON."""
+    chosen = next((name for name in offered if name in PROTOCOLS), "")
+    return chosen, PROTOCOLS.get(chosen, "json")
 
 
 def _hand_over(socket: Seat, message: Any, form: Format) -> None:

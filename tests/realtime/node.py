@@ -13,8 +13,9 @@ from starlette.applications import Starlette
 
 from config.sockets import RoomSettings, SocketSettings
 from realtime.service import Realtime
-from realtime.transports.uvicorn_http import HttpProtocol
+from realtime.transports.doorway import Doorway
 from realtime.transports.uvicorn_socket import EXTENSION, SocketProtocol
+from realtime.transports.websocket import SocketDoor
 from rooms.commands import Answer, MessageSend, ReplyCancel, RoomCommand, TypingSet
 from rooms.errors import NotFound, Unauthorized
 from rooms.events import MessageCreated, Notice, ReplyDelta, ReplyDone, ReplyStarted, Typing
@@ -223,6 +224,17 @@ def _without_a_way_past(app: Starlette) -> Any:
     return plain
 
 
+class Straight(Starlette):
+    """An application with a door of its own, like server/app.py `Application`."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.doors: dict[str, SocketDoor] = {}
+
+    def door(self, path: str) -> SocketDoor | None:
+        return self.doors.get(path)
+
+
 @contextlib.asynccontextmanager
 async def running(
     bus: Bus,
@@ -231,19 +243,24 @@ async def running(
     *,
     fast: bool = True,
     guarded: bool = False,
+    straight: bool = False,
     **settings: float,
 ) -> AsyncIterator[Node]:
     """A node served by uvicorn: frames past ASGI, or (not `fast`) through it.
 
     Through it means another server's protocol, unless `guarded`: ours, as other doors use it.
+    `straight`: ours, with handshakes past ASGI too, as a gateway has it.
     """
     realtime = realtime_on(bus, world, name, **settings)
     await realtime.start()
-    app = Starlette(routes=realtime.routes())
+    app = Straight(routes=realtime.routes())
+    if straight:
+        app.doors["/v1/socket"] = SocketDoor(realtime)
+        guarded = True
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app if fast else _without_a_way_past(app),
-        http=HttpProtocol if guarded else "httptools",
+        http=Doorway if guarded else "httptools",
         ws=SocketProtocol if fast or guarded else "websockets-sansio",
         lifespan="off",
         log_config=None,

@@ -1,6 +1,7 @@
 """A device under the virtual clock: it keeps a session and a number, and checks every frame.
 
-Its transport delivers at once, or keeps what comes while it is paused.
+Its transport delivers at once, or keeps what comes while it is paused. It has a descriptor of its
+own making, so that entries take the way past everything too (realtime/lanes.py).
 """
 
 import asyncio
@@ -10,9 +11,23 @@ from typing import Any
 
 import msgspec
 
+from realtime.lanes import NOT_NOW, Lane
 from realtime.socket import Socket
 from realtime.told import Told
 from tests.realtime.simulated import Node, World
+
+_descriptors = itertools.count(1_000_000)
+_open: dict[int, "Peer"] = {}
+written: list[int] = []  # how many frames went past everything
+
+
+def write(fd: int, data: bytes) -> int:
+    """The kernel's part, for realtime/lanes.py."""
+    return _open[fd].take(data)  # a closed one is written to by mistake
+
+
+def _payload(frame: bytes) -> bytes:
+    return frame[2:] if frame[1] < 126 else frame[4:]
 
 
 class Peer:
@@ -20,8 +35,32 @@ class Peer:
 
     def __init__(self, device: "Device") -> None:
         self.paused = False
+        self.lane: Lane | None = None
         self._device: Device | None = device
         self._waiting: list[bytes] = []
+        self._fd = next(_descriptors)
+        _open[self._fd] = self
+
+    @property
+    def clear(self) -> int:
+        """Whom to write to at once."""
+        return NOT_NOW if self._waiting or self.paused else self._fd
+
+    def take(self, frame: bytes) -> int:
+        """What is written at once; now and then all of it is left for later."""
+        if self.paused or self._waiting or self._device is None:
+            raise BlockingIOError
+        written.append(self._fd)
+        if len(written) % 7 == 0:
+            return 0
+        self.write([_payload(frame)])
+        return len(frame)
+
+    def rest(self, data: bytes) -> None:
+        """What was left."""
+        if self.lane is not None:
+            self.lane.fd = NOT_NOW
+        self.write([_payload(data)])
 
     def write(self, payloads: Sequence[bytes]) -> None:
         self._waiting += payloads
@@ -44,6 +83,7 @@ class Peer:
 
     def cut(self) -> None:
         self._device = None
+        _open.pop(self._fd, None)
 
 
 class Device:
@@ -76,7 +116,7 @@ class Device:
         self.lose()
         self.node, self._peer = node, Peer(self)
         self._socket = Socket(node.realtime, self._peer, "json")
-        self._socket.out.direct = self._peer.entry
+        self._socket.out.direct = self._peer
         node.realtime.sockets.add(self._socket)
         self._socket.opened()
         ask: dict[str, Any] = {"type": "auth", "id": "hi", "token": self.person}

@@ -2,7 +2,14 @@
 
 import pytest
 
-from realtime.transports.handshake import HEADERS_MAX, accept_of, offered, switching
+from realtime.transports.handshake import (
+    HEAD_BYTES_MAX,
+    HEADERS_MAX,
+    accept_of,
+    offered,
+    request_of,
+    switching,
+)
 
 KEY = (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")
 VERSION = (b"sec-websocket-version", b"13")
@@ -49,3 +56,41 @@ def test_the_answer_names_what_was_chosen() -> None:
 def test_what_is_offered_is_read_from_every_line() -> None:
     lines = [(b"sec-websocket-protocol", b"a, b"), (b"x", b"y"), (b"sec-websocket-protocol", b"c")]
     assert offered(lines) == ["a", "b", "c"]
+
+
+PLAIN = b"GET /v1/socket?x=1 HTTP/1.1\r\nHost: here\r\nX-Y:\t a: b \r\nUpgrade: websocket\r\n\r\n"
+
+
+def test_a_plain_request_is_read_as_it_stands() -> None:
+    headers = [(b"host", b"here"), (b"x-y", b"a: b"), (b"upgrade", b"websocket")]
+    assert request_of(PLAIN) == (b"/v1/socket?x=1", headers)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        PLAIN[:-1],
+        PLAIN[:-2],
+        PLAIN + b"x",
+        PLAIN + PLAIN,
+        PLAIN.replace(b"GET", b"POST"),
+        PLAIN.replace(b"1.1", b"1.0"),
+        PLAIN.replace(b"GET /", b"GET http://here/"),
+        PLAIN.replace(b"GET /", b"GET  /"),
+        PLAIN.replace(b"Host: here", b"Host: here\r\n folded"),
+        PLAIN.replace(b"Host: here", b"Host : here"),
+        PLAIN.replace(b"Host: here", b"Host"),
+        PLAIN.replace(b"Host: here", b": here"),
+        PLAIN.replace(b"Host: here", b"Host: he\nre"),
+        PLAIN.replace(b"Host: here", b"Host: he\rre"),
+        PLAIN.replace(b"Host: here", b"Host: he\0re"),
+        PLAIN.replace(b"Host: here", "Host: hére".encode()),
+        PLAIN.replace(b"Host: here", b"Content-Length: 5"),
+        PLAIN.replace(b"Host: here", b"Transfer-Encoding: chunked"),
+        PLAIN.replace(b"Host: here", b"Expect: 100-continue"),
+        PLAIN.replace(b"here", b"h" * HEAD_BYTES_MAX),
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_parser(data: bytes) -> None:
+    assert request_of(data) is None

@@ -29,19 +29,24 @@ LONG_ID = json.dumps({"type": "no.such", "id": "1", "x": "a" * 200}).encode()
 FRAME_BYTES = 70_000
 
 
-@pytest.fixture(params=["past asgi", "through asgi"])
+@pytest.fixture(params=["straight", "past asgi", "through asgi"])
 async def node(request: pytest.FixtureRequest) -> AsyncIterator[Node]:
-    """Both ways through the same protocol: frames past ASGI, and through it as others use it."""
-    past = request.param == "past asgi"
+    """All ways through the same protocol: past ASGI, only frames past it, and through it."""
+    past, straight = request.param != "through asgi", request.param == "straight"
     async with running(
-        MemoryBus(Store()), World(), guarded=True, fast=past, frame_bytes=FRAME_BYTES
+        MemoryBus(Store()),
+        World(),
+        guarded=True,
+        fast=past,
+        straight=straight,
+        frame_bytes=FRAME_BYTES,
     ) as started:
         yield started
 
 
 @pytest.fixture
 async def fast() -> AsyncIterator[Node]:
-    async with running(MemoryBus(Store()), World(), guarded=True) as started:
+    async with running(MemoryBus(Store()), World(), straight=True) as started:
         yield started
 
 
@@ -304,7 +309,7 @@ async def test_a_breach_leaves_nothing_behind(node: Node) -> None:
 
 
 async def test_a_full_server_says_so_at_the_handshake_and_has_room_again() -> None:
-    async with running(MemoryBus(Store()), World(), guarded=True, sockets_max=2) as node:
+    async with running(MemoryBus(Store()), World(), straight=True, sockets_max=2) as node:
         async with (
             opened(node.port),
             opened(node.port, source="127.0.0.2"),
@@ -322,7 +327,7 @@ async def test_a_full_server_says_so_at_the_handshake_and_has_room_again() -> No
 
 async def test_one_address_cannot_take_all_sockets() -> None:
     async with (
-        running(MemoryBus(Store()), World(), guarded=True, sockets_per_address=2) as node,
+        running(MemoryBus(Store()), World(), straight=True, sockets_per_address=2) as node,
         opened(node.port),
         opened(node.port),
         dialled(node.port) as raw,

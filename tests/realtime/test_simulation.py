@@ -12,14 +12,21 @@ import pytest
 
 from realtime.numbering import Numbering
 from realtime.outbox import Outbox
+from realtime.sending import Sender
 from realtime.told import Told
 from storage.bus.ports import Place
+from tests.realtime import simulated_device
 from tests.realtime.simulated import Node, World
 from tests.realtime.simulated_device import Device
 
 STEPS = 250
 HEALING_SECONDS = 40.0
 pytestmark = pytest.mark.looptime(noop_cycles=3, idle_step=0.01)
+
+
+@pytest.fixture(autouse=True)
+def kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.lanes.write", simulated_device.write)
 
 
 async def begin(seed: int) -> World:
@@ -138,7 +145,9 @@ async def live_through(seed: int, steps: int = STEPS) -> World:
 
 @pytest.mark.parametrize("seed", range(10))
 async def test_whatever_happens_everybody_sees_everything_once(seed: int) -> None:
+    simulated_device.written.clear()
     world = await live_through(seed)
+    assert simulated_device.written, "some frames took the shortest way"
     assert sum(device.resumes for device in world.devices) > 0
     assert any(world.logged(room) for room in world.members)
 
@@ -186,6 +195,11 @@ async def test_a_word_lost_in_merging_would_be_seen(monkeypatch: pytest.MonkeyPa
             put(self, told)
 
     monkeypatch.setattr(Outbox, "put", careless)
+    assert await goes_wrong()
+
+
+async def test_a_frame_that_the_kernel_left_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sender, "rest", lambda *_: None)
     assert await goes_wrong()
 
 
