@@ -141,15 +141,21 @@ async def silence(people: Sequence[Person], seconds: float, top: psutil.Process)
 
 
 async def measure(
-    url: str, port: int, tokens: list[str], at_once: int, top: psutil.Process, idle: float
+    url: str,
+    port: int,
+    tokens: list[str],
+    at_once: int,
+    top: psutil.Process,
+    rounds: int,
+    idle: float,
 ) -> Any:
-    """Sign-in, two rounds of coming back, an idle while."""
+    """Sign-in, some rounds of coming back, an idle while."""
     await until_ready(url)
     people = [Person(token, number) for number, token in enumerate(tokens)]
     found = []
     signing_in = [lambda one=one: one.sign_in(port) for one in people]
     found.append(await stage("sign-in", signing_in, at_once, top))
-    for number in (1, 2):
+    for number in range(1, rounds + 1):
         for person in people:
             person.cut()
         await asyncio.sleep(2.0)
@@ -174,9 +180,10 @@ def table(found: list[dict[str, Any]]) -> list[str]:
 @click.option("--people", default=3_000, show_default=True)
 @click.option("--at-once", default=400, show_default=True, help="How many come at a time.")
 @click.option("--gateways", default=2, show_default=True)
+@click.option("--rounds", default=2, show_default=True, help="How often all come back.")
 @click.option("--idle", default=110.0, show_default=True, help="Seconds of silence; 0: none.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench-resume.json"))
-def main(people: int, at_once: int, gateways: int, idle: float, out: Path) -> None:
+def main(people: int, at_once: int, gateways: int, rounds: int, idle: float, out: Path) -> None:
     """Measure in a house of its own, and print the table."""
     with tempfile.TemporaryDirectory(prefix="kindred-resume-") as folder:
         port = free_port()
@@ -190,7 +197,7 @@ def main(people: int, at_once: int, gateways: int, idle: float, out: Path) -> No
             accounts = load_people(Path(folder) / "loadtest" / "people.json").people
             tokens = [account.token for account in accounts]
             top = psutil.Process(house.pid)
-            found = uvloop.run(measure(url, port, tokens, at_once, top, idle))
+            found = uvloop.run(measure(url, port, tokens, at_once, top, rounds, idle))
     for line in table(found):
         click.echo(line)
     out.parent.mkdir(parents=True, exist_ok=True)

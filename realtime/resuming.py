@@ -66,6 +66,8 @@ async def missed(
         if place is not None:
             base[log] = place
         replays.append(entries)
+    if not any(replays):
+        return Missed(base, [])
     if sum(map(len, replays)) > REPLAY_MAX:
         raise NotResumable("window")
     return Missed(base, merged(in_order(replays)))

@@ -8,8 +8,6 @@ bytes, and the machinery of requests would be made for each to be used once. Nam
 import asyncio
 from typing import Any, Final, cast
 
-from uvicorn.protocols.utils import get_remote_addr
-
 from realtime.transports.handshake import accept_of, offered, request_of
 from realtime.transports.straight import StraightProtocol, door_at
 from realtime.transports.uvicorn_http import HttpProtocol
@@ -56,8 +54,8 @@ class Doorway(asyncio.Protocol):
         accept = accept_of(headers) if door is not None else None
         if door is None or accept is None:
             return False
-        client = get_remote_addr(self._transport)
-        address = client[0] if client else NOBODY
+        client = self._transport.get_extra_info("peername")  # a tuple where there are addresses
+        address = str(client[0]) if isinstance(client, tuple) and client else NOBODY
         if not door.admits(headers, address):
             return False
         peer = StraightProtocol(self._config, self._server_state, self._app_state, self._loop)
