@@ -6,7 +6,9 @@ against a card's bandwidth; beside it stands what one fused pass would have to m
 """
 
 import argparse
+import math
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from media.avatar.torch_painter import TorchPainter
 
 H200_BYTES_PER_SECOND = 4.8e12
 FPS = 25
+_ONLY_WRITTEN = frozenset((("copy_", 0),))
+_AT_PLACES = frozenset(("grid_sampler_2d", "index_select"))
 
 
 class Traffic(Struct, frozen=True, kw_only=True):
@@ -46,15 +50,19 @@ def measured(painter: TorchPainter, size: int, batch: int) -> Traffic:
     class Counting(TorchDispatchMode):  # type: ignore[misc,unused-ignore]
         moved = operations = 0
 
+        def __init__(self) -> None:
+            super().__init__()
+            self.by_name: Counter[str] = Counter()
+
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             made = func(*args, **(kwargs or {}))
             if not func.is_view:
-                held = [one for one in tree_leaves((args, kwargs, made)) if hasattr(one, "nbytes")]
-                # What is only expanded is one value read again and again, from a cache.
-                self.moved += sum(one.untyped_storage().nbytes() if _spread(one) else one.nbytes
-                                  for one in held)  # fmt: skip
+                name = func.overloadpacket.__name__
+                moved = _moved(name, args, kwargs or {}, made, tree_leaves)
+                self.moved += moved
+                self.by_name[name] += moved
                 self.operations += 1
             return made
 
@@ -73,14 +81,33 @@ def measured(painter: TorchPainter, size: int, batch: int) -> Traffic:
     )
 
 
-def _spread(tensor: Any) -> bool:
-    return 0 in tensor.stride()
+def _moved(name: str, args: Any, kwargs: Any, made: Any, leaves: Any) -> int:
+    """Bytes one operation reads and writes.
+
+    What is only written (`out=`, the target of a copy) is not read, and what is read at chosen
+    places gives no more bytes than it makes: a place read twice comes from a cache.
+    """
+    written = sum(_held(one) for one in leaves(made))
+    told = [one for place, one in enumerate(args) if (name, place) not in _ONLY_WRITTEN]
+    told += [value for key, value in kwargs.items() if key != "out"]
+    read = [_held(one) for one in leaves(told)]
+    if name in _AT_PLACES and read:
+        read[0] = min(read[0], written)
+    return written + sum(read)
+
+
+def _held(tensor: Any) -> int:
+    """Its bytes; what is only expanded is one value read again and again, from a cache."""
+    if not hasattr(tensor, "nbytes"):
+        return 0
+    sizes = zip(tensor.shape, tensor.stride(), strict=True)
+    return int(math.prod(size for size, stride in sizes if stride) * tensor.itemsize)
 
 
 def _seen(asset: Any) -> int:
     """Bytes of the layers there are, each read once, and of what lies behind them."""
-    layers = sum(name in asset.layers for name in pose.LAYERS)
-    return int(layers * 4 * asset.size**2 + asset.background.numel())
+    layers = sum(name in asset.drawn for name in pose.LAYERS)
+    return int((layers * 4 + 3) * asset.size**2)
 
 
 def main() -> int:

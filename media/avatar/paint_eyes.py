@@ -121,11 +121,11 @@ def _ball(
     iris = blend(iris, traits.colour("pupil"), unit(xp, (r * 0.43 - away) * k + 0.5))
     ball = blend(ball, iris, disc)
     shade = unit(xp, 1 - (y - at.upper) / 5.4)
-    ball = ball * (1 - 0.36 * shade * shade - 0.10 * shade)[:, None]
+    ball = blend(ball, traits.black, 0.36 * shade * shade + 0.10 * shade)
     for ox, oy, size, strength in ((-0.34, -0.36, 0.25, 0.96), (0.36, 0.34, 0.12, 0.6)):
         hx, hy = dx - ox * r, dy - oy * r
         light = unit(xp, (size * r - xp.sqrt(hx * hx + hy * hy + 1e-6)) * k + 0.5)
-        ball = ball + (1.0 - ball) * (light * strength)[:, None]
+        ball = blend(ball, traits.white, light * strength)
     over(picture, ball, eye)
 
 

@@ -183,7 +183,7 @@ def paint_inside(
     gaps = unit(xp, 1 - (0.5 - tooth) * 8) * unit(xp, (at.opening - 3) / 8)
     teeth = traits.colour("teeth")
     white = blend(teeth, traits.colour("tongue"), 0.30 * u2 + 0.10 * gaps + 0.0 * y)
-    inner = blend(inner, white * 0.92, lower)
+    inner = blend(inner, blend(white, traits.black, 0.08 + 0.0 * jaw), lower)
     inner = blend(inner, white, upper)
     shade = unit(xp, 1 - (y - at.inner_top) / 3.0) * unit(xp, at.opening / 9)
     deep = 0.34 * shade + 0.5 * unit(xp, (xp.abs(at.u) - 0.70) / 0.34) ** 2

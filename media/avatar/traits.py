@@ -97,10 +97,16 @@ def colour_rows(face: Face) -> Values:
 
 
 class Traits:
-    """Measures by name, each (N, 1, 1), and colours (N, 3, 1, 1): numpy or torch alike."""
+    """Measures by name, each (N, 1, 1), and colours (N, 3, 1, 1): numpy or torch alike.
 
-    def __init__(self, number_rows: Any, colour_rows: Any) -> None:
+    The colours may be told in any way that mixing is linear in; `black` and `white` are the same.
+    """
+
+    def __init__(
+        self, number_rows: Any, colour_rows: Any, black: Any = 0.0, white: Any = 1.0
+    ) -> None:
         count = number_rows.shape[0]
+        self.black, self.white = black, white
         self._numbers = {
             name: number_rows[:, i].reshape(count, 1, 1) for i, name in enumerate(NUMBERS)
         }
