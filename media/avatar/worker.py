@@ -2,11 +2,13 @@
 
 The key that callers must show is read from KINDRED_FACES_KEY. The process that is started loads
 the libraries and forks the one that works; when that one dies the next is there at once, because
-loading, most of a second, is done. It prints `ready` when the worker listens.
+loading, most of a second, is done. When it is killed itself, the one that works goes on until a
+successor listens. It prints `ready` when the worker listens.
 """
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -23,6 +25,7 @@ from media.avatar.rendering.server import FaceServer
 logger = logging.getLogger(__name__)
 KEY_VARIABLE: Final = "KINDRED_FACES_KEY"
 ORPHAN_LOOK_SECONDS: Final = 0.25
+ORPHAN_SECONDS: Final = 10.0  # so long a worker waits for whoever follows its killed parent
 _BRIEF_SECONDS: Final = 2.0
 _BRIEF_LIVES: Final = 5  # so many short lives in a row: whoever keeps us may know why
 
@@ -93,7 +96,7 @@ async def _serve(server: FaceServer, address: str, grandparent: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, serving.cancel)
-    watching = asyncio.create_task(_watch(serving, ready, os.getppid()), name="parent")
+    watching = asyncio.create_task(_watch(serving, ready, os.getppid(), address), name="parent")
     try:
         await serving
     except asyncio.CancelledError:
@@ -102,12 +105,27 @@ async def _serve(server: FaceServer, address: str, grandparent: int) -> None:
         watching.cancel()
 
 
-async def _watch(serving: asyncio.Task[None], ready: asyncio.Event, parent: int) -> None:
+async def _watch(
+    serving: asyncio.Task[None], ready: asyncio.Event, parent: int, address: str
+) -> None:
+    """End with the parent; where another can listen beside us, when that one does."""
     await ready.wait()
     print("ready", flush=True)
+    ours = _listening(address)
     while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells a process of its parent's end
         await asyncio.sleep(ORPHAN_LOOK_SECONDS)
+    last = asyncio.get_running_loop().time() + ORPHAN_SECONDS
+    while ours and _listening(address) == ours and asyncio.get_running_loop().time() < last:  # noqa: ASYNC110
+        await asyncio.sleep(ORPHAN_LOOK_SECONDS)
     serving.cancel()
+
+
+def _listening(address: str) -> int:
+    """Which socket stands at a path; 0 where it is none, or no path."""
+    kind, _, where = address.partition(":")
+    with contextlib.suppress(OSError):
+        return Path(where).stat().st_ino if kind == "unix" else 0
+    return 0
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
