@@ -2,7 +2,8 @@
 
 resvg holds the interpreter's lock while it draws (a second for a new face), so a process of its
 own draws, exactly as for portraits. A kept file is one face at one size; it is written whole or
-not at all, and any process of the node may read or delete it.
+not at all, and any process of the node may read or delete it. Only calls want layers, so whoever
+waits for them is in a call: they are drawn at once, not behind everything else like portraits.
 """
 
 import io
@@ -214,7 +215,7 @@ class Order(msgspec.Struct, frozen=True):
 def _draw_in_child(order: Order, path: Path) -> None:
     try:
         done = subprocess.run(
-            ["nice", sys.executable, "-m", "media.avatar.layers", str(path.absolute())],
+            [sys.executable, "-m", "media.avatar.layers", str(path.absolute())],
             input=msgspec.json.encode(order),
             cwd=ROOT,
             capture_output=True,

@@ -79,7 +79,7 @@ class PictureShelf:
         )
         try:
             done = subprocess.run(
-                ["nice", sys.executable, "-m", "media.avatar.picture.shelf"],
+                [sys.executable, "-m", "media.avatar.picture.shelf"],
                 input=msgspec.json.encode(order), cwd=ROOT, capture_output=True,
                 timeout=READING_SECONDS, check=False,
             )  # fmt: skip

@@ -275,8 +275,13 @@ class FaceServer:
             raise AvatarError("This face could not be prepared.") from error
 
     async def _resize(self) -> None:
-        """Prepare what a new rung wants; the device exchanges it when it is there."""
+        """Prepare what a new rung wants; the device exchanges it when it is there.
+
+        Whoever waits for a first picture comes before those who are to have another one.
+        """
         for asked, size in self.device.resizing():
+            if self._waiting:
+                return
             if asked.face in self._resizing or asked.face not in self._links:
                 continue
             self._resizing.add(asked.face)

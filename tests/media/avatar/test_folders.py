@@ -1,6 +1,9 @@
 """What can be made again never fills a disk, and what was needed lately stays."""
 
+import contextlib
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,3 +88,29 @@ def test_a_kept_rig_that_broke_is_drawn_again(tmp_path: Path, broken: bytes) -> 
     shelf, look = RigShelf(tmp_path), Appearance(origin="pacific")
     shelf.path(look, 128).write_bytes(broken)
     assert shelf.get(look, 128).size == 128
+
+
+def test_a_face_that_a_call_waits_for_is_not_drawn_behind_everything_else(tmp_path: Path) -> None:
+    shelf, nice = RigShelf(tmp_path), os.getpriority(os.PRIO_PROCESS, 0)
+    with ThreadPoolExecutor(1) as threads:
+        drawing = threads.submit(shelf.get, Appearance(origin="pacific"), 128)
+        seen = set()
+        while not drawing.done():
+            seen |= {niceness for niceness in map(drawing_at, children()) if niceness is not None}
+            time.sleep(0.01)
+        assert drawing.result().size == 128
+    assert seen == {nice}
+
+
+def children() -> list[int]:
+    """Of any of our threads."""
+    told = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return [int(pid) for pid in told.split()]
+
+
+def drawing_at(pid: int) -> int | None:
+    """The niceness of a process that draws layers; None if it is another one, or has gone."""
+    with contextlib.suppress(OSError):
+        if b"media.avatar.layers" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return os.getpriority(os.PRIO_PROCESS, pid)
+    return None
