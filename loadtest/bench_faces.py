@@ -1,7 +1,8 @@
 """`python -m loadtest.bench_faces`: what moving faces cost on this machine, part by part.
 
-Milliseconds a frame for batches of 1 to 256, of deciding, painting and encoding; sessions one core
-carries at 25 frames a second; and how long after it was due a frame is an encoded packet.
+Milliseconds a frame for batches of 1 to 256, of deciding, painting and encoding; what a call's
+first packet takes; sessions one core carries at 25 frames a second; and how long after it was due
+a frame is an encoded packet.
 """
 
 import argparse
@@ -134,6 +135,26 @@ def encoding(engine: Engine, size: int, codec: Codec) -> Cost:
     )
 
 
+def beginning(open_one: Callable[[], Engine], size: int, codec: Codec, count: int = 7) -> Cost:
+    """From a kept face that nobody shows yet to its first packet: read, painted, encoded."""
+    look, times = Appearance(origin="european"), []
+    open_one().prepare(Source(appearance=look), size)  # drawn once, so that it is kept
+    for _ in range(count):
+        engine, sent = open_one(), list[Picture | Refused]()
+        device = Device(engine, sent.append)
+        asked = OpenFace(
+            face="0", appearance=msgspec.json.encode(look), size=size, codec=codec, attitude="idle"
+        )
+        clock = time.thread_time if engine.caps.device == "cpu" else time.perf_counter
+        began = clock()
+        device.post(Begin(asked, engine.prepare(Source(appearance=look), size)))
+        while not sent:
+            device.beat(now_us())
+        times.append((clock() - began) * 1000)
+        device.stop()
+    return Cost(what="first packet", size=size, batch=1, ms=statistics.median(times), frames=count)
+
+
 def together(engine: Engine, faces: int, size: int, codec: Codec, seconds: float) -> Whole:
     """Speaking faces on a device for a while; the device degrades if it must, and is told."""
     sent: list[Picture] = []
@@ -191,6 +212,13 @@ def by_torch(folder: Path, device: str) -> Engine:
     return RigEngine(cast("Painter", TorchPainter(folder, device, max_batch=256)))
 
 
+def opened(told: argparse.Namespace, folder: Path) -> Engine:
+    """The engine that was asked for, with nothing in its memory."""
+    if told.torch:
+        return by_torch(folder, told.device)
+    return open_engine(told.engine, told.device, folder, told.weights)
+
+
 def timed(count: int, work: Callable[[int], object], device: str = "cpu") -> list[float]:
     """Milliseconds of each of `count` runs, after one that does not count.
 
@@ -222,13 +250,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     told = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as thrown_away:
         folder = told.folder or Path(thrown_away)
-        engine = open_engine(told.engine, told.device, folder, told.weights)
-        if told.torch:
-            engine = by_torch(folder, told.device)
+        engine = opened(told, folder)
         costs = [deciding()]
         for size in told.sizes:
             costs += [painting(engine, size, batch) for batch in told.batches]
             costs += [encoding(engine, size, codec) for codec in ("vp8", "h264")]
+            costs.append(beginning(lambda: opened(told, folder), size, "vp8"))
         wholes = [
             together(engine, faces, size, "h264", told.seconds)
             for size in told.sizes

@@ -35,6 +35,7 @@ MEASURES: Final = {
     "sound_late": "how late each 20 ms of sound came, beside the soonest of the call",
     "first_picture": "from the answer to a video call until its first picture is decoded",
     "picture_gap": "between two pictures",
+    "picture_late": "how late a picture was there beside its stamp and the soonest of the call",
     "freeze": "how long a picture stood still: three usual gaps, or 150 ms longer than one",
     "skew": "how far mouth and sound were apart, over ten seconds, by the sender's clock",
     "waited": "how long after its intended moment a message was really sent",

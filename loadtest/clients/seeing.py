@@ -79,6 +79,7 @@ class Seeing:
         self._mouths: deque[Mouth] = deque(maxlen=_KEPT)
         self._levels: deque[Level] = deque(maxlen=_KEPT)
         self._judged_at: float | None = None
+        self._soonest: float | None = None
         for name in ("freezes", "frozen_ms", "picture_ms", "slow_windows"):
             measures.count(name, 0)
 
@@ -98,12 +99,19 @@ class Seeing:
                 measures.count("frozen_ms", round(gap * 1000))
                 measures.time("freeze", gap)
         if mouth is not None:
+            self._came(came_at - mouth.at_seconds)
             self._mouths.append(mouth)
             if self._judged_at is None:
                 self._judged_at = mouth.at_seconds + _SPAN_SECONDS - JUDGED_EVERY_SECONDS
             if mouth.at_seconds - self._judged_at >= JUDGED_EVERY_SECONDS:
                 self._judged_at = mouth.at_seconds
                 self.judge()
+
+    def _came(self, travelled: float) -> None:
+        """A picture was there so long after its stamp, by two clocks that go alike."""
+        if self._soonest is not None:
+            self._measures.time("picture_late", max(0.0, travelled - self._soonest))
+        self._soonest = travelled if self._soonest is None else min(self._soonest, travelled)
 
     def sound(self, levels: Sequence[Level]) -> None:
         """Some was decoded."""

@@ -1,7 +1,7 @@
 """People call their companion by video, talk with it, and watch: smoothness, and lips with sound.
 
-Sound and picture are decoded as a phone does. `frame_rate`, `frozen_ms`, `skew` and `first_picture`
-say what people saw; a core decodes about ten calls, so count the drivers accordingly.
+Sound and picture are decoded as a phone does. `frame_rate`, `frozen_ms`, `skew`, `first_picture`
+and `picture_late` say what people saw; a core decodes about ten calls: count drivers accordingly.
 """
 
 from loadtest.people import Person

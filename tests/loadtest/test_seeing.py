@@ -67,6 +67,16 @@ def test_figures_follow_from_what_was_counted() -> None:
     assert figures({}) == {}
 
 
+def test_a_picture_is_late_beside_the_soonest_of_its_call() -> None:
+    measures = Measures()
+    seeing = Seeing(measures, ANSWERED)
+    for n in range(200):
+        seeing.picture(ANSWERED + 0.5 + n / 25 + (0.08 if n % 10 == 9 else 0.0), Mouth(n / 25, 0.0))
+    late = measures.times["picture_late"]
+    assert late.get_value_at_percentile(50) / 1e6 < 0.001
+    assert late.get_value_at_percentile(95) / 1e6 == pytest.approx(0.08, abs=0.002)
+
+
 def test_in_silence_nothing_is_said_of_lips() -> None:
     measures = Measures()
     seeing = Seeing(measures, ANSWERED)
