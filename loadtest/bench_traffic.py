@@ -9,6 +9,7 @@ import argparse
 import math
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from media.avatar.appearance import Appearance
 from media.avatar.painter import AvatarError
 from media.avatar.state import Rows
 from media.avatar.torch_painter import TorchPainter
+from rooms.companions.catalogue import CAST
+from rooms.companions.companion import read_cast
 
 H200_BYTES_PER_SECOND = 4.8e12
 FPS = 25
 _ONLY_WRITTEN = frozenset((("copy_", 0),))
-_AT_PLACES = frozenset(("grid_sampler_2d", "index_select"))
+_AT_PLACES = frozenset(("grid_sampler", "grid_sampler_2d", "index_select"))
 
 
 class Traffic(Struct, frozen=True, kw_only=True):
@@ -36,13 +39,14 @@ class Traffic(Struct, frozen=True, kw_only=True):
     bytes_per_frame: float
     operations: int
     least_bytes: float
+    by_name: dict[str, float]
 
     def frames_per_second(self, bandwidth: float, *, fused: bool = False) -> float:
         """At most, by memory alone."""
         return bandwidth / (self.least_bytes if fused else self.bytes_per_frame)
 
 
-def measured(painter: TorchPainter, size: int, batch: int) -> Traffic:
+def measured(painter: TorchPainter, looks: Sequence[Appearance], size: int, batch: int) -> Traffic:
     """Paint one batch of speaking faces, counting."""
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
@@ -66,8 +70,7 @@ def measured(painter: TorchPainter, size: int, batch: int) -> Traffic:
                 self.operations += 1
             return made
 
-    looks = [Appearance(origin=ORIGINS[n % len(ORIGINS)]) for n in range(batch)]  # type: ignore[arg-type]
-    assets = [painter.prepare(look, size) for look in looks]
+    assets = [painter.prepare(looks[n % len(looks)], size) for n in range(batch)]
     states: Rows = np.concatenate(rows(8, batch)[-1:])
     with Counting() as counting:
         painter.paint(assets, states)
@@ -78,21 +81,24 @@ def measured(painter: TorchPainter, size: int, batch: int) -> Traffic:
         bytes_per_frame=counting.moved / batch,
         operations=counting.operations,
         least_bytes=textures + size * size * 3 / 2,
+        by_name={name: moved / batch for name, moved in counting.by_name.most_common(12)},
     )
 
 
 def _moved(name: str, args: Any, kwargs: Any, made: Any, leaves: Any) -> int:
     """Bytes one operation reads and writes.
 
-    What is only written (`out=`, the target of a copy) is not read, and what is read at chosen
-    places gives no more bytes than it makes: a place read twice comes from a cache.
+    What is only written (`out=`, the target of a copy) is not read, and of what is read at chosen
+    places as many bytes count as are made of it: a place read twice comes from a cache.
     """
     written = sum(_held(one) for one in leaves(made))
     told = [one for place, one in enumerate(args) if (name, place) not in _ONLY_WRITTEN]
     told += [value for key, value in kwargs.items() if key != "out"]
     read = [_held(one) for one in leaves(told)]
+    if name == "empty":
+        return 0
     if name in _AT_PLACES and read:
-        read[0] = min(read[0], written)
+        read[0] = written
     return written + sum(read)
 
 
@@ -117,6 +123,8 @@ def main() -> int:
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--bandwidth", type=float, default=H200_BYTES_PER_SECOND)
     parser.add_argument("--folder", type=Path, help="where drawn faces are kept [thrown away]")
+    parser.add_argument("--cast", action="store_true", help="the shipped companions in one batch")
+    parser.add_argument("--parts", action="store_true", help="also by operation")
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -124,7 +132,12 @@ def main() -> int:
         except AvatarError as error:
             print(error)
             return 1
-        found = [measured(painter, size, batch) for size in told.sizes for batch in told.batches]
+        looks = [Appearance(origin=origin) for origin in ORIGINS]  # type: ignore[arg-type]
+        if told.cast:
+            looks = [one.appearance for one in read_cast(CAST)]
+        found = [
+            measured(painter, looks, size, batch) for size in told.sizes for batch in told.batches
+        ]
     print(f"{'size':>5}{'batch':>6}{'MB a frame':>12}{'operations':>12}{'faces at most':>15}"
           f"{'fused MB':>10}{'faces':>9}")  # fmt: skip
     for one in found:
@@ -132,6 +145,8 @@ def main() -> int:
         fused = one.frames_per_second(told.bandwidth, fused=True) / FPS
         print(f"{one.size:5}{one.batch:6}{one.bytes_per_frame / 1e6:12.1f}{one.operations:12}"
               f"{now:15,.0f}{one.least_bytes / 1e6:10.2f}{fused:9,.0f}")  # fmt: skip
+        for name, moved in one.by_name.items() if told.parts else ():
+            print(f"{name:>30}{moved / 1e6:10.2f}")
     return 0
 
 
