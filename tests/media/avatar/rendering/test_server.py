@@ -1,6 +1,7 @@
 """The render worker's door: faces over a real socket, typed answers, and no way to end it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ import msgspec
 import pytest
 
 from media.avatar.appearance import Appearance
+from media.avatar.painter import Asset
+from media.avatar.rendering.ladder import Ladder, Rung
 from media.avatar.rendering.server import FaceServer
 from media.avatar.rendering.wire import (
     CloseFace,
@@ -119,6 +122,52 @@ async def test_refusals_are_typed_and_the_worker_lives_on(short_folder: Path) ->
         assert refused.reason == "at_capacity"
         caller.tell(CloseFace(face="a"), OpenFace(face="b", appearance=LOOK, size=128))
         await caller.next(Opened)
+
+
+async def test_whoever_waits_for_a_first_picture_comes_before_a_new_size(
+    short_folder: Path,
+) -> None:
+    painter = PlainPainter()
+    held = Held(painter)
+    async with serving(short_folder, painter) as (server, address):
+        caller = await call(address)
+        caller.tell(OpenFace(face="f", appearance=look(1), size=512))
+        await caller.next(Opened)
+        server.device.ladder = Ladder((Rung(25, 256),))
+        held.back.clear()
+        for face, seed, size in (("g", 2, 128), ("h", 3, 384)):
+            caller.tell(OpenFace(face=face, appearance=look(seed), size=size))
+            async with asyncio.timeout(10):
+                while face not in server._waiting:  # noqa: ASYNC110 - what the link has read
+                    await asyncio.sleep(0.01)
+            if face == "g":
+                resizing = asyncio.create_task(server._resize())
+                await asyncio.wait([resizing], timeout=0.1)
+        held.back.set()
+        async with asyncio.timeout(10):
+            while len(held.asked) < 4:  # noqa: ASYNC110 - the server looks once a second
+                await asyncio.sleep(0.02)
+        await resizing
+    assert held.asked == [(1, 512), (2, 128), (3, 256), (1, 256)]
+
+
+def look(seed: int) -> bytes:
+    return msgspec.json.encode(Appearance(origin="african", seed=seed))
+
+
+class Held:
+    """Keeps back what a painter prepares, while `back` is not set."""
+
+    def __init__(self, painter: PlainPainter) -> None:
+        self.asked: list[tuple[int, int]] = []  # seeds and sizes
+        self.back = threading.Event()
+        self.back.set()
+        self._prepare, painter.prepare = painter.prepare, self._held  # type: ignore[method-assign]
+
+    def _held(self, appearance: Appearance, size: int) -> Asset:
+        self.asked.append((appearance.seed, size))
+        self.back.wait(10)
+        return self._prepare(appearance, size)
 
 
 async def test_a_wrong_key_or_nonsense_ends_that_link_alone(short_folder: Path) -> None:
