@@ -85,6 +85,13 @@ class Tapes:
         with contextlib.suppress(*DATABASE_AWAY):  # the end of the call says so too
             await tapes.end(self._db, recording)
 
+    async def take(self, call: str) -> list[str]:
+        """End what an earlier holder was recording: who had agreed to it. Raises Unavailable."""
+        try:
+            return await tapes.take(self._db, call)
+        except DATABASE_AWAY as error:
+            raise Unavailable("The database does not answer.") from error
+
     async def kept_of(self, call: str) -> list[str]:
         """The recordings of a call of which something is kept, whoever held it then."""
         return await tapes.kept_of_call(self._db, call)

@@ -73,6 +73,15 @@ KEEP = sql(
     """,  # noqa: S608 - a constant
 )
 END = sql("end_tape", "UPDATE tapes SET ended_at = now() WHERE recording = $1 AND ended_at IS NULL")
+# Whoever wrote it cannot any more, though it may only have been asleep.
+TAKE = sql(
+    "take_tape",
+    """
+    WITH taken AS (UPDATE tapes SET ended_at = now() WHERE call = $1 AND ended_at IS NULL
+                   RETURNING agreed, begun_at)
+    SELECT agreed FROM taken ORDER BY begun_at DESC LIMIT 1
+    """,
+)
 OF_CALL = sql("tapes_of_call", "SELECT recording, person, call FROM tapes WHERE call = $1")
 LEFT = sql(
     "tapes_left",
@@ -132,6 +141,11 @@ async def keep(db: asyncpg.Pool, recording: str, n: int, part: Part, most_bytes:
 async def end(db: asyncpg.Pool, recording: str) -> None:
     """No further part belongs to it."""
     await db.execute(END, recording)
+
+
+async def take(db: asyncpg.Pool, call: str) -> list[str]:
+    """End what another holder was recording of a call: who had agreed to it; nobody, if nothing."""
+    return list(await db.fetchval(TAKE, call) or ())
 
 
 async def of_call(db: asyncpg.Pool, call: str) -> list[Tape]:

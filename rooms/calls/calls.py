@@ -173,6 +173,7 @@ class Calls:
         call = await taken_up(parts, self._room, hold, mark)
         if call is None:
             return False
+        await call.taping.go_on()
         await call.go_on()
         self._go(parts, call)
         return True
@@ -231,6 +232,7 @@ class Calls:
 
     def _go(self, parts: CallParts, call: Call) -> None:
         self._call = call
+        call.taping.people = lambda: self._room.members.people
         self._room.log.hears = call.overhear
         self._task = asyncio.create_task(self._run(parts, call), name=f"call {call.calling.call}")
 
@@ -261,7 +263,6 @@ class Calls:
         now = parts.clock_ms()
         life = CallLife(rules, calling.price, opened.held_microcredits, now, greets=True)
         call = Call(calling, life, log, parts)
-        call.taping.people = lambda: self._room.members.people
         try:
             await call.begin()
             call.told = True
@@ -325,7 +326,7 @@ class Calls:
         call.hang_up("failed")  # unless it has ended otherwise
         try:
             await call.let_go()
-            await call.taping.close()
+            await call.taping.close(handed=call.handed is not None)
             if call.handed is not None:
                 await self._leave_to_another(call, call.handed)
             if call.stale or call.handed is not None:

@@ -36,6 +36,7 @@ LAST_SECONDS: Final = 8.0  # for what was recorded last, when a call ends
 _AGAIN_SECONDS: Final = 0.5
 Why = Literal["", "withdrawn", "too_long", "full", "failed"]
 Says = Literal["recording", "not_recording"]
+_WHY: Final[dict[str, Why]] = {"recording_not_agreed": "withdrawn", "recordings_full": "full"}
 
 
 class Running:
@@ -47,6 +48,8 @@ class Running:
         self.tape = Tape(now_ms)
         self.over = asyncio.Event()
         self.ended_ms = 0  # when it was stopped
+        self.handed = False  # the next holder of the call goes on with what was agreed
+        self.ended = asyncio.Event()  # and no other holder would take it for going on
         self.ms = 0
         self.unkept: list[tuple[int, Sealed]] = []
         self.parts = self.kept = 0
@@ -76,6 +79,7 @@ class Taping:
         self._starting = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stands: tuple[object, ...] = ()  # what was told last
+        self._left_on = False  # an earlier holder was recording, and its end was told to nobody
 
     @property
     def on(self) -> bool:
@@ -91,8 +95,11 @@ class Taping:
     async def said(self, person: str, consents: frozenset[str], *, on: bool) -> None:
         """Somebody in the room agrees, or no more. Raises ProductError."""
         if not on:
+            running = self._now
             self._agreement.say(person, on=False)
             self.look()
+            if running is not None and self._now is None:  # kept before it is acknowledged
+                await _either(running.ended, LAST_SECONDS)
             return
         if self._tapes is None or not self._tapes.settings.calls:
             raise Forbidden("Calls are not recorded here.", code="recording_not_offered")
@@ -120,18 +127,36 @@ class Taping:
             self._spawn(self._start_quietly())
         self._show()
 
+    async def go_on(self) -> None:
+        """An earlier holder died, or handed the call over: what was agreed there counts here.
+
+        It was agreed for this call, by people who know it is recorded. Raises Unavailable.
+        """
+        if self._tapes is None:
+            return
+        for person in await self._tapes.take(self._calling.call):
+            self._left_on = True
+            self._agreement.say(person, on=self._tapes.settings.calls)
+
     def connected(self) -> None:
         """Sound flows, at last or again, perhaps to another device: it is told there too."""
         self._connected = True
+        if self._left_on and self._now is None:
+            self._spawn(self._start_quietly())
+            return
         if self._now is not None:
             self._now.tape.another_leg()
             self._say("recording")
         self.look()
 
-    async def close(self) -> None:
-        """The call is over: what was recorded last is kept when this returns."""
+    async def close(self, *, handed: bool = False) -> None:
+        """The call is over here: what was recorded last is kept when this returns.
+
+        `handed`: it goes on elsewhere, and its recording with it.
+        """
         self._closed = True
         if self._now is not None:
+            self._now.handed = handed
             self._stop("")
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=LAST_SECONDS)
@@ -157,12 +182,20 @@ class Taping:
         return self._agreement.state(self.people()) == "on" and not self._closed
 
     async def _start_quietly(self) -> None:
+        why: Why = "withdrawn"
         try:
             await self._start()
         except ProductError as refusal:
             logger.info("a recording does not begin", code=refusal.code)
             self._agreement.say(self._calling.who.person.id, on=False)
-        self._show()
+            why = _WHY.get(refusal.code, "failed")
+        if not self._left_on or self._closed:
+            self._show()
+            return
+        self._left_on, self._stands = False, ("left on",)  # whatever becomes of it is news
+        if not self.on:
+            self._say("not_recording")
+        self._show("" if self.on else why)
 
     async def _start(self) -> None:
         """Begin, if everybody agrees and sound flows. Raises ProductError."""
@@ -205,7 +238,8 @@ class Taping:
             self._agreement.say(self._calling.who.person.id, on=False)
         if not self._closed:
             self._say("not_recording")
-        self._show(why, running.recording.recording)
+        if not running.handed:
+            self._show(why, running.recording.recording)
 
     def _show(self, why: Why = "", recording: str | None = None) -> None:
         """Tell how it stands, if that is new."""
@@ -252,7 +286,9 @@ class Taping:
         finally:
             if running.unkept:
                 logger.error("the end of a recording is lost", parts=len(running.unkept))
-            await tapes.end(running.recording.recording)
+            if not running.handed:
+                await tapes.end(running.recording.recording)
+            running.ended.set()
 
     async def _cut(self, tapes: Tapes, running: Running, *, last: bool) -> None:
         now_ms = running.ended_ms if last else self._clock_ms()
