@@ -26,6 +26,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 from loadtest.clients.http import Http
+from loadtest.clients.landed import Landed
 from loadtest.clients.listening import Listening
 from loadtest.clients.wire import Trouble
 
@@ -95,12 +96,14 @@ class Call:
         self.answered_at = 0.0
         self.ended = asyncio.Event()
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._landed: Landed | None = None
         self._location = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         begun = time.perf_counter()
         self._peer.addTrack(self.mouth)
+        self._landed = Landed(self._peer.getTransceivers()[0].receiver)
         self._offering(self._peer)
         events = self._peer.createDataChannel("events")
         events.on("message", self._event)
@@ -190,7 +193,8 @@ class Call:
         listening, measures = self.listening, self._person.measures
         gaps = len(listening.gaps)
         sent = None if frame.pts is None else frame.pts / RATE
-        listening.frame(time.perf_counter(), level_db(frame), sent)
+        landed_at = self._landed.at(frame.pts) if self._landed is not None else None
+        listening.frame(time.perf_counter(), level_db(frame), sent, landed_at)
         measures.count("sound_frames")
         if len(listening.gaps) > gaps:
             measures.count("sound_gaps")
@@ -221,7 +225,10 @@ class Call:
         await self._until(lambda: self.listening.over(time.perf_counter()), "never_quiet")
 
     async def say(self, pcm: bytes) -> float:
-        """Speak a line and wait for the first sound of the answer: voice to voice, in seconds."""
+        """Speak a line and wait for the first sound of the answer: voice to voice, in seconds.
+
+        Its packet has been there for a while by then: what lies between is this phone's buffer.
+        """
         measures = self._person.measures
         measures.count("turns")
         said_at = await self.mouth.say(pcm)
@@ -229,6 +236,9 @@ class Call:
         heard_at = self.listening.began_since(said_at)
         assert heard_at is not None
         measures.time("voice_to_voice", heard_at - said_at)
+        spell = self.listening.spell
+        if spell is not None and spell.landed_at is not None:
+            measures.time("voice_to_packet", spell.landed_at - said_at)
         measures.count("replies")
         return heard_at - said_at
 

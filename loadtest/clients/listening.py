@@ -15,11 +15,12 @@ QUIET_SECONDS: Final = 0.9  # longer than a companion pauses between two clauses
 
 
 class Spell(Struct):
-    """One stretch of speech, in the listener's own clock."""
+    """One stretch of speech, in the listener's own clock. `landed_at`: its first packet's."""
 
     began_at: float
     last_at: float
     voiced_seconds: float = 0.0
+    landed_at: float | None = None
 
 
 class Listening:
@@ -36,8 +37,16 @@ class Listening:
         self._soonest = 0.0
         self._spells = 0
 
-    def frame(self, at: float, level_db: float, sent_seconds: float | None = None) -> None:
+    def frame(
+        self,
+        at: float,
+        level_db: float,
+        sent_seconds: float | None = None,
+        landed_at: float | None = None,
+    ) -> None:
         """20 ms of sound came at `at`, stamped `sent_seconds` by the one who sent it.
+
+        `landed_at`: when its packet was there, before any buffer of the listener's.
 
         Nothing is sent while nobody speaks, so stamps that step on with the clock are a silence;
         a hole is sound that comes later than its stamp says, or is cut off in mid-voice.
@@ -56,11 +65,11 @@ class Listening:
         self.frames += 1
         self._last_at, self._last_sent, self._last_db = at, sent, level_db
         if level_db >= VOICED_DB:
-            self._voiced(at)
+            self._voiced(at, landed_at)
 
-    def _voiced(self, at: float) -> None:
+    def _voiced(self, at: float, landed_at: float | None) -> None:
         if self.spell is None or at - self.spell.last_at > QUIET_SECONDS:
-            self.spell = Spell(at, at)
+            self.spell = Spell(at, at, landed_at=landed_at)
             self._spells += 1
         self.spell.last_at = at
         self.spell.voiced_seconds += FRAME_SECONDS

@@ -1,7 +1,8 @@
 """People call their companion, wait for the greeting, say a few lines and listen to the answers.
 
-The lines are real speech (`--set wav=FOLDER` for one's own files, mono, any rate); how long the
-first sound of each answer takes is `voice_to_voice`, from the last sound said.
+The lines are real speech (`--set wav=FOLDER` for one's own files, mono, any rate). From the last
+sound said, the packet with the first sound of the answer is there after `voice_to_packet`, and the
+caller's own jitter buffer gives it out after `voice_to_voice`.
 """
 
 from loadtest.people import Person

@@ -3,14 +3,18 @@
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from loadtest.clients.call import RATE
+from loadtest.clients.landed import KEPT_PACKETS, Landed
 from loadtest.clients.listening import FRAME_SECONDS, QUIET_SECONDS, Listening
 from loadtest.clients.wire import Trouble
 from loadtest.driver import Driver
+from loadtest.measure import seconds_at
 from loadtest.outcome import Totals
 from loadtest.scenarios import load
 from loadtest.speech import NoLines, lines_of
@@ -82,6 +86,40 @@ def test_sound_cut_off_in_mid_voice_is_a_hole_whatever_its_stamps_say() -> None:
     assert listening.gaps == [pytest.approx(0.3)]
 
 
+def test_speech_is_dated_by_the_packet_it_begins_with() -> None:
+    listening = Listening()
+    for number, level in enumerate([QUIET, LOUD, LOUD]):
+        at = number * FRAME_SECONDS
+        listening.frame(10.1 + at, level, at, 10.0 + at)
+    assert listening.spell is not None
+    assert listening.spell.landed_at == pytest.approx(10.02)
+    assert listening.spell.began_at == pytest.approx(10.12)
+
+
+@asynchronous
+async def test_a_frame_leads_back_to_its_packet_though_stamps_wrap_around() -> None:
+    passed: list[int] = []
+
+    class Receiver:
+        _RTCRtpReceiver__timestamp_mapper = SimpleNamespace(_origin=None)
+
+        async def _handle_rtp_packet(self, packet: SimpleNamespace, arrival_time_ms: int) -> None:
+            passed.append(packet.timestamp)
+
+    receiver: Any = Receiver()
+    clock = iter(range(10_000))
+    landed = Landed(receiver, lambda: float(next(clock)))
+    assert landed.at(0) is None
+    begin = 2**32 - 960
+    receiver._RTCRtpReceiver__timestamp_mapper = SimpleNamespace(_origin=begin)
+    for n in range(KEPT_PACKETS + 1):
+        await receiver._handle_rtp_packet(SimpleNamespace(timestamp=(begin + 960 * n) % 2**32), 0)
+    assert len(passed) == KEPT_PACKETS + 1, "the receiver gets them all"
+    assert landed.at(960) == 1.0
+    assert landed.at(0) is None, "too long ago"
+    assert landed.at(None) is None
+
+
 @asynchronous
 async def test_voice_to_voice_is_the_time_from_the_last_sound_said(
     phone: SmallPhone, lines: Path
@@ -95,6 +133,9 @@ async def test_voice_to_voice_is_the_time_from_the_last_sound_said(
         took = await call.say(line)
         await call.quiet()
     assert 0.4 <= took < 0.4 + 5.0, "and what a busy machine adds"
+    packet, heard = (who.measures.times[name] for name in ("voice_to_packet", "voice_to_voice"))
+    assert packet.total_count == heard.total_count == 1
+    assert 0.35 <= seconds_at(packet, 50) < seconds_at(heard, 50), "a buffer lies between"
     assert phone.hung_up == ["k_0"]
     assert [caption["text"] for caption in call.captions] == ["hi"]
 
