@@ -13,20 +13,24 @@ S = VoiceSettings()
 
 
 @pytest.mark.parametrize(
-    ("text", "how"),
+    ("text", "how", "language"),
     [
-        ("I am home.", "closed"),
-        ("Are you there?”", "closed"),
-        ("मैं घर पर हूँ।", "closed"),
-        ("I am home", "open"),
-        ("I am going to the", "trailing"),
-        ("because,", "trailing"),
-        ("and then...", "trailing"),
-        ("Je voudrais aller à", "trailing"),
+        ("I am home.", "closed", ""),
+        ("Are you there?”", "closed", "en-GB"),
+        ("मैं घर पर हूँ।", "closed", "hi"),
+        ("I am home", "open", "en"),
+        ("I am going to the", "trailing", "en"),
+        ("I am going to the.", "trailing", "en"),
+        ("I have been waiting for.", "doubtful", "en"),
+        ("because,", "trailing", ""),
+        ("and then...", "trailing", ""),
+        ("Je voudrais aller à", "trailing", "fr"),
+        ("Ich rufe dich an.", "closed", "de"),
+        ("Ich rufe dich an,", "trailing", "de"),
     ],
 )
-def test_how_words_read(text: str, how: str) -> None:
-    assert reads(text) == how
+def test_how_words_read(text: str, how: str, language: str) -> None:
+    assert reads(text, language) == how
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,8 @@ def test_how_words_read(text: str, how: str) -> None:
         (0.9, "I am home.", S.pause_ms),
         (0.9, "I am home", S.likely_ms),
         (0.9, "I am going to the", S.unlikely_ms),
+        (0.9, "I have been waiting for.", S.likely_ms),
+        (0.1, "I have been waiting for.", S.ceiling_ms),
         (0.1, "I am home.", S.unlikely_ms),
         (0.1, "I am home", S.ceiling_ms),
         (None, "I am home.", S.unlikely_ms),
