@@ -180,8 +180,8 @@ class Asker:
     async def _recall(
         self, who: Principal, companion: str, words: str, plan: Plan
     ) -> tuple[Memory, ...]:
-        if plan.recall <= 0 or not words:
-            return ()
+        if plan.recall <= 0 or not words or self._parts.turn.router.is_demo:
+            return ()  # a model of that size is shown none, and looking them up keeps it waiting
         found = await self._parts.recall.recall(who.person.id, companion, words, plan.recall)
         shown = {row.message for row in self._tree.recent(plan.context_messages)}
         return tuple(memory for memory in found if memory.id not in shown)
