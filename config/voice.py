@@ -12,6 +12,7 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     barge_ms: voice for so long pauses the companion while it speaks.
     before_ms: sound kept from before speech began, so that no first consonant is lost.
     pause_ms: silence after which the end of the turn is asked for and transcription begins.
+    early_ms: silence after which transcription begins before it is known to be a pause, where a recogniser of this house has nothing else to do; it is dropped when speech goes on. 0 is never.
     likely_ms: silence that ends a turn which is probably complete.
     unlikely_ms: silence that ends a turn which closes like a sentence but sounds unfinished.
     ceiling_ms: silence that ends any turn.
@@ -25,7 +26,7 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     speculate: ask the model on the early transcript, before the turn is known to have ended.
     reply_tokens: the longest spoken reply.
     log_ms: the least time between two log appends of a spoken reply.
-    """
+    """  # noqa: E501
 
     start_probability: float = 0.5
     stay_probability: float = 0.35
@@ -33,6 +34,7 @@ class VoiceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     barge_ms: int = 160
     before_ms: int = 300
     pause_ms: int = 192  # six windows of voice activity
+    early_ms: int = 64  # two windows
     likely_ms: int = 600
     unlikely_ms: int = 1_200
     ceiling_ms: int = 2_000

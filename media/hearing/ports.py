@@ -124,3 +124,15 @@ class HearsAlong(Protocol):
     async def so_far(self, from_sample: int, until_sample: int) -> Transcript | None:
         """Words of a span as far as they are known now; None where nobody listens along."""
         ...
+
+
+@runtime_checkable
+class HearsEarly(Protocol):
+    """An ear that may understand a span before anybody knows whether its words will be wanted."""
+
+    async def early(self, from_sample: int, until_sample: int) -> Transcript | None:
+        """Words of a span; None where somebody else would wait for it, or it would cost money.
+
+        Cancelling drops the work.
+        """
+        ...

@@ -135,6 +135,17 @@ class RemoteEar:
                     raise
                 return await self._words(from_sample, until_sample, keep_from)
 
+    async def early(self, from_sample: int, until_sample: int) -> Transcript | None:
+        """See media/hearing/ports.py `HearsEarly`. By the worker that has the sound, or nobody."""
+        peer = self._peer
+        if peer is None or peer.welcome is None or not peer.welcome.early:
+            return None
+        with self._needing(from_sample) as keep_from:
+            try:
+                return await self._words(from_sample, until_sample, keep_from, early=True)
+            except HearingError:  # it is busy, or gone
+                return None
+
     async def so_far(self, from_sample: int, until_sample: int) -> Transcript | None:
         """See media/hearing/ports.py `HearsAlong`."""
         peer = self._peer
@@ -253,14 +264,16 @@ class RemoteEar:
         finally:
             self._needed.remove(from_sample)
 
-    async def _words(self, from_sample: int, until_sample: int, keep_from: int) -> Transcript:
+    async def _words(
+        self, from_sample: int, until_sample: int, keep_from: int, *, early: bool = False
+    ) -> Transcript:
         peer = await self._attached()
         self._send_rest(peer, until_sample)
-        answer = await self._answer(
-            peer,
-            lambda number: AskWords(number, self.number, from_sample, until_sample, keep_from),
-            _WORDS_SECONDS,
-        )
+
+        def frame(number: int) -> AskWords:
+            return AskWords(number, self.number, from_sample, until_sample, keep_from, early)
+
+        answer = await self._answer(peer, frame, _WORDS_SECONDS)
         if not isinstance(answer, WordsTold):
             raise HearingError("the worker answered something else")
         return answer.transcript

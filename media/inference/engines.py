@@ -44,7 +44,7 @@ class Engines:
         """Raises UnknownProvider when the settings name a recogniser that is not there."""
         self.hearing = hearing
         self._device = inference.device
-        self._parallel = inference.parallel or max(1, (os.cpu_count() or 2) // 2)
+        self.parallel = inference.parallel or max(1, (os.cpu_count() or 2) // 2)
         self.transcriber = Chain(
             [self._transcriber(name) for name, _ in chosen(hearing)],
             answer_seconds=hearing.answer_seconds,
@@ -64,7 +64,12 @@ class Engines:
             return make_transcriber(name, provider)
         from media.hearing.providers.embedded import EmbeddedTranscriber
 
-        return EmbeddedTranscriber(name, provider, device=self._device, parallel=self._parallel)
+        return EmbeddedTranscriber(name, provider, device=self._device, parallel=self.parallel)
+
+    @property
+    def understands_early(self) -> bool:
+        """Whether words that may not be wanted cost nobody money: the recogniser is our own."""
+        return any(kind.kind == EMBEDDED for _, kind in chosen(self.hearing)[:1])
 
     @property
     def judges_turns(self) -> bool:

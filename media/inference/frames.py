@@ -66,13 +66,17 @@ class AskTurn(Frame, frozen=True, tag="ask_turn"):
 
 
 class AskWords(Frame, frozen=True, tag="ask_words"):
-    """The words of this span. What lies before `keep_from` is not asked for again."""
+    """The words of this span. What lies before `keep_from` is not asked for again.
+
+    `early`: perhaps for nothing; refused where anybody would wait for it.
+    """
 
     request: int
     ear: int
     from_sample: int
     until_sample: int
     keep_from: int = 0
+    early: bool = False
 
 
 class AskSoFar(Frame, frozen=True, tag="ask_so_far"):
@@ -118,6 +122,7 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     heard_languages: tuple[str, ...]
     spoken_languages: tuple[str, ...]
     streams: bool = False  # a recogniser listens along
+    early: bool = False  # or understands what may not be wanted, at nobody's expense
 
 
 class Judged(Frame, frozen=True, tag="judged"):

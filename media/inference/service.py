@@ -85,6 +85,11 @@ class Service:
         return sum(len(caller.ears) for caller in self.callers)
 
     @property
+    def has_time(self) -> bool:
+        """Whether nobody would wait for what may be done in vain."""
+        return self.questions < self.engines.parallel
+
+    @property
     def is_idle(self) -> bool:
         """Whether nobody would miss the models now."""
         return not self.questions and not self.ears
@@ -258,9 +263,8 @@ class Caller:
         engines = self._service.engines
         heard = tuple(sorted(engines.transcriber.languages))
         streams = engines.transcriber.streaming(None) is not None
-        self.link.send(
-            Welcome(VERSION, engines.judges_turns, heard, engines.spoken_languages, streams)
-        )
+        spoken, early = engines.spoken_languages, engines.understands_early
+        self.link.send(Welcome(VERSION, engines.judges_turns, heard, spoken, streams, early))
         self.link.send(self._service.load())
 
     # --- ears
@@ -317,6 +321,9 @@ class Caller:
             told = ear.along and ear.along.so_far(frame.from_sample, frame.until_sample)
             answer = WordsTold(frame.request, told) if told else None
             self.link.send(answer or Failed(frame.request, "nobody listens along", False))
+            return
+        if isinstance(frame, AskWords) and frame.early and not self._service.has_time:
+            self.link.send(Failed(frame.request, "others are waiting"))
             return
         pcm = ear.sound.span(frame.from_sample, frame.until_sample)
         ear.sound.forget(frame.keep_from)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from config.voice import VoiceSettings
 from media.hearing.ports import Transcript, Voiced
 from media.sound.formats import HEARING_RATE
+from media.voice.early import Early
 from media.voice.orders import (
     Commit,
     Drop,
@@ -25,6 +26,7 @@ from media.voice.orders import (
     Speculate,
     Tick,
     Transcribed,
+    Unheard,
 )
 from media.voice.patience import patience_ms
 from media.voice.speech import Piece, Speech
@@ -61,6 +63,7 @@ class Floor:
         self.now = 0
         self._settings = settings
         self._speech: Speech | None = None
+        self._early = Early(settings.early_ms, settings.pause_ms)
         self._onset = 0  # voiced samples in a row, before they are speech
         self._loud = 0  # voiced samples in a row that are louder than an echo would be
         self._loudest_db = QUIETEST_DB
@@ -122,13 +125,21 @@ class Floor:
 
     def transcribed(self, fact: Transcribed) -> Iterator[Order]:
         """The recogniser's answer."""
+        if self._early.understood(fact, self.now):
+            return
         piece = self._speech.piece(fact.piece) if self._speech is not None else None
         if self._speech is not None and piece is not None:
             piece.transcript, piece.heard_at = fact.transcript, self.now
-            if self._verdict(self._speech, fact.transcript) == "echo":
-                piece.echo, self._clean = True, 0
-                self._echo_db = max(piece.level_db, self._echo_db or QUIETEST_DB)
+            self._look_for_echo(self._speech, piece)
             yield from self._decide()
+
+    def unheard(self, fact: Unheard) -> Iterator[Order]:
+        """Nobody understood it early: at the pause it is asked for as ever."""
+        asked = self._speech.asked if self._speech is not None else None
+        if self._early.declined(fact.piece) or asked is None or asked.number != fact.piece:
+            return
+        if asked.transcript is None:
+            yield Listen(asked.number, asked.from_sample, asked.until_sample, judge=False)
 
     def foreheard(self, fact: Foreheard) -> Iterator[Order]:
         """Words of the present pause that are not final: enough to think ahead, not to answer."""
@@ -190,6 +201,9 @@ class Floor:
             )
 
     def _go_on(self, speech: Speech, window: Voiced, samples: int) -> Iterator[Order]:
+        if self._early.piece is not None:
+            speech.level_db = max(speech.level_db, self._early.piece.level_db)
+            yield from self._early.drop()
         speech.level_db = max(speech.level_db, window.level_db)
         if speech.asked is not None:
             speech.again += samples
@@ -211,14 +225,21 @@ class Floor:
     def _fall_silent(self, speech: Speech, samples: int) -> Iterator[Order]:
         speech.silent += samples
         speech.again = 0
-        if speech.asked is None and speech.silent >= self._settings.pause_ms * PER_MS:
-            yield from self._ask(speech)
+        if speech.asked is None:
+            if speech.silent >= self._settings.pause_ms * PER_MS:
+                yield from self._ask(speech)
+            elif self.other == "silent" and self._early.due(speech.silent, self.now):
+                yield from self._early.begin(self._piece(speech), self.now)
         yield from self._decide()
 
     def _ask(self, speech: Speech) -> Iterator[Order]:
-        speech.asked = piece = self._piece(speech)
+        early = self._early.take(self.now)
+        speech.asked = piece = early or self._piece(speech)
         speech.paused_at = self.now
-        yield Listen(piece.number, piece.from_sample, piece.until_sample)
+        words = early is None
+        yield Listen(piece.number, piece.from_sample, piece.until_sample, words=words)
+        if piece.transcript is not None:
+            self._look_for_echo(speech, piece)
 
     def _piece(self, speech: Speech) -> Piece:
         self._pieces += 1
@@ -308,6 +329,13 @@ class Floor:
             speech.speculated, speech.guess = True, early.text
             yield Speculate(early.text)
 
+    def _look_for_echo(self, speech: Speech, piece: Piece) -> None:
+        """The companion's own voice is known by its words, and from then on by its level."""
+        assert piece.transcript is not None
+        if self._verdict(speech, piece.transcript) == "echo":
+            piece.echo, self._clean = True, 0
+            self._echo_db = max(piece.level_db, self._echo_db or QUIETEST_DB)
+
     def _verdict(self, speech: Speech, heard: Transcript) -> str:
         """An echo begins while the companion sounds; a line that stayed clean so far has none, so
         a word or two of the companion's own are then the person's answer."""
@@ -328,7 +356,7 @@ class Floor:
         if speech.speculated and speech.guess != heard.text:
             speech.speculated = False
             yield Forget()
-        wait_ms = patience_ms(asked.probability, heard.text, self._settings)
+        wait_ms = patience_ms(asked.probability, heard.text, self._settings, heard.language)
         judged = asked.judged or speech.silent >= self._settings.likely_ms * PER_MS
         if judged and speech.silent >= wait_ms * PER_MS:
             self._speech = None
@@ -361,6 +389,7 @@ class Floor:
         """It was nothing, or nothing that counts: everything is as it was before."""
         self._speech = None
         self._loudest_db = QUIETEST_DB
+        yield from self._early.drop()
         for piece in speech.pieces():
             if piece.transcript is None or not piece.judged:
                 yield Drop(piece.number)

@@ -46,6 +46,12 @@ class Transcribed(Fact, frozen=True):
     transcript: Transcript
 
 
+class Unheard(Fact, frozen=True):
+    """What was to be understood early of `piece` is not: nobody had time, or it failed."""
+
+    piece: int
+
+
 class Foreheard(Fact, frozen=True):
     """What is understood of `piece` so far, by who listens along; `Transcribed` still follows."""
 
@@ -107,6 +113,7 @@ Told = (
     | Lost
     | Judged
     | Transcribed
+    | Unheard
     | Foreheard
     | Begin
     | Words
@@ -123,12 +130,24 @@ Told = (
 
 
 class Listen(Order, frozen=True):
-    """Transcribe a span; where `judge`, also ask whether the turn has ended."""
+    """Transcribe a span, unless its `words` are on their way already; where `judge`, also ask
+    whether the turn has ended."""
 
     piece: int
     from_sample: int
     until_sample: int
     judge: bool = True
+    words: bool = True
+
+
+class ListenEarly(Order, frozen=True):
+    """Transcribe a span though it may be no pause, if nobody else is kept waiting by it.
+
+    Answered with `Transcribed`, or with `Unheard`."""
+
+    piece: int
+    from_sample: int
+    until_sample: int
 
 
 class Drop(Order, frozen=True):
@@ -217,5 +236,5 @@ class Interrupted(Order, frozen=True):
     utterance: str
 
 
-LISTENING: Final = (Listen, Drop, Speculate, Forget, Commit, Overheard)
+LISTENING: Final = (Listen, ListenEarly, Drop, Speculate, Forget, Commit, Overheard)
 SPEAKING: Final = (Pause, Resume, Flush, Synthesise, DropClause, Play, Heard, Interrupted)

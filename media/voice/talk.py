@@ -27,6 +27,7 @@ from media.voice.orders import (
     Tick,
     Told,
     Transcribed,
+    Unheard,
     Withdraw,
     Words,
     WordsEnd,
@@ -73,6 +74,8 @@ class Talk:
                 yield from self.floor.judged(fact)
             case Transcribed():
                 yield from self.floor.transcribed(fact)
+            case Unheard():
+                yield from self.floor.unheard(fact)
             case Foreheard():
                 yield from self.floor.foreheard(fact)
             case Tick():

@@ -177,6 +177,9 @@ class Conductor:
                 self._parts.around.paused()
                 if self._tasks is not None:
                     self.listening.ask(order, self._tasks)
+            case o.ListenEarly():
+                if self._tasks is not None:
+                    self.listening.ask_early(order, self._tasks)
             case o.Drop(piece=piece):
                 self.listening.drop(piece)
             case o.Overheard(text=text):

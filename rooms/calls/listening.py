@@ -5,15 +5,25 @@ with facts; a recogniser that fails is asked once more, then the span had no wor
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 import structlog
 
 from media.calls.leg import Heard
-from media.hearing.ports import Ear, HearingError, HearsAlong, Transcript
+from media.hearing.ports import Ear, HearingError, HearsAlong, HearsEarly, Transcript
 from media.sound.formats import HEARING_RATE, SAMPLE_BYTES
-from media.voice.orders import Foreheard, Judged, Listen, Lost, Tick, Transcribed
+from media.voice.orders import (
+    Foreheard,
+    Judged,
+    Listen,
+    ListenEarly,
+    Lost,
+    Tick,
+    Transcribed,
+    Unheard,
+)
 from rooms.calls.saying import Tell
 
 logger = structlog.get_logger(__name__)
@@ -84,14 +94,24 @@ class Listening:
 
     def ask(self, order: Listen, tasks: asyncio.TaskGroup) -> None:
         """Both questions about a span, beside each other."""
-        asked = [tasks.create_task(self._transcribe(order), name=f"transcribe {order.piece}")]
+        work = [self._transcribe(order)] if order.words else []
         if order.judge:
-            asked.append(tasks.create_task(self._turn_ended(order), name=f"judge {order.piece}"))
-        if isinstance(self._ear, HearsAlong):
-            asked.append(tasks.create_task(self._so_far(self._ear, order), name="words so far"))
-        self._asked[order.piece] = asked
-        for task in asked:
-            task.add_done_callback(lambda _task: self._forget(order.piece))
+            work.append(self._turn_ended(order))
+        if order.words and isinstance(self._ear, HearsAlong):
+            work.append(self._so_far(self._ear, order))
+        for one in work:
+            self._begin(order.piece, one, tasks)
+
+    def ask_early(self, order: ListenEarly, tasks: asyncio.TaskGroup) -> None:
+        """What may be for nothing."""
+        self._begin(order.piece, self._transcribe_early(order), tasks)
+
+    def _begin(
+        self, piece: int, work: Coroutine[object, object, None], tasks: asyncio.TaskGroup
+    ) -> None:
+        task = tasks.create_task(work, name=f"about piece {piece}")
+        self._asked.setdefault(piece, []).append(task)
+        task.add_done_callback(lambda _task: self._forget(piece))
 
     def drop(self, piece: int) -> None:
         """Nobody needs the answers any more."""
@@ -114,6 +134,14 @@ class Listening:
                 if isinstance(error, HearingError) and not error.retryable:
                     break
         self._tell(Transcribed(order.piece, transcript))
+
+    async def _transcribe_early(self, order: ListenEarly) -> None:
+        told: Transcript | None = None
+        if isinstance(self._ear, HearsEarly):
+            with contextlib.suppress(HearingError, TimeoutError):
+                async with asyncio.timeout(ASK_SECONDS):
+                    told = await self._ear.early(order.from_sample, order.until_sample)
+        self._tell(Unheard(order.piece) if told is None else Transcribed(order.piece, told))
 
     async def _so_far(self, ear: HearsAlong, order: Listen) -> None:
         """What is understood already, where somebody listens along: the rest is `_transcribe`'s."""

@@ -114,6 +114,7 @@ class Scene:
     gaps: list[tuple[int, int]] = field(default_factory=list)  # nothing comes from the person
     stalls: list[tuple[int, int]] = field(default_factory=list)  # nothing leaves
     fails: bool = False  # the recogniser and the end-of-turn model fail
+    busy: bool = False  # nobody has time for what may be in vain
 
     def __post_init__(self) -> None:
         self.talk = Talk(self.settings)
@@ -220,12 +221,16 @@ class Scene:
 
     def _carry(self, order: o.Order) -> None:
         match order:
-            case o.Listen(piece=piece, from_sample=a, until_sample=b, judge=judged):
-                self.asks += 1
-                words = self._words_in(a / 16, b / 16)
-                if judged:
+            case o.Listen(piece=piece, until_sample=b):
+                if order.judge:
                     self._later(self.judge_ms, o.Judged(piece, self._complete(b / 16)))
-                self._later(self.hear_ms, o.Transcribed(piece, words))
+                if order.words:
+                    self._hear(order)
+            case o.ListenEarly(piece=piece):
+                if self.busy:
+                    self._later(STEP_MS, o.Unheard(piece))
+                else:
+                    self._hear(order)
             case o.Commit():
                 n = next(self._replies)
                 self._reply(f"reply-{n}", self.replies[min(n, len(self.replies) - 1)])
@@ -255,6 +260,11 @@ class Scene:
                     self.done[name] = heard
 
     # --- the recogniser
+
+    def _hear(self, order: o.Listen | o.ListenEarly) -> None:
+        self.asks += 1
+        words = self._words_in(order.from_sample / 16, order.until_sample / 16)
+        self._later(self.hear_ms, o.Transcribed(order.piece, words))
 
     def _words_in(self, begin: float, end: float) -> Transcript:
         if self.fails:

@@ -25,7 +25,7 @@ def first(scene: Scene, kind: type) -> int:
 def test_a_sentence_becomes_a_turn_as_soon_as_its_words_are_there() -> None:
     scene = Scene([Says(500, 1200, "How are you today?")], replies=["I am well."]).run(6_000)
     assert scene.committed == ["How are you today?"]
-    heard_by = 500 + 1200 + scene.settings.pause_ms + scene.hear_ms
+    heard_by = 500 + 1200 + scene.settings.early_ms + scene.hear_ms
     assert heard_by - WINDOW_MS <= first(scene, o.Commit) <= heard_by + 80
     assert scene.done == {"reply-0": len("I am well.")}
     assert scene.heard_text("reply-0") == "I am well."

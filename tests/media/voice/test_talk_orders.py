@@ -34,6 +34,7 @@ span = st.tuples(st.integers(0, 9_000), st.integers(100, 5_000)).map(lambda s: (
     fails=st.booleans(),
     greeting=st.sampled_from([None, True, False]),
     speculate=st.booleans(),
+    busy=st.booleans(),
 )
 def test_promises(
     says: list[Says],
@@ -57,6 +58,7 @@ def test_promises(
         make_ms=make_ms,
         settings=VoiceSettings(speculate=more["speculate"]),
         fails=more["fails"],
+        busy=more["busy"],
     )
     if greeting is not None:
         scene.say(REPLY, interruptible=greeting)

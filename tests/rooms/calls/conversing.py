@@ -1,7 +1,7 @@
 """Somebody in a conversation over the real house: their line, ear, voice, wallet and messages."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,10 +16,12 @@ from tests.rooms.calls.talking import Line, Notes, NumberEar, NumberVoice
 class Talking:
     """A person in a conversation."""
 
-    def __init__(self, live: Live, person: Client, room: Any) -> None:
+    def __init__(
+        self, live: Live, person: Client, room: Any, ear: Callable[[Line], Any] = NumberEar
+    ) -> None:
         self.live, self.person, self.room = live, person, room
         self.line = Line()
-        self.ear = NumberEar(self.line)
+        self.ear = ear(self.line)
         self.voice = NumberVoice()
         self.notes = Notes()
         self.conversation: Conversation
@@ -58,11 +60,13 @@ class Talking:
 
 
 @asynccontextmanager
-async def conversing(live: Live, **settings: Any) -> AsyncIterator[Talking]:
+async def conversing(
+    live: Live, ear: Callable[[Line], Any] = NumberEar, **settings: Any
+) -> AsyncIterator[Talking]:
     person = await live.person()
     room_id = (await person.room())["id"]
     room = await live.house.realtime.holder.room(room_id)
-    talking = Talking(live, person, room)
+    talking = Talking(live, person, room, ear)
     wallet = (await person.rest("GET", "/api/v1/wallet/balance")).json()
     talking.had = wallet["available_microcredits"]
     talking.who = await live.house.authenticate(person.token)
