@@ -34,23 +34,21 @@ _AUXILIARIES: Final = _set(
     "will would can could shall should may might must"
 )
 _PREPOSITIONS: Final = _set(
-    "of at for with from about into between without against near behind under across beyond like"
+    "of at by for with from about into between without against near behind under beyond like"
 )
-_PARTICLES: Final = _set("in on by over through off around")  # "come in", "go on": often whole
 _ASKING: Final = _set("what who whom which where how why when whatever whoever")
 _OPINION: Final = _set(
-    "think thought know knew hope sure believe guess wish bet suppose afraid say said says told "
-    "if as than like glad promise see"
+    "think thought know knew hope sure believe guess wish bet suppose afraid if as than glad see"
 )
-_WANTING: Final = _set(
-    "want wants wanted love like have has had need needs able used ought supposed happy "
-    "glad prefer plan mean try trying got allowed"
-)
+_TOLD: Final = _set("say said says told tell tells heard")
+_WANTING: Final = _set("want wants wanted like have has had need needs used plan mean try trying")
+_GLADLY: Final = _set("love glad happy able allowed supposed ought prefer")
+_NOT: Final = _set("not never don't doesn't didn't can't couldn't won't wouldn't")
 _AGREEING: Final = _set("think hope guess say said suppose believe told do if or even not why is")
 _REPORTING: Final = _set("thinking thought say saying said hope heard realised realized believe is")
 _WHOLE: Final = frozenset((("a", "while"), ("oh", "my"), ("anything", "but")))
 _ANSWERING: Final = _set("yes yeah yep no nope well oh ok okay but sure of course now maybe")
-_BRIEF_WORDS: Final = 4
+_NEAR_WORDS: Final = 4  # "what your name is", but not "when I was young I had"
 _OTHERS: Final = {
     "fr": _set("et mais ou parce que si quand le la les un une des de du à mon ma euh alors"),
     "hi": _set("और लेकिन या क्योंकि अगर तो"),
@@ -76,15 +74,15 @@ def _in_english(words: Sequence[str], *, asks: bool) -> Hangs:
         return "yes"
     if (previous, last) in {("i", "mean"), ("such", "as")}:
         return "yes"
+    if last == "to":
+        return _to(before, previous, asks=asks)
     if asks:
-        return "no"  # a recogniser that hears a question has heard its end
+        return "no"  # a recogniser that hears a question has mostly heard its end
     if last in _SUBJECTS:
         return "no" if not before or previous in _AUXILIARIES | {"and", "than"} else "yes"
     if last in _AUXILIARIES or last.endswith("n't"):
         return _auxiliary(before, previous, negative=last.endswith("n't"))
-    if last == "to":
-        return "perhaps" if previous in _WANTING else "yes"
-    if last in _PREPOSITIONS or (last in _PARTICLES and len(words) > _BRIEF_WORDS):
+    if last in _PREPOSITIONS:
         return "no" if _ASKING & set(before) or not before else "perhaps"
     if last == "so":
         return "no" if previous in _AGREEING else "yes"
@@ -95,10 +93,18 @@ def _in_english(words: Sequence[str], *, asks: bool) -> Hangs:
     return "no"
 
 
+def _to(before: Sequence[str], previous: str, *, asks: bool) -> Hangs:
+    """ "I would love to" and "I do not want to" are whole, "could you remind me to" is not."""
+    wanted = previous in _WANTING | _GLADLY
+    if previous in _GLADLY or (wanted and (asks or _NOT & set(before))) or _ASKING & set(before):
+        return "no"
+    return "perhaps" if wanted else "yes"
+
+
 def _auxiliary(before: Sequence[str], previous: str, *, negative: bool) -> Hangs:
     """ "Yes, I am", "I know who you are" and "better than it was" are whole, "we were" is not."""
-    if _ASKING & set(before) or not before:
+    if _ASKING & set(before[-_NEAR_WORDS:]) or not before:
         return "no"
-    if previous in _ANY_SUBJECT and set(before[:-1]) <= _ANSWERING:
+    if previous in _ANY_SUBJECT and (set(before[:-1]) <= _ANSWERING or _OPINION & set(before)):
         return "no"
-    return "perhaps" if negative or _OPINION & set(before) else "yes"
+    return "perhaps" if negative or _TOLD & set(before) else "yes"

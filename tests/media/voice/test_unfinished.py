@@ -30,6 +30,8 @@ If it rains tomorrow then
 He was tired so
 It is better than
 The weather was very
+When I was young I had
+Could you remind me to?
 """
 
 DOUBTFUL = """
@@ -37,10 +39,10 @@ I have been waiting for
 She told me a story about
 They moved to a house near
 I would like to
-The keys should be somewhere in
+The car was stopped by
 I was thinking that
-I hope you will
 I said I couldn't
+The doctor told me that I should
 """
 
 WHOLE = """
@@ -76,6 +78,15 @@ Sorry
 No
 What do you mean?
 I am fine, thank you.
+I would love to.
+I do not want to.
+Would you like to?
+I hope you will.
+I am not sure that I can.
+It is better than it was.
+Please turn the music off.
+Let them all come in.
+Do you know what your name is?
 """
 
 
@@ -86,7 +97,7 @@ def lines(text: str) -> list[str]:
 @pytest.mark.parametrize("text", lines(HANGING))
 def test_nobody_ends_on_these(text: str) -> None:
     assert hangs(text) == "yes"
-    assert hangs(f"{text}.", "en-US") == "yes", "whatever mark the recogniser put there"
+    assert hangs(f"{text.rstrip('?')}.", "en-US") == "yes", "whatever mark was put there"
 
 
 @pytest.mark.parametrize("text", lines(DOUBTFUL))
