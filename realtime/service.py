@@ -46,6 +46,28 @@ WAVE: Final = 200
 WAVE_SECONDS: Final = 0.05
 
 
+def kept_every(settings: SocketSettings) -> tuple[float, float]:
+    """After how many seconds a session is written down anew: one in use, and a silent one.
+
+    One to which nothing happened need only be there for as long as it can be resumed.
+    """
+    busy = min(20.0, settings.resume_window_ms / 4000)
+    spare = SESSION_SECONDS - (settings.resume_window_ms + 3 * settings.heartbeat_ms) / 1000
+    return busy, max(busy, spare)
+
+
+def rules_of(settings: SocketSettings) -> Rules:
+    """What a socket is held to (realtime/session.py)."""
+    return Rules(
+        frame_bytes=settings.frame_bytes,
+        commands_per_second=settings.commands_per_second,
+        commands_burst=settings.commands_burst,
+        auth_seconds=settings.auth_seconds,
+        heartbeat_seconds=settings.heartbeat_ms / 1000,
+        slow_seconds=settings.slow_seconds,
+    )
+
+
 class Realtime:
     """One per process. `start` and `drain` belong to the app's lifespan."""
 
@@ -73,18 +95,8 @@ class Realtime:
         """`rooms_of` and `admit` say from where on a room's log is a person's (told.seat_place)."""
         self.node = node
         self.settings = settings
-        self.rules = Rules(
-            frame_bytes=settings.frame_bytes,
-            commands_per_second=settings.commands_per_second,
-            commands_burst=settings.commands_burst,
-            auth_seconds=settings.auth_seconds,
-            heartbeat_seconds=settings.heartbeat_ms / 1000,
-            slow_seconds=settings.slow_seconds,
-        )
-        self.keep_seconds = min(20.0, settings.resume_window_ms / 4000)
-        # One to which nothing happened need only be there for as long as it can be resumed.
-        spare = SESSION_SECONDS - (settings.resume_window_ms + 3 * settings.heartbeat_ms) / 1000
-        self.touch_seconds = max(self.keep_seconds, spare)
+        self.rules = rules_of(settings)
+        self.keep_seconds, self.touch_seconds = kept_every(settings)
         self.gap_at = float("-inf")  # when the bus was last away, and may have lost something
         self.now_ms = now_ms
         self.bus = bus
