@@ -1,10 +1,8 @@
 """A call that somebody may record: both sides sound on paper, what is kept of them is real."""
 
-import io
 from pathlib import Path
 from typing import Any
 
-import av
 import msgspec
 import numpy as np
 
@@ -86,18 +84,6 @@ def files(live: Live) -> list[Path]:
     """Everything sealed that lies in the data folder."""
     folder = Path(live.settings.data) / "recordings"
     return [path for path in folder.glob("??/*") if path.is_file()]
-
-
-def channels(data: bytes) -> np.ndarray:
-    """Both sides, at 48 kHz."""
-    with av.open(io.BytesIO(data)) as file:
-        frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
-    return np.concatenate([f.reshape(-1, 2).T if f.shape[0] == 1 else f for f in frames], axis=1)
-
-
-def loudest_hz(channel: np.ndarray) -> float:
-    spectrum = np.abs(np.fft.rfft(channel * np.hanning(len(channel))))
-    return float(np.fft.rfftfreq(len(channel), 1 / 48_000)[spectrum.argmax()])
 
 
 async def consent(person: Client, *, on: bool = True) -> None:

@@ -11,16 +11,15 @@ import json
 import pytest
 
 from tests.live import Live
+from tests.media.recording.sides import channels, loudest_hz
 from tests.server.small import PASSWORD
 from tests.soon import until
 from tests.walking.caller import Caller
 from tests.walking.recorded import (
     RECORDINGS,
-    channels,
     consent,
     files,
     in_call,
-    loudest_hz,
     second_person,
 )
 
@@ -317,8 +316,11 @@ async def test_an_account_that_goes_in_mid_recording_takes_its_parts_along(live:
     assert set(found) == {path.name for path in files(live)}
     await house.recordings.sweep()  # parts are named, so they stay
     assert len(files(live)) == len(found)
-    await one.hang_up()
-    await one.listed()
+    body = {"password": PASSWORD, "immediate": True}
+    gone = await one.person.rest("DELETE", "/api/v1/users/account", json=body)
+    assert gone.status_code == 204, gone.text
+    assert one.leg.closed is not None
+    assert await nothing_kept(live)
 
 
 async def test_after_its_days_a_recording_is_erased_and_voice_notes_stay(live: Live) -> None:

@@ -1,14 +1,12 @@
 """The file of a recording: what any player reads in it, whole or cut off."""
 
-import io
-
-import av
 import numpy as np
 import pytest
 
 from media.recording.ogg import NotOgg, OggWriter, closed
 from media.recording.packing import Packer
 from media.recording.tape import Cut
+from tests.media.recording.sides import channels, loudest_hz
 
 SECOND = 50
 
@@ -21,25 +19,13 @@ def cut(seconds: float, left_hz: float, right_hz: float) -> Cut:
     return Cut(tone(16_000, left_hz), tone(24_000, right_hz))
 
 
-def read(data: bytes) -> np.ndarray:
-    """The two channels, at 48 kHz."""
-    with av.open(io.BytesIO(data)) as file:
-        frames = [frame.to_ndarray() for frame in file.decode(audio=0)]
-    return np.concatenate([f.reshape(-1, 2).T if f.shape[0] == 1 else f for f in frames], axis=1)
-
-
-def loudest_hz(channel: np.ndarray) -> float:
-    spectrum = np.abs(np.fft.rfft(channel * np.hanning(len(channel))))
-    return float(np.fft.rfftfreq(len(channel), 1 / 48_000)[spectrum.argmax()])
-
-
 def recorded(parts: int = 4) -> list[bytes]:
     packer = Packer(7, 40_000)
     return [packer.pack(cut(1.0, 440, 1_320)).data for _ in range(parts)]
 
 
 def test_the_person_is_left_and_the_companion_right() -> None:
-    sound = read(closed(b"".join(recorded())))
+    sound = channels(closed(b"".join(recorded())))
     assert abs(sound.shape[1] / 48_000 - 4.0) < 0.05
     middle = sound[:, 48_000:144_000]
     assert abs(loudest_hz(middle[0]) - 440) < 3
@@ -49,7 +35,7 @@ def test_the_person_is_left_and_the_companion_right() -> None:
 def test_a_file_that_breaks_off_after_any_part_plays_as_far_as_it_goes() -> None:
     parts = recorded()
     for count in range(1, 5):
-        sound = read(closed(b"".join(parts[:count])))
+        sound = channels(closed(b"".join(parts[:count])))
         assert abs(sound.shape[1] / 48_000 - count) < 0.05
 
 
