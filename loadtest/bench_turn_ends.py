@@ -70,7 +70,7 @@ WHOLE: Final = (
     "There is nothing left in the fridge.",
     "Good night.",
     "I am not sure that I can.",
-    # Written after the rules, and no rule was changed for them.
+    # Written after the rules were.
     "Did they tell you who won?",
     "Honestly, I could not care less.",
     "Put it on the table by the window.",
@@ -133,7 +133,7 @@ CUT: Final = (
     "She asked me whether",
     "I would rather stay at home than",
     "Could you please turn on the",
-    # Written after the rules, and no rule was changed for them.
+    # Written after the rules were.
     "Every morning my grandmother would",
     "The reason I am calling is because",
     "Somebody left their umbrella in the",

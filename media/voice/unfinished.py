@@ -6,6 +6,7 @@ doubtful. Complete sentences must not be kept waiting: where two readings are li
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, Literal
 
 from media.voice.verdict import words_of
@@ -48,6 +49,8 @@ _AGREEING: Final = _set("think hope guess say said suppose believe told do if or
 _REPORTING: Final = _set("thinking thought say saying said hope heard realised realized believe is")
 _WHOLE: Final = frozenset((("a", "while"), ("oh", "my"), ("anything", "but")))
 _ANSWERING: Final = _set("yes yeah yep no nope well oh ok okay but sure of course now maybe")
+_JOINING: Final = _NEVER_LAST | _OPINION | _TOLD | _ASKING | _AUXILIARIES | _set("that so then")
+_EXCLAIMING: Final = (["what", "a"], ["what", "an"])
 _NEAR_WORDS: Final = 4  # "what your name is", but not "when I was young I had"
 _OTHERS: Final = {
     "fr": _set("et mais ou parce que si quand le la les un une des de du à mon ma euh alors"),
@@ -83,7 +86,8 @@ def _in_english(words: Sequence[str], *, asks: bool) -> Hangs:
     if last in _AUXILIARIES or last.endswith("n't"):
         return _auxiliary(before, previous, negative=last.endswith("n't"))
     if last in _PREPOSITIONS:
-        return "no" if _ASKING & set(before) or not before else "perhaps"
+        stranded = _ASKING & set(before) or _relates(before)  # "what I was told", "the book I was"
+        return "no" if stranded or not before else "perhaps"
     if last == "so":
         return "no" if previous in _AGREEING else "yes"
     if last == "then":
@@ -95,15 +99,30 @@ def _in_english(words: Sequence[str], *, asks: bool) -> Hangs:
 
 def _to(before: Sequence[str], previous: str, *, asks: bool) -> Hangs:
     """ "I would love to" and "I do not want to" are whole, "could you remind me to" is not."""
+    denied = bool(_NOT & set(before))
+    if previous in _ASKING:
+        return "no" if denied else "yes"  # "I do not know how to", "let me show you how to"
     wanted = previous in _WANTING | _GLADLY
-    if previous in _GLADLY or (wanted and (asks or _NOT & set(before))) or _ASKING & set(before):
+    if previous in _GLADLY or (wanted and (asks or denied)) or _ASKING & set(before):
+        return "no"
+    if _relates(before):
         return "no"
     return "perhaps" if wanted else "yes"
 
 
+def _relates(before: Sequence[str]) -> bool:
+    """ "The book I told you": somebody is named after a thing, with nothing to join the two."""
+    pairs = list(pairwise(before))
+    things = any(word in {"the", "a", "an", "this"} for word in before)
+    return things and any(
+        one in _ANY_SUBJECT and thing not in _JOINING and at > 0
+        for at, (thing, one) in enumerate(pairs)
+    )
+
+
 def _auxiliary(before: Sequence[str], previous: str, *, negative: bool) -> Hangs:
     """ "Yes, I am", "I know who you are" and "better than it was" are whole, "we were" is not."""
-    if _ASKING & set(before[-_NEAR_WORDS:]) or not before:
+    if _ASKING & set(before[-_NEAR_WORDS:]) or not before or before[:2] in _EXCLAIMING:
         return "no"
     if previous in _ANY_SUBJECT and (set(before[:-1]) <= _ANSWERING or _OPINION & set(before)):
         return "no"

@@ -32,6 +32,7 @@ It is better than
 The weather was very
 When I was young I had
 Could you remind me to?
+Let me show you how to
 """
 
 DOUBTFUL = """
@@ -87,6 +88,10 @@ It is better than it was.
 Please turn the music off.
 Let them all come in.
 Do you know what your name is?
+This is the book I told you about.
+That was the best concert I have ever been to.
+What a lovely surprise that was.
+I do not know how to.
 """
 
 
