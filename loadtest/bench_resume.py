@@ -181,7 +181,7 @@ def table(found: list[dict[str, Any]]) -> list[str]:
 @click.option("--at-once", default=400, show_default=True, help="How many come at a time.")
 @click.option("--gateways", default=2, show_default=True)
 @click.option("--rounds", default=2, show_default=True, help="How often all come back.")
-@click.option("--idle", default=110.0, show_default=True, help="Seconds of silence; 0: none.")
+@click.option("--idle", default=50.0, show_default=True, help="Seconds of silence; 0: none.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench-resume.json"))
 def main(people: int, at_once: int, gateways: int, rounds: int, idle: float, out: Path) -> None:
     """Measure in a house of its own, and print the table."""
