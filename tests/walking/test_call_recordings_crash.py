@@ -8,14 +8,13 @@ import pytest
 
 from media.calls.binary import PCM16, SoundFrame, pack
 from tests.live import Client, Live, running
+from tests.media.recording.sides import channels, loudest_hz
 from tests.soon import until
 from tests.walking.recorded import (
     RECORDINGS,
-    channels,
     consent,
     files,
     in_call,
-    loudest_hz,
     tone,
 )
 from tests.walking.test_crash import carry_on, doomed

@@ -16,9 +16,10 @@ import pytest
 import server.wiring
 from storage.database import connect
 from tests.live import Client, Live, running
+from tests.media.recording.sides import channels, loudest_hz
 from tests.walking.caller import until
 from tests.walking.doomed_call import Voices
-from tests.walking.recorded import channels, consent, loudest_hz
+from tests.walking.recorded import consent
 from tests.walking.test_call_recordings_crash import QUICK, heard, recordings_of, speak_on
 from tests.walking.test_calls_go_on import is_live
 from tests.walking.test_crash import Doomed, carry_on, doomed, kinds

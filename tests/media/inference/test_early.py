@@ -11,9 +11,10 @@ from media.inference.client import Inference
 from media.inference.ear import RemoteEar
 from media.inference.service import Service
 from media.speech.ports import VoiceChoice
-from tests.media.inference.conftest import KEY, serving, until
+from tests.media.inference.conftest import KEY, serving
 from tests.media.inference.test_inference import SENTENCE, Metronome, hear, plain
 from tests.media.joe import say
+from tests.soon import until
 
 pytestmark = pytest.mark.asyncio
 
