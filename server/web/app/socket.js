@@ -85,9 +85,10 @@ export class Socket {
 
   /** Come back now instead of at the next try (the network returned, the tab is shown). */
   hurry() {
-    if (this.stopped || this.status === "ready" || this.ws) return;
+    if (this.stopped || this.status === "ready") return;
+    this.attempt = 0; // one under way may still fail for want of the network: the next comes soon
+    if (this.ws) return;
     clearTimeout(this.timer);
-    this.attempt = 0;
     void this.open();
   }
 

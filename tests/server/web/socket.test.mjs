@@ -210,3 +210,19 @@ scenario("stopping says goodbye and stays away", async () => {
   assert.equal(server.sockets.length, 1);
   assert.equal(socket.status, "offline");
 });
+
+scenario("an attempt under way as the network returns is followed soon, however often it failed before", async () => {
+  const { server, socket } = await open();
+  server.end(1006);
+  for (let i = 0; i < 6; i += 1) {
+    await later(20_000);
+    server.end(1006);
+  }
+  await later(20_000);
+  const tries = server.sockets.length;
+  socket.hurry(); // while that one has not failed yet
+  assert.equal(server.sockets.length, tries);
+  server.end(1006);
+  await later(400);
+  assert.equal(server.sockets.length, tries + 1);
+});
