@@ -90,6 +90,7 @@ class Carried:
         self._silent_frames = 0
         self._picture_sample = -1
         self._keyframe_asked_us = 0
+        self._keyframe_owed = False
         self._late_us: list[int] = []
         self._messages: tuple[int, int] = (0, 0)
         self._alive_us = 0
@@ -262,12 +263,17 @@ class Carried:
             self.peer.send_picture(picture.data, self._picture_sample, due_us)
         if ask:
             self._want_keyframe()
+        if self._keyframe_owed:
+            self._keyframe_owed = not self._want_keyframe()
 
-    def _want_keyframe(self) -> None:
+    def _want_keyframe(self) -> bool:
+        """False: it was asked for a moment ago."""
         now = now_us()
-        if self._face is not None and now - self._keyframe_asked_us >= KEYFRAME_EVERY_US:
-            self._keyframe_asked_us = now
-            self._face(KeyframeWanted())
+        if self._face is None or now - self._keyframe_asked_us < KEYFRAME_EVERY_US:
+            return False
+        self._keyframe_asked_us = now
+        self._face(KeyframeWanted())
+        return True
 
     def _report(self) -> None:
         hearing, late = self._hearing.take_quality(), sorted(self._late_us)
@@ -336,8 +342,8 @@ class Carried:
         self.camera.came(codec, data)
 
     def on_keyframe_wanted(self) -> None:
-        """See media/calls/engine.py."""
-        self._want_keyframe()
+        """See media/calls/engine.py. Some ask once: what comes too soon is asked for later."""
+        self._keyframe_owed = not self._want_keyframe()
 
     def on_bandwidth(self, bits_per_second: int) -> None:
         """See media/calls/engine.py."""

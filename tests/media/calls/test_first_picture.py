@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from media.calls.carrying import Carried
+from media.calls.carrying import KEYFRAME_EVERY_US, Carried, now_us
 from media.calls.engine import PeerEvents, Received
 from media.calls.offers import Offer
 from media.calls.opus import SILENCE
@@ -74,3 +74,23 @@ async def test_a_keyframe_is_asked_for_again_with_the_first_sound_of_the_peer() 
     assert wanted(told) == 2, "once, with the first sound alone"
     leg.close("hung_up")
     assert over == [leg]
+
+
+async def test_a_peer_that_asks_right_after_another_ask_gets_its_keyframe_soon() -> (
+    None
+):
+    engine, told, over = PaperEngine(), list[Any](), list[Carried]()
+    leg = Carried("l", engine, (), "video", over.append)
+    leg.attach_face(told.append)
+    leg.on_state("connected", "host")
+    leg.on_keyframe_wanted()
+    assert wanted(told) == 1, "the first one is on its way"
+    async with asyncio.timeout(10):
+        while wanted(told) < 2:  # noqa: ASYNC110 - the leg's own timer
+            await asyncio.sleep(0.01)
+    until = now_us() + 2 * KEYFRAME_EVERY_US
+    async with asyncio.timeout(10):
+        while now_us() < until:  # noqa: ASYNC110 - nothing more may come
+            await asyncio.sleep(0.01)
+    assert wanted(told) == 2
+    leg.close("hung_up")
