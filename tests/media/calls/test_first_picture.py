@@ -76,9 +76,7 @@ async def test_a_keyframe_is_asked_for_again_with_the_first_sound_of_the_peer() 
     assert over == [leg]
 
 
-async def test_a_peer_that_asks_right_after_another_ask_gets_its_keyframe_soon() -> (
-    None
-):
+async def test_a_peer_that_asks_right_after_another_ask_gets_its_keyframe_soon() -> None:
     engine, told, over = PaperEngine(), list[Any](), list[Carried]()
     leg = Carried("l", engine, (), "video", over.append)
     leg.attach_face(told.append)
