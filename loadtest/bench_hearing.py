@@ -25,6 +25,7 @@ import psutil
 
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
+from loadtest.sentences import CUT, WHOLE
 from media.hearing.activity import WINDOW_SAMPLES, Memory, Silero
 from media.hearing.turn_end import SmartTurn, find_turn_model
 from media.hearing.whisper import Whisper
@@ -38,40 +39,7 @@ from media.speech.ports import VoiceChoice
 
 RESULT = Path("build/hearing.json")
 KEY = "bench"
-SENTENCES = (
-    "Hello there, how are you today?",
-    "I was thinking we could go to the lake on Saturday.",
-    "Did you ever finish that book about the lighthouse keeper?",
-    "No, wait.",
-    "Tell me a story about a small robot.",
-    "What is your favourite colour?",
-    "My sister called this morning and she said that the flight was delayed by three hours.",
-    "I don't know what to say.",
-    "Could you sing something for me?",
-    "I had a long day at work and my manager was not in a good mood.",
-    "Let us talk about something else.",
-    "How far is the moon from the earth?",
-    "I miss my grandmother, she used to bake bread every Sunday.",
-    "Good night.",
-    "Why do you think people are afraid of the dark?",
-    "That sounds wonderful.",
-    "We should plant tomatoes again next spring.",
-    "The train was late and it was raining the whole way home.",
-    "Can you remind me to call the dentist tomorrow?",
-    "I have never been so happy in my life.",
-)
-CUT = (
-    "I was thinking that",
-    "My dog and the",
-    "What I wanted to say is that the",
-    "Could you remind me to",
-    "Yesterday I went to the",
-    "The thing is that I",
-    "If it rains tomorrow then",
-    "She told me about her",
-    "I would like a",
-    "Do you remember when we",
-)
+SENTENCES, CUT_SHORT = WHOLE[:20], CUT[:10]
 
 
 def spoken(texts: Sequence[str]) -> list[bytes]:
@@ -265,7 +233,7 @@ def _cpu(process: psutil.Process) -> float:
 @click.option("--seconds", default=10.0, help="How long ears are listened to [10].")
 def main(seconds: float) -> None:
     """Measure, print, and write build/hearing.json."""
-    sounds, cut = spoken(SENTENCES), spoken(CUT)
+    sounds, cut = spoken(SENTENCES), spoken(CUT_SHORT)
     found: dict[str, Any] = {
         "voice_activity_cpu_ms_per_window": bench_activity(sounds[6]),
         "end_of_turn": bench_turns(sounds, cut),

@@ -1,6 +1,6 @@
 """A WebSocket that is opened and ended by calls: no ASGI scope, queue or task of its own.
 
-Those are a tenth of what a person costs who comes back, and 6 KiB of what an idle socket keeps. An
+Those are a tenth of what a person costs who comes back, and memory of every idle socket. An
 application that has a `door` for a path gets its plain handshakes this way (transports/doorway.py);
 what the door does not let in, and every handshake that is not plainly right, goes through ASGI
 (docs/why/back-together.md).

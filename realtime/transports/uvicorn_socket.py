@@ -89,7 +89,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     @property
     def queue(self) -> "asyncio.Queue[Any]":  # type: ignore[override]
-        """ASGI's way in; made when it is needed, as four empty deques are 3 KiB."""
+        """ASGI's way in; made when it is needed: an empty one is 3 KiB."""
         if self._queue is None:
             self._queue = asyncio.Queue()
         return self._queue

@@ -102,9 +102,10 @@ class Sight:
     def came(self, seen: Seen) -> None:
         """A still is here: it is for the turn, once whoever must has judged it."""
         picture = Picture(seen.jpeg, seen.width, seen.height)
-        if self._leg is None or self._check is None:
-            if self._leg is not None:
-                self._stills.append(picture)
+        if self._leg is None:
+            self._came()
+        elif self._check is None:
+            self._stills.append(picture)
             self._came()
         elif not self._judging:
             self._judging = True

@@ -145,11 +145,16 @@ async def test_a_reply_goes_by_lanes_to_those_who_can_and_to_all_exactly_once(
         ack = await ann.ask("message.send", room="r_1", text="Hi", key="k1")
         await cat.until(lambda: cat.kinds.count("reply.delta") > 10)
         assert min(lanes_of(node, "u_cat")) > NOT_NOW
+        actor = node.realtime.registry.find("u_cat")
+        assert actor is not None
+        (left,) = (one.out.lane for one in actor.sockets)
         cat.drop()  # in mid-sentence
         for one in (ann, phone, bob, cat):
             await one.done(ack["reply"])
             assert one.kinds.count("message.created") == 1
             assert one.resyncs == []
+        assert left is not None
+        assert left.fd == NOT_NOW, "the number of a closed socket may be somebody else's by now"
         assert len(lanes_of(node, "u_ann")) == 2
         assert lanes_of(node, "u_bob") == []  # MessagePack has frames of its own
 

@@ -6,7 +6,7 @@ Sound is on paper (tests/rooms/calls/doubles.py); holds, logs, events and receip
 import msgspec
 import pytest
 
-from media.calls.leg import Blocked
+from media.calls.leg import Blocked, GoneReason
 from storage.ledger import wallets
 from tests.live import Live
 from tests.rooms.calls.doubles import PaperLeg
@@ -124,11 +124,15 @@ async def test_a_ceiling_ends_a_call_as_an_empty_wallet_does(live: Live) -> None
     assert (await one.refused()).code == "ceiling_reached"
 
 
-async def test_a_lost_connection_is_waited_for_unmetered_and_taken_up(live: Live) -> None:
+@pytest.mark.parametrize("why", ["worker_lost", "replaced"])
+async def test_a_lost_connection_is_waited_for_unmetered_and_taken_up(
+    live: Live, why: GoneReason
+) -> None:
+    """Whoever let it go, and also where it gave way to nobody: no leg is no call to pay for."""
     one = await caller(live)
     call, leg = await one.live_call()
     await one.pass_time(10)
-    leg.lose("worker_lost")
+    leg.lose(why)
     await one.person.until(lambda f: f["type"] == "call.updated" and f["state"] == "reconnecting")
     await one.pass_time(20)
     again, second = await one.join(call=call)

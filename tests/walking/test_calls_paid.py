@@ -17,22 +17,6 @@ from tests.walking.caller import SECOND, caller
 pytestmark = [pytest.mark.stores]
 
 
-async def test_a_leg_that_gives_way_to_nobody_is_waited_for_like_a_lost_one(live: Live) -> None:
-    """Whoever let it go: nobody pays for a call that has no leg."""
-    one = await caller(live)
-    call, leg = await one.live_call()
-    await one.pass_time(5)
-    leg.lose("replaced")
-    await one.person.until(lambda f: f["type"] == "call.updated" and f["state"] == "reconnecting")
-    await one.pass_time(20)
-    _, second = await one.join(call=call)
-    second.connect()
-    await one.person.until(lambda f: f["type"] == "call.updated" and f["state"] == "live")
-    await one.pass_time(5)
-    await one.hang_up()
-    assert (await one.ended())["seconds"] == 10
-
-
 async def test_what_is_written_while_no_second_is_paid_for_is_paid_like_anything_written(
     live: Live,
 ) -> None:

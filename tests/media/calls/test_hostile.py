@@ -6,14 +6,16 @@ After each of them the worker holds nothing for it, and whoever else is in a cal
 import asyncio
 import gc
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from media.calls.carrying import MESSAGES_PER_SECOND, Carried, now_us
 from media.calls.control import LegRefused
+from media.calls.holding import WorkerLeg
 from media.calls.leg import Typed
 from media.calls.offers import MOST_BYTES, MOST_CODECS, MOST_LINES
 from media.calls.rtc import RtcPeer
@@ -131,45 +133,51 @@ async def test_of_ten_thousand_messages_a_few_a_second_reach_the_holder() -> Non
     leg.close("hung_up")
 
 
+class InTouch(NamedTuple):
+    """A call whose data channel is open, and what the worker keeps of that."""
+
+    person: Person
+    leg: WorkerLeg
+    carried: Carried
+    sctp: Any
+
+
+@pytest.fixture
+async def in_touch(tmp_path: Path) -> AsyncIterator[InTouch]:
+    async with serving(tmp_path) as (worker, control):
+        person = Person()
+        leg = await call(control, person)
+        await until(lambda: person.channel.readyState == "open")
+        (carried,) = worker.legs.values()
+        yield InTouch(person, leg, carried, carried.peer._connection.sctp)  # type: ignore[attr-defined]
+        await leg.aclose("done")
+        await person.close()
+
+
 async def test_a_message_without_end_costs_its_sender_the_channel_and_not_the_call(
-    tmp_path: Path,
+    in_touch: InTouch,
 ) -> None:
-    async with serving(tmp_path) as (worker, control):
-        person = Person()
-        leg = await call(control, person)
-        await until(lambda: person.channel.readyState == "open")
-        (carried,) = worker.legs.values()
-        sctp = carried.peer._connection.sctp  # type: ignore[attr-defined]
-        person.channel.send("x" * 60_000)  # as long as one may be
-        events = leg.events()
-        async with asyncio.timeout(20):
-            async for event in events:
-                if isinstance(event, Typed):
-                    break
-        assert len(event.data) == 60_000
-        person.pc.sctp._remote_max_message_size = 0  # whatever we told it
-        person.channel.send("x" * 3_000_000)
-        await until(lambda: person.channel.readyState == "closed", 30.0)
-        kept = sum(len(stream.reassembly) for stream in sctp._inbound_streams.values())
-        assert kept < 1_100, "pieces of some 1,150 bytes"
-        leg.tell(b"nobody hears this")
-        leg.play(0, b"\x10\x20" * 24_000)
-        await until(lambda: np.concatenate(person.heard or [np.zeros(1)]).any())
-        await leg.aclose("done")
-        await person.close()
+    person, leg, _, sctp = in_touch
+    person.channel.send("x" * 60_000)  # as long as one may be
+    async with asyncio.timeout(20):
+        async for event in leg.events():
+            if isinstance(event, Typed):
+                break
+    assert len(event.data) == 60_000
+    person.pc.sctp._remote_max_message_size = 0  # whatever we told it
+    person.channel.send("x" * 3_000_000)
+    await until(lambda: person.channel.readyState == "closed", 30.0)
+    kept = sum(len(stream.reassembly) for stream in sctp._inbound_streams.values())
+    assert kept < 1_100, "pieces of some 1,150 bytes"
+    leg.tell(b"nobody hears this")
+    leg.play(0, b"\x10\x20" * 24_000)
+    await until(lambda: np.concatenate(person.heard or [np.zeros(1)]).any())
 
 
-async def test_channels_without_number_are_no_way_to_fill_a_worker(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (worker, control):
-        person = Person()
-        leg = await call(control, person)
-        await until(lambda: person.channel.readyState == "open")
-        (carried,) = worker.legs.values()
-        sctp = carried.peer._connection.sctp  # type: ignore[attr-defined]
-        for number in range(200):
-            person.pc.createDataChannel(f"more {number}")
-        await until(lambda: person.channel.readyState == "closed", 30.0)
-        assert len(sctp._data_channels) <= 20
-        assert carried.over is None
-        await leg.aclose("done")
-        await person.close()
+async def test_channels_without_number_are_no_way_to_fill_a_worker(in_touch: InTouch) -> None:
+    person, _, carried, sctp = in_touch
+    for number in range(200):
+        person.pc.createDataChannel(f"more {number}")
+    await until(lambda: person.channel.readyState == "closed", 30.0)
+    assert len(sctp._data_channels) <= 20
+    assert carried.over is None

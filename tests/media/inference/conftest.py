@@ -13,6 +13,7 @@ import pytest
 
 from config.hearing import HearingSettings
 from config.inference import InferenceSettings
+from media.inference.client import Inference
 from media.inference.engines import Engines
 from media.inference.orders import WorkerOrders
 from media.inference.service import Service
@@ -39,6 +40,14 @@ async def serving(
     finally:
         server.close()
         await service.aclose()
+
+
+@pytest.fixture
+async def inference(tmp_path: Path, service: Service) -> AsyncIterator[Inference]:
+    """A client of the file's own `service`, connected."""
+    async with Inference([f"unix:{tmp_path / 'w.sock'}"], KEY) as client:
+        await client.peer_for_question()
+        yield client
 
 
 class Process:

@@ -26,13 +26,6 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
         yield running
 
 
-@pytest.fixture
-async def inference(tmp_path: Path, service: Service) -> AsyncIterator[Inference]:
-    async with Inference([f"unix:{tmp_path / 'w.sock'}"], KEY) as client:
-        await client.peer_for_question()
-        yield client
-
-
 def listening(inference: Inference) -> tuple[RemoteEar, int]:
     """An ear that has heard a sentence."""
     ear = inference.ear("en")

@@ -81,13 +81,6 @@ async def service(tmp_path: Path, metronome: Metronome) -> AsyncIterator[Service
         yield running
 
 
-@pytest.fixture
-async def inference(tmp_path: Path, service: Service) -> AsyncIterator[Inference]:
-    async with Inference([f"unix:{tmp_path / 'w.sock'}"], KEY) as client:
-        await client.peer_for_question()
-        yield client
-
-
 async def test_an_utterance_is_voiced_finished_and_understood(inference: Inference) -> None:
     ear = inference.ear("en")
     start = hear(ear, silence(SECOND))
