@@ -113,7 +113,9 @@ class Tapes:
 
     async def drop(self, recording: str, person: str) -> bool:
         """Erase one of one's own, as far as it has come; further parts are refused."""
-        parts = await tapes.parts(self._db, recording)
+        if not await tapes.close(self._db, recording, person):
+            return False
+        parts = await tapes.parts(self._db, recording)  # no other can come from here on
         if not await tapes.drop(self._db, recording, person):
             return False
         await self._erase([part.address for part in parts])

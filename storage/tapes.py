@@ -73,6 +73,11 @@ KEEP = sql(
     """,  # noqa: S608 - a constant
 )
 END = sql("end_tape", "UPDATE tapes SET ended_at = now() WHERE recording = $1 AND ended_at IS NULL")
+CLOSE = sql(
+    "close_tape",
+    "UPDATE tapes SET ended_at = coalesce(ended_at, now()) WHERE recording = $1 AND person = $2 "
+    "RETURNING recording",
+)
 # Whoever wrote it cannot any more, though it may only have been asleep.
 TAKE = sql(
     "take_tape",
@@ -141,6 +146,11 @@ async def keep(db: asyncpg.Pool, recording: str, n: int, part: Part, most_bytes:
 async def end(db: asyncpg.Pool, recording: str) -> None:
     """No further part belongs to it."""
     await db.execute(END, recording)
+
+
+async def close(db: asyncpg.Pool, recording: str, person: str) -> bool:
+    """No further part belongs to one of one's own; False where there is no such tape."""
+    return await db.fetchval(CLOSE, recording, person) is not None
 
 
 async def take(db: asyncpg.Pool, call: str) -> list[str]:

@@ -48,6 +48,7 @@ class Running:
         self.tape = Tape(now_ms)
         self.over = asyncio.Event()
         self.ended_ms = 0  # when it was stopped
+        self.refused = False  # no further part is taken
         self.handed = False  # the next holder of the call goes on with what was agreed
         self.ended = asyncio.Event()  # and no other holder would take it for going on
         self.ms = 0
@@ -293,6 +294,8 @@ class Taping:
     async def _cut(self, tapes: Tapes, running: Running, *, last: bool) -> None:
         now_ms = running.ended_ms if last else self._clock_ms()
         left_ms = tapes.settings.call_seconds * 1000 - running.ms
+        if running.refused:
+            return
         cut = running.tape.cut(now_ms, whole=last)
         if cut.ms > left_ms:
             cut = cut.shortened(left_ms)
@@ -327,6 +330,7 @@ class Taping:
     def _refused(self, running: Running, kept: store.Kept) -> None:
         """Somebody's consent is gone, or there is no room: the rest is thrown away."""
         running.unkept.clear()
+        running.refused = True
         if self._now is running:
             if kept == "not_agreed":
                 for person in self._agreement.agreed(self.people()):
