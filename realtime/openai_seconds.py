@@ -12,7 +12,7 @@ import structlog
 
 from media.sound.formats import PLAYOUT_RATE
 from rooms.credits.by_second import HeldSeconds, SecondsCredits
-from rooms.errors import PaymentRequired, Unavailable
+from rooms.errors import PaymentRequired, ProductError, Unavailable
 from rooms.ports import LogStale, Principal
 
 logger = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class SoundTime:
 
 
 class Seconds:
-    """One session's. `over` is called, once, when what is held is used up and there is no more."""
+    """One session's. `over` is called, once, when no more of it may be spoken: with the reason."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Seconds:
         who: Principal,
         now: Callable[[], float],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
-        over: Callable[[PaymentRequired], None],
+        over: Callable[[ProductError], None],
     ) -> None:
         self._credits = credits
         self._who = who
@@ -82,7 +82,7 @@ class Seconds:
         self._free_until_ms = 0
         self._ended = False
         self._ticking = False
-        self._extending = False
+        self._extending = self._telling = False
 
     async def open(self, companion: str) -> None:
         """From here on sound may flow. Raises ProductError."""
@@ -94,6 +94,7 @@ class Seconds:
                 await self._settle(held)
             else:
                 self._held = held
+                self._keep_counting()  # what came meanwhile, though nothing may follow it
 
     def heard(self, samples: int) -> bool:
         """Sound of the person came; False where it is paid for no more."""
@@ -134,13 +135,16 @@ class Seconds:
         if held is None:
             return not self._ended
         if not self._meter(held):
-            self._run_out()
+            self._run_out(_used_up())
             return False
         self._look_ahead(held)
+        self._keep_counting()
+        return True
+
+    def _keep_counting(self) -> None:
         if not self._ticking and self._time.flows(self._now_ms()):
             self._ticking = True
             self._spawn(self._tick())
-        return True
 
     def _meter(self, held: HeldSeconds) -> bool:
         """What has passed goes on the meter; False where credits for it are used up."""
@@ -163,6 +167,20 @@ class Seconds:
         if more and not self._extending and not held.scarce:
             self._extending = True
             self._spawn(self._extend(held, more))
+        if not self._telling and self._credits.to_tell(held):
+            self._telling = True
+            self._spawn(self._tell(held))
+
+    async def _tell(self, held: HeldSeconds) -> None:
+        try:
+            await self._credits.tell(held)
+        except Unavailable as error:
+            logger.warning("the time of a session is told later", why=type(error).__name__)
+        except ProductError as refusal:
+            if self._held is held:
+                self._run_out(refusal)
+        finally:
+            self._telling = False
 
     async def _extend(self, held: HeldSeconds, more: int) -> None:
         try:
@@ -172,14 +190,9 @@ class Seconds:
         finally:
             self._extending = False
 
-    def _run_out(self) -> None:
+    def _run_out(self, why: ProductError) -> None:
         self.close()
-        self._over(
-            PaymentRequired(
-                "Your credits for voice are used up. What is written goes on.",
-                details={"unlocked_by": ["buy_credits"]},
-            )
-        )
+        self._over(why)
 
     async def _settle(self, held: HeldSeconds) -> None:
         deadline, wait_seconds = self._now() + SETTLE_SECONDS, 0.1
@@ -195,3 +208,10 @@ class Seconds:
                     return
             await asyncio.sleep(wait_seconds)
             wait_seconds = min(wait_seconds * 2, 2.0)
+
+
+def _used_up() -> ProductError:
+    return PaymentRequired(
+        "Your credits for voice are used up. What is written goes on.",
+        details={"unlocked_by": ["buy_credits"]},
+    )

@@ -21,7 +21,7 @@ from realtime.openai_session import OpenAIRules, Speak
 from realtime.openai_socket import Companions, OpenAISocket, VoiceParts
 from realtime.openai_voice import VoiceSession
 from rooms.completion import Completion
-from rooms.errors import PaymentRequired, ProductError, Unavailable
+from rooms.errors import ProductError, Unavailable
 from rooms.ports import Principal
 from storage.ids import new_id
 
@@ -71,7 +71,7 @@ class VoiceSocket(OpenAISocket):
         self._resampler = Resampler(PLAYOUT_RATE, HEARING_RATE)
         credits = companions.seconds
         self._seconds = (
-            Seconds(credits, who, node.now, node.spawn, self._out_of_credits) if credits else None
+            Seconds(credits, who, node.now, node.spawn, self._unpaid) if credits else None
         )
         self._window = 0  # where the last judgement ended, and where the ear's sound does
 
@@ -173,8 +173,8 @@ class VoiceSocket(OpenAISocket):
             self._seconds.care()
         return begun
 
-    def _out_of_credits(self, refusal: PaymentRequired) -> None:
-        """What is held is used up: nothing more sounds, either way."""
+    def _unpaid(self, refusal: ProductError) -> None:
+        """No more of it may be spoken: nothing sounds any more, either way."""
         self._pieces.clear()
         self._hush()
         if self._listening is not None:

@@ -25,7 +25,7 @@ from realtime.legs import Legs
 from realtime.openai_socket import Companions, VoiceParts
 from realtime.service import Realtime
 from realtime.transports import openai_realtime
-from rooms.calls.callers import caller_of, refusal_of
+from rooms.calls.callers import caller_of, may_speak_ms, refusal_of
 from rooms.calls.camera import cameras_offered
 from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
@@ -150,7 +150,7 @@ class Wiring:
             begin=partial(complete, parts, catalogue),
             turn_seconds=settings.rooms.turn_seconds,
             voice=self._voice(parts),
-            seconds=SecondsCredits(self.db, credits, settings, self.node, now_ms),
+            seconds=self._spoken_seconds(parts, credits),
         )
         realtime.doors += openai_realtime.routes(realtime, companions)
         door = self._call_door(router, realtime)
@@ -282,6 +282,13 @@ class Wiring:
         listens, speaks = both
         refusal = partial(refusal_of, calls, self.settings.plans, kind="voice")
         return VoiceParts(listens, speaks, refusal)
+
+    def _spoken_seconds(self, parts: RoomParts, credits: Credits) -> SecondsCredits | None:
+        """What /v1/realtime pays its sound with."""
+        if parts.calls is None:
+            return None
+        may = partial(may_speak_ms, parts.calls, self.settings.plans, kind="voice")
+        return SecondsCredits(self.db, credits, self.settings, self.node, now_ms, may)
 
     def _realtime(
         self,

@@ -135,8 +135,18 @@ OPEN_CALL_OF = sql(
 )
 SECONDS_TODAY = sql(
     "call_seconds_today",
-    "SELECT coalesce(sum(seconds), 0)::bigint FROM calls WHERE person = $1 AND kind = ANY ($3) AND "
-    "started_at >= date_trunc('day', now() AT TIME ZONE $2) AT TIME ZONE $2",
+    """
+    WITH midnight AS (SELECT date_trunc('day', now() AT TIME ZONE $2) AT TIME ZONE $2 AS at)
+    SELECT (SELECT coalesce(sum(seconds), 0)::bigint FROM calls, midnight
+             WHERE person = $1 AND kind = ANY ($3) AND started_at >= midnight.at)
+         + (SELECT coalesce(sum(seconds), 0)::bigint FROM spoken_time, midnight
+             WHERE person = $1 AND started_at >= midnight.at)
+    """,
+)
+SPOKE = sql(
+    "spoke",
+    "INSERT INTO spoken_time AS t (hold, person, seconds) VALUES ($1, $2, $3) "
+    "ON CONFLICT (hold) DO UPDATE SET seconds = greatest(t.seconds, excluded.seconds)",
 )
 # A newer holder's leg count is never overwritten by an older one's: a call has one holder.
 HOLD_FOR_A_CALL = sql(
@@ -269,6 +279,11 @@ async def last_calls(db: asyncpg.Pool, *, before_ms: int, limit: int) -> list[Ca
     return [CallRow(**dict(row)) for row in await db.fetch(LAST_CALLS, before_ms, limit)]
 
 
+async def spoke(db: asyncpg.Pool, person: str, hold: str, seconds: int) -> None:
+    """So long has a session without a room been spoken in, in all; may be repeated."""
+    await db.execute(SPOKE, hold, person, seconds)
+
+
 async def seconds_today(db: asyncpg.Pool, person: str, timezone: str, kinds: list[str]) -> int:
-    """How long a person has been in calls of these kinds since their midnight."""
+    """How long a person has been in calls of these kinds, or spoke outside, since midnight."""
     return int(await db.fetchval(SECONDS_TODAY, person, timezone, kinds))

@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from config.plans import Plan
-from rooms.calls.may import Caller, check_caller, check_lawful, check_plan
+from rooms.calls.may import Caller, check_caller, check_lawful, check_plan, limit_ms
 from rooms.calls.parts import CallParts
 from rooms.errors import ProductError, Unauthorized
 from rooms.ports import Principal
@@ -26,6 +26,18 @@ async def caller_of(db: asyncpg.Pool, who: Principal, *, counted: bool) -> Calle
     level, consents = found
     seconds = await seconds_today(db, person.id, person.timezone, KINDS) if counted else 0
     return Caller(level=level, consents=consents, seconds_today=seconds)
+
+
+async def may_speak_ms(
+    parts: CallParts, plans: Mapping[str, Plan], who: Principal, kind: CallKind
+) -> int:
+    """How long they may speak with companions from now on. Raises ProductError."""
+    plan = plans[who.person.plan]
+    check_lawful(who, parts.settings)
+    check_plan(kind, plan, plans)
+    caller = await parts.caller(who, counted=plan.call_minutes_per_day > 0)
+    check_caller(caller, parts.settings)
+    return limit_ms(caller, plan, plans, parts.settings)
 
 
 async def refusal_of(

@@ -14,11 +14,11 @@ import structlog
 from media.calls.leg import Leg, LegAddress
 from rooms.asking import digest_of
 from rooms.calls.call import Call
+from rooms.calls.callers import may_speak_ms
 from rooms.calls.camera import share
 from rooms.calls.farewell import farewell
 from rooms.calls.going_on import rules_of, taken_up
 from rooms.calls.life import CallLife, Why
-from rooms.calls.may import check_caller, check_lawful, check_plan, limit_ms
 from rooms.calls.meter import call_price
 from rooms.calls.overheard import Overheard
 from rooms.calls.parts import CallParts, LegLost
@@ -239,13 +239,8 @@ class Calls:
     async def _begun(self, parts: CallParts, who: Principal, command: CallJoin, key: str) -> Call:
         """Entitled, held, told. Raises ProductError."""
         plans, settings = self._room.parts.plans, parts.settings
-        plan = plans[who.person.plan]
-        check_lawful(who, settings)
-        check_plan(command.kind, plan, plans)
-        caller = await parts.caller(who, counted=plan.call_minutes_per_day > 0)
-        check_caller(caller, settings)
+        limit = await may_speak_ms(parts, plans, who, command.kind)
         await parts.voices.check()
-        limit = limit_ms(caller, plan, plans, settings)
         calling = self._calling(who, command, key, limit)
         ahead_ms = (settings.hold_seconds + settings.goodbye_seconds) * 1000
         least_ms = (LEAST_SECONDS + settings.goodbye_seconds) * 1000

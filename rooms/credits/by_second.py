@@ -4,7 +4,7 @@ The hold is a call's (it may stand for hours) and so is the meter (rooms/calls/m
 no entry in any room. Should the node die, what it was last told had passed is charged.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import asyncpg
@@ -16,18 +16,25 @@ from config.settings import Settings
 from rooms.calls.meter import CallMeter, call_price
 from rooms.commands import Answer
 from rooms.credits.wallet import Credits, allowance_of
+from rooms.errors import Unavailable
 from rooms.ports import Principal
-from storage.calls import hold_for_a_call
+from storage.calls import hold_for_a_call, spoke
+from storage.database import DATABASE_AWAY
 from storage.ids import new_id
 from storage.ledger import turns
 from storage.ledger.turns import OpenTurn, SettleTurn
 
 LEAST_SECONDS: Final = 10
+TOLD_MS: Final = 15_000  # so often the time of a session is told to the database
+MaySpeak = Callable[[Principal], Awaitable[int]]
 _NO_ROOM_FENCE: Final = 0
 
 
 class HeldSeconds(Struct, kw_only=True):
-    """A session's hold and its meter. `k`: how often it was extended."""
+    """A session's hold and its meter. `k`: how often it was extended.
+
+    `limit_ms`: where it is asked again whether more may; `told_ms`: what the database knows.
+    """
 
     who: Principal
     plan: Plan
@@ -35,12 +42,17 @@ class HeldSeconds(Struct, kw_only=True):
     id: str
     hold: str
     meter: CallMeter
+    limit_ms: int
+    told_ms: int = 0
     k: int = 0
     scarce: bool = False  # the last extension gave less than was asked for
 
 
 class SecondsCredits:
-    """One node's way to the ledger, for sound without a room."""
+    """One node's way to the ledger, for sound without a room.
+
+    `may`: for how many milliseconds somebody may speak from now on; raises ProductError.
+    """
 
     def __init__(
         self,
@@ -49,6 +61,7 @@ class SecondsCredits:
         settings: Settings,
         node: str,
         now_ms: Callable[[], int],
+        may: MaySpeak,
     ) -> None:
         self._db = db
         self._credits = credits
@@ -58,10 +71,12 @@ class SecondsCredits:
         self._node = node
         self._hold_seconds = settings.rooms.hold_seconds
         self._now_ms = now_ms
+        self._may = may
 
     async def open(self, who: Principal, companion: str) -> HeldSeconds:
         """Set the first seconds aside. Raises ProductError."""
         plan, person = self._plans[who.person.plan], who.person
+        limit_ms = await self._may(who)
         price = call_price(self._credits.book, plan, "voice")
         hold, id_ = new_id("h", self._now_ms), new_id("voice", self._now_ms)
         amount = price.of(self._ahead_ms)
@@ -95,12 +110,35 @@ class SecondsCredits:
             id=id_,
             hold=hold,
             meter=CallMeter(price, opened.granted),
+            limit_ms=limit_ms,
         )
 
     def wanted(self, held: HeldSeconds) -> int:
         """How much more is to be held now; 0 while enough is."""
         meter = held.meter
         return meter.wanted(self._ahead_ms) if meter.left_ms <= self._ahead_ms // 2 else 0
+
+    def to_tell(self, held: HeldSeconds) -> bool:
+        """Whether what has passed is worth telling the database."""
+        meter = held.meter
+        return meter.metered_ms >= min(held.limit_ms, held.told_ms + TOLD_MS)
+
+    async def tell(self, held: HeldSeconds) -> None:
+        """Count what has passed for the day, and ask whether more may. Raises ProductError.
+
+        Another session of the same person counts too, and so does a consent that was taken back.
+        """
+        await self._told(held)
+        told_ms = held.told_ms
+        held.limit_ms = told_ms + await self._may(held.who)  # it has counted what was told
+
+    async def _told(self, held: HeldSeconds) -> None:
+        metered_ms = held.meter.metered_ms
+        try:
+            await spoke(self._db, held.who.person.id, held.hold, -(-metered_ms // 1000))
+        except DATABASE_AWAY as error:
+            raise Unavailable("The database does not answer.") from error
+        held.told_ms = metered_ms
 
     async def extend(self, held: HeldSeconds, more: int) -> None:
         """Hold more, or what there is. Raises Unavailable or LogStale."""
@@ -117,6 +155,8 @@ class SecondsCredits:
     async def settle(self, held: HeldSeconds) -> int:
         """Charge what had passed, give the rest back; what it came to. Raises Unavailable."""
         meter, price = held.meter, held.meter.price
+        if meter.metered_ms > held.told_ms:
+            await self._told(held)
         cost = meter.spent_microcredits
         receipt = new_id("rc", self._now_ms) if cost else None
         doc = {

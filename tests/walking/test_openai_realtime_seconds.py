@@ -4,8 +4,10 @@ The ear and the speaker are on paper; holds, meter, receipts and the ledger are 
 """
 
 import asyncio
+import base64
 from typing import Any
 
+import msgspec
 import pytest
 
 from storage.ledger import wallets
@@ -137,8 +139,6 @@ async def test_without_credits_nobody_listens_and_nothing_is_charged(house: Hous
 
 
 async def test_minutes_of_sound_sent_at_once_cost_minutes(house: House) -> None:
-    import base64
-
     async with spoken_session(house) as connection:
         caller = connection.caller
         second = base64.b64encode(tone(1_000, 0)).decode()
@@ -149,6 +149,67 @@ async def test_minutes_of_sound_sent_at_once_cost_minutes(house: House) -> None:
                 await asyncio.sleep(0.01)
     paid, (receipt,) = await after(caller)
     assert 25 * SECOND <= paid == receipt["cost_microcredits"] <= 40 * SECOND
+
+
+def a_minute_a_day(house: House) -> None:
+    """Every plan has one minute of calls a day."""
+    plans: Any = house.live.settings.plans
+    for name, plan in plans.items():
+        plans[name] = msgspec.structs.replace(plan, call_minutes_per_day=1)
+
+
+async def heard(house: House, connection: Any, seconds: int) -> None:
+    """So much silence more is sent at once, and has been listened to."""
+    before = len(house.ears[-1]._sound) if house.ears else 0
+    second = base64.b64encode(tone(1_000, 0)).decode()
+    for _ in range(seconds):
+        await connection.input_audio_buffer.append(audio=second)
+    async with asyncio.timeout(10):
+        while not house.ears or len(house.ears[-1]._sound) < before + (seconds - 1) * 32_000:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def told(house: House, seconds: int) -> None:
+    """Until the database knows of so many."""
+    query = "SELECT coalesce(sum(seconds), 0) FROM spoken_time"
+    async with asyncio.timeout(10):
+        while await house.live.house.db.fetchval(query) < seconds:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_the_minutes_of_a_day_end_it_and_the_next_and_a_call(house: House) -> None:
+    a_minute_a_day(house)
+    async with spoken_session(house) as connection:
+        caller = connection.caller
+        for quarter in range(1, 5):
+            await heard(house, connection, 15)
+            await told(house, 15 * quarter)
+        error = (await until(connection, "error"))[-1].error
+        assert error.code == "call_minutes_used_up"
+    paid, (receipt,) = await after(caller)
+    assert 60 * SECOND <= paid == receipt["cost_microcredits"] <= 75 * SECOND
+    async with caller.connect() as again:
+        await again.session.update(session={"type": "realtime", "output_modalities": ["audio"]})
+        await again.input_audio_buffer.append(audio=base64.b64encode(tone(1_000, 0)).decode())
+        assert (await until(again, "error"))[-1].error.code == "call_minutes_used_up"
+
+
+async def agrees(caller: Any, granted: bool) -> None:
+    """To being listened to, or no more."""
+    said = {"purpose": "voice", "granted": granted}
+    answer = await caller.person.rest("POST", "/api/v1/privacy/consents", json=said)
+    assert answer.status_code in {200, 201}, answer.text
+
+
+async def test_a_consent_taken_back_ends_the_sound_of_a_session(house: House) -> None:
+    async with spoken_session(house) as connection:
+        house.live.settings.calls.consents.append("voice")
+        await agrees(connection.caller, True)
+        await heard(house, connection, 20)
+        await told(house, 15)  # it is asked again every fifteen seconds of sound
+        await agrees(connection.caller, False)
+        await heard(house, connection, 20)
+        assert (await until(connection, "error"))[-1].error.code == "consent_needed"
 
 
 async def test_a_node_that_dies_leaves_a_hold_that_is_brought_home(house: House) -> None:
