@@ -8,10 +8,13 @@ ARGS   ?=
 TESTS  ?=
 SECONDS ?= 60
 SHELL  := /bin/sh
+SIDE_BY_SIDE := -n 2 --dist loadgroup
+# Whoever set it would have every process here translate all of its source anew: seconds a start.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: up install-gpu test soak fuzz bench lint format reference lock install install-dev clean help
+.PHONY: up install-gpu test test-long soak fuzz bench lint format reference lock install install-dev clean help
 .DEFAULT_GOAL := help
 
 help: ## Show what can be done here
@@ -30,7 +33,10 @@ install-dev:
 	@PYTHON="$(PYTHON)" sh config/install.sh dev
 
 test: install-dev ## Run the tests on the real embedded servers (make test TESTS=tests/storage)
-	@$(BIN)/python -m pytest -m "not soak" $(TESTS)
+	@$(BIN)/python -m pytest $(if $(TESTS),-m "not soak" $(TESTS),-m "not soak and not long" $(SIDE_BY_SIDE))
+
+test-long: install-dev ## Run the rest: whole houses, calls in real time, a whole browser
+	@$(BIN)/python -m pytest -m long
 
 soak: install-dev ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(TESTS)

@@ -14,6 +14,8 @@ from tests.browser.far_end import FarEnd
 from tests.browser.phone import dial, until_live, with_microphone
 from tests.figures.maker import head
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 REAL = HERE.parent / "figures"
 MS = 24
@@ -76,7 +78,7 @@ def looking(drawing_browser: Any, house: House) -> Iterator[Onlooker]:
     """Somebody who has signed up."""
     house.pace()
     tab = onlooker(drawing_browser, house)
-    tab.sign_up()
+    tab.arrive()
     yield tab
     tab.context.close()
     assert tab.faults == []
@@ -146,7 +148,7 @@ def test_a_headset_sees_it_with_both_eyes_and_tells_how_it_went(
     drawing_browser: Any, house: House
 ) -> None:
     tab = onlooker(drawing_browser, house, "headset.js")
-    tab.sign_up()
+    tab.arrive()
     tab.put(head())
     tab.open()
     tab.shown()

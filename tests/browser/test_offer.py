@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import pytest
+
 from tests.browser.conftest import Tab
 from tests.browser.test_access import PHONE, SMALL, serious, settled
+
+pytestmark = pytest.mark.long
 
 
 def without_room(visit: Tab, most: int, items: int = 0) -> None:
@@ -19,7 +23,7 @@ def without_room(visit: Tab, most: int, items: int = 0) -> None:
 
 
 def test_it_is_shown_with_the_plans_that_have_it_and_nothing_is_hidden(visit: Tab) -> None:
-    page = visit.sign_up()
+    page = visit.arrive()
     plans = visit.api("GET", "meta")["plans"]
     assert plans["free"]["custom_companions"] == 3
     without_room(visit, 0)
@@ -45,7 +49,7 @@ def test_it_is_shown_with_the_plans_that_have_it_and_nothing_is_hidden(visit: Ta
 
 
 def test_nobody_fills_four_pages_to_be_refused_at_the_end(visit: Tab) -> None:
-    page = visit.sign_up()
+    page = visit.arrive()
     without_room(visit, 0)
     page.goto("/create")
     page.locator("[data-offer]", has_text="no room for that").wait_for()

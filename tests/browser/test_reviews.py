@@ -9,6 +9,8 @@ from tests.browser.test_access import PHONE, SMALL, serious
 from tests.browser.test_console import staff
 
 __all__ = ["staff"]
+
+pytestmark = pytest.mark.long
 DRAFT = {
     "name": "Tāne Ruru",
     "age": 37,
@@ -43,13 +45,12 @@ def reviews(desk: Any) -> None:
 def test_one_is_refused_with_a_reason_that_its_maker_reads_and_approved_once_it_is_better(
     visit: Tab, staff: Tab
 ) -> None:
-    page, desk = visit.sign_up(), staff.page
-    name = page.evaluate("JSON.parse(localStorage['kindred.person']).username")
+    page, desk = visit.arrive(), staff.page
     made = visit.api("POST", "companions", DRAFT)["companion"]
     reviews(desk)
     card = desk.locator(f"[data-review='{made}']")
     card.get_by_role("heading", name="Tāne Ruru").wait_for()
-    assert card.locator("[data-maker]").inner_text() == name
+    assert card.locator("[data-maker]").inner_text() == visit.username
     assert card.locator("[data-rating]").inner_text() == "teen"
     for words in ("Reads tides for a living", "Which way does your river run?", "tides · old maps"):
         assert words in card.inner_text()
@@ -84,7 +85,7 @@ def names(tab: Tab) -> list[str]:
 
 
 def test_what_was_changed_while_it_was_read_is_read_again(visit: Tab, staff: Tab) -> None:
-    visit.sign_up()
+    visit.arrive()
     made = visit.api("POST", "companions", DRAFT)["companion"]
     reviews(staff.page)
     card = staff.page.locator(f"[data-review='{made}']")
@@ -100,7 +101,7 @@ def test_what_was_changed_while_it_was_read_is_read_again(visit: Tab, staff: Tab
 
 
 def test_on_a_phone_it_is_all_there_and_large_enough_for_a_thumb(visit: Tab, staff: Tab) -> None:
-    visit.sign_up()
+    visit.arrive()
     made = visit.api("POST", "companions", DRAFT | {"name": "W" * 40})["companion"]
     desk = staff.page
     desk.set_viewport_size(PHONE)
@@ -113,7 +114,8 @@ def test_on_a_phone_it_is_all_there_and_large_enough_for_a_thumb(visit: Tab, sta
 
 
 def test_a_member_reads_and_decides_nothing(visit: Tab, staff: Tab) -> None:
-    page = visit.sign_up()
+    page = visit.arrive()
+    page.goto("/settings")
     made = visit.api("POST", "companions", DRAFT)["companion"]
     answers = page.evaluate(
         """async ([token, id, digest]) => {

@@ -11,6 +11,8 @@ from media.sound.wav import wav_of
 from tests.browser.conftest import PASSWORD, House, Tab, ask
 from tests.media.joe import say
 
+pytestmark = pytest.mark.long
+
 NEW_PASSWORD = "an even longer walk by the sea"
 
 
@@ -29,8 +31,8 @@ def mailed_code(visit: Tab, house: House, to: str) -> str:
 
 
 def test_a_forgotten_password_is_set_anew_by_mail(visit: Tab, house: House) -> None:
-    page = visit.sign_up()
-    username = page.evaluate("JSON.parse(localStorage['kindred.person']).username")
+    page = visit.arrive()
+    username = visit.username
     email = f"{username}@example.org"
     page.goto("/settings")
     page.get_by_role("button", name="Log out").click()
@@ -57,7 +59,7 @@ def test_a_forgotten_password_is_set_anew_by_mail(visit: Tab, house: House) -> N
 
 
 def test_a_key_is_shown_once_works_and_ends(visit: Tab) -> None:
-    page = visit.sign_up()
+    page = visit.arrive()
     page.goto("/settings")
     page.get_by_role("button", name="New key").click()
     making = page.get_by_role("dialog", name="New API key")
@@ -109,8 +111,8 @@ def test_a_ceiling_stops_a_reply_before_it_is_paid(visit: Tab) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_an_account_is_closed_and_comes_back_or_is_gone(visit: Tab, at_once: bool) -> None:
-    page = visit.sign_up()
-    username = page.evaluate("JSON.parse(localStorage['kindred.person']).username")
+    page = visit.arrive()
+    username = visit.username
     page.goto("/settings")
     page.get_by_role("button", name="Close account").click()
     asking = page.get_by_role("dialog", name="Close your account")

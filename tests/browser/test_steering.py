@@ -43,7 +43,7 @@ def test_what_the_model_sees_can_be_looked_at(visit: Tab) -> None:
 
 
 def test_a_locked_companion_says_which_plans_open_it(visit: Tab) -> None:
-    page = visit.sign_up()
+    page = visit.arrive()
     page.goto("/discover/haruka")
     page.get_by_role("button", name="Start talking").click()
     refusal = page.locator(".start [role=alert]")

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 
 def test_the_fuzzer_runs_and_finds_nothing(repository: Path, tmp_path: Path) -> None:
     ran = subprocess.run(

@@ -42,6 +42,8 @@ from tests.media.calls.test_bad_networks import without_candidates
 from tests.soon import until
 
 __all__ = ["short_folder"]
+
+pytestmark = pytest.mark.long
 LOOK = msgspec.json.encode(Appearance(origin="european"))
 PIECE = 12_000  # samples told at once
 AHEAD = 48_000  # samples synthesised ahead of what is heard, as voices are

@@ -22,6 +22,8 @@ from media.speech.ports import Viseme
 from tests.media.avatar.motion.speech import babble, length, sound
 from tests.media.avatar.rendering.watching import Luma, decode
 
+pytestmark = pytest.mark.long
+
 LOOK = Appearance(origin="european")
 SIZE = 256
 CHUNK_US = 100_000

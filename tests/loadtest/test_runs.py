@@ -27,6 +27,8 @@ from loadtest.scenarios import SHIPPED
 from loadtest.seed import Wanted, seed
 from tests.live import Live
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent.parent
 PLENTY = ("--ramp", "100/s", "--timeout", "60s", "--grace", "30s")
 

@@ -17,7 +17,7 @@ from media.sound.wav import wav_of
 from tests.loadtest.small import person, plan
 from tests.loadtest.small_phone import SmallPhone
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.long]
 
 
 async def watched(late_seconds: float) -> Measures:

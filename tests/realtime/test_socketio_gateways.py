@@ -10,7 +10,7 @@ from tests.live import Client
 from tests.realtime.io_client import IoClient
 from tests.walking.test_many_gateways import Gateways, gateways
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.timeout(120), pytest.mark.long]
 
 
 async def test_a_reply_goes_on_over_socketio_when_its_gateway_is_killed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from server.supervisor.folder import DataFolder
 from server.up import bring_up_to_date
 from storage.database import connect
 
-pytestmark = pytest.mark.stores
+pytestmark = [pytest.mark.stores, pytest.mark.long]
 
 WORDS = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
 

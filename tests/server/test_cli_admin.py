@@ -7,7 +7,7 @@ import pytest
 from server.supervisor.folder import DataFolder
 from tests.server.house import kindred
 
-pytestmark = pytest.mark.stores
+pytestmark = [pytest.mark.stores, pytest.mark.long]
 ADA = ["--email", "ada@example.org", "--username", "ada", "--birth-date", "1990-12-10",
        "--password", "correct horse"]  # fmt: skip
 

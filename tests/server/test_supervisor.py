@@ -16,7 +16,7 @@ from server.supervisor.folder import DataFolder, State
 from storage.database import connect
 from tests.server.house import House, kindred, wait_for, wait_gone
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 
 
 def stores_only(data: Path) -> House:

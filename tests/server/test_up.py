@@ -17,7 +17,7 @@ import pytest
 
 from tests.server.house import House, wait_for, wait_gone
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 WITHOUT_MODEL = ("--role", "stores", "--role", "gateway", "--port", "0")
 MEGABYTE = 1_000_000
 

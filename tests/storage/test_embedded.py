@@ -34,7 +34,7 @@ from storage.embedded.identity import Identity, can_enter, real_nobody
 from storage.embedded.postgres import Postgres
 from storage.embedded.valkey import Valkey
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 
 
@@ -137,12 +137,12 @@ async def test_kill_9_of_the_parent_leaves_no_orphan(tmp_path: Path, repository:
     assert leftovers(valkey.folder, "valkey-server") == []
 
 
-@pytest.mark.parametrize("stale", ["", f"{os.getpid()}\n/elsewhere\n1\n5432\n\n\n\n", "garbage"])
+@pytest.mark.parametrize("stale", ["", "{alive}\n/elsewhere\n1\n5432\n\n\n\n", "garbage"])
 async def test_a_stale_pid_file_does_not_stop_a_start(tmp_path: Path, stale: str) -> None:
     server = Postgres(tmp_path, durable=False)
     with running(server):
         await write(server, "kept")
-    (server.cluster / "postmaster.pid").write_text(stale)
+    (server.cluster / "postmaster.pid").write_text(stale.format(alive=os.getpid()))
     with running(server):
         assert await read(server) == ["kept"]
 

@@ -19,7 +19,7 @@ from tests.walking.recorded import (
 )
 from tests.walking.test_crash import carry_on, doomed
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 QUICK = {"KINDRED_CALLS__MARK_SECONDS": "0.2", "KINDRED_RECORDINGS__CALL_PART_SECONDS": "0.3"}
 
 

@@ -23,7 +23,7 @@ from tests.soon import until
 from tests.walking.caller import SECOND
 from tests.walking.test_call_door import Voices, offered
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 
 
 @pytest.fixture

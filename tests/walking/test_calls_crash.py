@@ -20,7 +20,7 @@ from tests.walking.caller import SECOND
 from tests.walking.doomed_call import Voices
 from tests.walking.test_crash import Doomed, carry_on, doomed, kinds, spent
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 QUICK = {"KINDRED_CALLS__MARK_SECONDS": "0.2"}
 PATIENCE = {"KINDRED_CALLS__RECONNECT_SECONDS": "1"}
 

@@ -17,7 +17,7 @@ from tests.soon import until
 from tests.walking.test_call_door import offered
 from tests.walking.test_many_gateways import come_back, gateways, until_closed
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.timeout(240), pytest.mark.long]
 VIP = {"KINDRED_DEFAULT_PLAN": "vip"}
 
 

@@ -26,7 +26,7 @@ from tests.walking.test_call_door import Workers, offered
 from tests.walking.test_calls_crash import calling
 from tests.walking.test_crash import Doomed, carry_on, doomed, kinds, spent
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 QUICK = {"KINDRED_CALLS__MARK_SECONDS": "0.2"}
 
 

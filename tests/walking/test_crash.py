@@ -20,7 +20,7 @@ from server.supervisor.orders import GatewayOrders
 from storage.ledger import wallets
 from tests.live import Client, Live, Script, running
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 ALL = 10_000_000  # the free plan's day
 
 

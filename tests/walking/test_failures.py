@@ -15,7 +15,7 @@ from storage.ledger import wallets
 from tests.live import Client, Live, running
 from tests.walking.mortal import MortalStores, mortal_stores
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 ALL = 10_000_000  # the free plan's day
 
 

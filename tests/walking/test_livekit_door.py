@@ -24,7 +24,7 @@ from tests.media.calls.test_livekit import KEY, SECRET, Guest
 from tests.soon import until
 from tests.walking.test_call_door import Voices, Workers
 
-pytestmark = [pytest.mark.stores]
+pytestmark = [pytest.mark.stores, pytest.mark.long]
 ROOM = "/v1/calls/livekit"
 WEBHOOK = "/v1/calls/livekit/webhook"
 

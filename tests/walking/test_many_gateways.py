@@ -22,7 +22,7 @@ from server.supervisor.orders import VARIABLE
 from tests.live import Client, Live, Script
 from tests.server.house import House, kindred
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.timeout(180), pytest.mark.long]
 
 
 class Gateways(Live):

@@ -24,7 +24,7 @@ from tests.walking.test_call_recordings_crash import QUICK, heard, recordings_of
 from tests.walking.test_calls_go_on import is_live
 from tests.walking.test_crash import Doomed, carry_on, doomed, kinds
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 WITHDRAWN = """
     INSERT INTO consents (person, purpose, version, granted, address, agent)
     SELECT person, purpose, version, false, address, agent FROM consents

@@ -20,7 +20,7 @@ from tests.media.calls.clients import Microphone, Person, serving
 from tests.media.calls.relay import Relay, Weather, through_relay
 from tests.soon import until
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.long]
 
 
 def tone(seconds: float, hertz: int = 440) -> np.ndarray:

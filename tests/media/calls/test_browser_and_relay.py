@@ -30,6 +30,8 @@ from server.calls import CallDoor
 from tests.media.calls.clients import Microphone, Person, call, serving
 from tests.soon import until
 
+pytestmark = pytest.mark.long
+
 CHROMIUM = "/usr/bin/chromium"
 SECRET = "shared with the relay"
 PAGE = """<!doctype html><video id=v autoplay muted></video><script>

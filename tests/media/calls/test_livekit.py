@@ -26,6 +26,8 @@ from tests.media.calls.livekit_standin import StandIn
 from tests.media.calls.test_browser_and_relay import Card
 from tests.soon import until
 
+pytestmark = pytest.mark.long
+
 KEY, SECRET = "key", "a secret that is long enough to sign with it"
 
 

@@ -310,6 +310,7 @@ async def hold_calls(folder: Path, count: int, *, at_once: int = 4) -> None:
         await until(lambda: not worker._tasks)
 
 
+@pytest.mark.long
 async def test_calls_that_are_over_leave_nothing(tmp_path: Path) -> None:
     kinds = ("Carried", "RtcPeer", "PacketConnection", "PacketReceiver")
     before, others = len(asyncio.all_tasks()), alive(*kinds)  # a test that failed keeps its own

@@ -17,7 +17,7 @@ from tests.media.inference.test_inference import SENTENCE, hear, judgements, pla
 from tests.media.joe import say
 from tests.soon import until
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.kill]
+pytestmark = [pytest.mark.asyncio, pytest.mark.kill, pytest.mark.long]
 Make = Callable[..., Process]
 
 

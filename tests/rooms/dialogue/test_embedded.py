@@ -20,7 +20,7 @@ from rooms.dialogue.ports import Ended, Line, ModelRefused, ModelUnusable, Promp
 from rooms.dialogue.router import Router, build_router
 from tests.rooms.dialogue.conftest import KEY, ROOT, Served, free_port, serve_command
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.long]
 PROMPT = Prompt(
     lines=(
         Line("system", "You are Mira, a florist. You answer in one short sentence."),

@@ -21,7 +21,7 @@ from media.speech.ports import VoiceChoice
 from tests.live import Client, Live, running
 from tests.media.inference.conftest import KEY, serving
 
-pytestmark = pytest.mark.stores
+pytestmark = [pytest.mark.stores, pytest.mark.long]
 TEXT = "Hello *waves* there. I am glad that you came back 😀 to me today."
 SPOKEN_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 

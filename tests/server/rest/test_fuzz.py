@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.server.small import Small
 
-pytestmark = pytest.mark.stores
+pytestmark = [pytest.mark.stores, pytest.mark.long]
 EXAMPLES = 600
 
 LEAVES = (

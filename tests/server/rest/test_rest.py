@@ -64,6 +64,7 @@ async def test_every_answer_carries_security_headers_and_what_is_left(live: Live
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.long
 async def test_no_request_made_of_chance_gets_a_500(live: Live) -> None:
     """Every operation of the OpenAPI document, with values of the wrong and the right kind."""
     document = (await live.http.get("/openapi.json")).json()

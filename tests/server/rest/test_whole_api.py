@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from server.reference.rest import openapi_document
 from tests.live import Client, Live
 
-pytestmark = [pytest.mark.stores, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stores, pytest.mark.timeout(240), pytest.mark.long]
 DOCUMENT: Final = openapi_document()
 OPERATIONS: Final = [
     (method.upper(), path, operation)

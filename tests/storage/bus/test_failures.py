@@ -18,7 +18,7 @@ from storage.presence import Presences
 from tests.storage.bus.node import Node, wanted
 from tests.storage.bus.servers import Cluster, Server, free_ports, until
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 COUNT = 200
 
 

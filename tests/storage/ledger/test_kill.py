@@ -29,7 +29,7 @@ from tests.storage.ledger.world import World
 if TYPE_CHECKING:
     from storage.database import Pool
 
-pytestmark = [pytest.mark.stores, pytest.mark.kill]
+pytestmark = [pytest.mark.stores, pytest.mark.kill, pytest.mark.long]
 NODE_KILLS = 24
 DATABASE_KILLS = 6
 PATIENCE_SECONDS = 20

@@ -22,7 +22,7 @@ from tests.storage.ledger.world import World
 if TYPE_CHECKING:
     from storage.database import Pool
 
-pytestmark = pytest.mark.stores
+pytestmark = [pytest.mark.stores, pytest.mark.long]
 SEED = int(os.environ.get("SEED", random.randrange(10**6)))
 
 

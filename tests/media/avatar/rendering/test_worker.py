@@ -21,7 +21,7 @@ from tests.media.avatar.motion.speech import sound, spans
 from tests.media.avatar.rendering.test_links import Watcher
 from tests.media.avatar.rendering.watching import decode
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 
 
 def begun(folder: Path) -> subprocess.Popen[bytes]:
