@@ -153,6 +153,8 @@ def create_app(
                 for task in beside:
                     task.cancel()
         await outlook.close()
+        await house.ahead.aclose()
+        await house.sheets.aclose()
         await inference.aclose()
         await router.aclose()
         await wiring.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from config.settings import Settings
+from media.avatar.ahead import Ahead
 from media.avatar.portraits import Portraits
 from media.avatar.sheets import Sheets
 from media.inference.client import Inference
@@ -41,6 +42,7 @@ class House:
     catalogue: Catalogue
     portraits: Portraits
     sheets: Sheets
+    ahead: Ahead
     pictures: Pictures
     making: Making
     figures: Figures

@@ -12,6 +12,7 @@ import structlog
 
 from config.settings import Settings
 from config.sockets import for_gateways, within_descriptors
+from media.avatar.ahead import Ahead
 from media.avatar.picture.age_check import age_check
 from media.avatar.picture.portrait import PortraitMaker
 from media.avatar.portraits import Portraits
@@ -29,7 +30,7 @@ from rooms.calls.callers import caller_of, may_speak_ms, refusal_of
 from rooms.calls.camera import cameras_offered
 from rooms.calls.face import Faces
 from rooms.calls.parts import CallParts
-from rooms.calls.voices import HouseVoices, Listens, Speaks
+from rooms.calls.voices import HouseVoices, Speaks
 from rooms.companions.catalogue import Catalogue
 from rooms.companions.figures import open_figures
 from rooms.companions.making import Making
@@ -163,6 +164,7 @@ class Wiring:
             catalogue=catalogue,
             portraits=Portraits(Path(settings.data) / "portraits"),
             sheets=Sheets(Path(settings.data) / "sheets"),
+            ahead=Ahead(Path(settings.data) / "faces"),
             pictures=Pictures(self.db, PortraitMaker(), catalogue, age_check(settings.faces)),
             making=Making(self.db, catalogue, settings.plans, parts.turn.screen),
             figures=figures,
@@ -229,7 +231,7 @@ class Wiring:
             disclosure_seconds=self.settings.rooms.disclosure_seconds,
             dial=self.legs.dial,
             voices=HouseVoices(
-                self._listens(),
+                self.inference.listen if self.inference.peers else None,
                 self._speaks(catalogue),
                 self.settings.voice,
                 self._faces(catalogue),
@@ -268,10 +270,6 @@ class Wiring:
             screen=parts.turn.screen,
             settings=settings.speech,
         )
-
-    def _listens(self) -> Listens | None:
-        """Ears for calls, where there are inference workers at all."""
-        return self.inference.listen if self.inference.peers else None
 
     def _voice(self, parts: RoomParts) -> VoiceParts | None:
         """What /v1/realtime hears and speaks with; None where this house has no ears or voice."""

@@ -19,7 +19,7 @@ from media.avatar import pose
 from media.avatar.appearance import Appearance
 from media.avatar.fields import State
 from media.avatar.grids import Coarse, Floats, warped
-from media.avatar.layers import Layer, Pixels, Rig, RigShelf, rig_digest
+from media.avatar.layers import Layer, Pixels, Rig, RigShelf
 from media.avatar.paint_eyes import BROW_REACH, EYE_REACH, paint_brows, paint_eye
 from media.avatar.paint_mouth import (
     FOLDS_REACH,
@@ -32,6 +32,7 @@ from media.avatar.paint_mouth import (
 from media.avatar.painter import Caps, Frames, Layout, frame_shape
 from media.avatar.picture.moving import MovingPicture
 from media.avatar.picture.shelf import PictureShelf, picture_digest
+from media.avatar.rig_file import rig_digest
 from media.avatar.sketch import VIEW, VIEW_X, VIEW_Y
 from media.avatar.state import NAMES, Rows, within
 from media.avatar.traits import NUMBERS, Traits

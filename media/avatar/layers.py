@@ -22,19 +22,18 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from media.avatar.appearance import Appearance, content_hash
+from media.avatar.appearance import Appearance
 from media.avatar.face import measure
 from media.avatar.folders import RIGS, Limit, sweep, trim, used
 from media.avatar.painter import SIZES, AvatarError
 from media.avatar.raster import RasterFailed, rasterise
+from media.avatar.rig_file import ENDING, rig_digest, rig_file
 from media.avatar.sketch import VIEW
-from media.avatar.still import DRAWING_VERSION, draw_parts
+from media.avatar.still import draw_parts
 from media.avatar.traits import COLOURS, NUMBERS, Values, colour_rows, number_row
 
-RIG_VERSION: Final = 1
 MAX_BYTES_AT_512: Final = 4 * 2**20
 DRAWING_SECONDS: Final = 120.0
-ENDING: Final = ".rig.npz"
 ROOT: Final = Path(__file__).parents[2]
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "back": ("back-hair",),
@@ -70,11 +69,6 @@ class Rig:
     def held_bytes(self) -> int:
         """What it takes in memory."""
         return self.background.nbytes + sum(layer.pixels.nbytes for layer in self.layers)
-
-
-def rig_digest(look: Appearance) -> str:
-    """Changes exactly when what moves may look different."""
-    return content_hash(look, DRAWING_VERSION * 1000 + RIG_VERSION)
 
 
 def draw_rig(look: Appearance, size: int) -> Rig:
@@ -183,7 +177,7 @@ class RigShelf:
 
     def path(self, look: Appearance, size: int) -> Path:
         """Where the face is kept."""
-        return self._folder / f"{rig_digest(look)}-{size}{ENDING}"
+        return self._folder / rig_file(look, size)
 
     def get(self, look: Appearance, size: int) -> Rig:
         """The face, drawn now if it must be; one that is broken is drawn again."""

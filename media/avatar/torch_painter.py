@@ -16,9 +16,10 @@ import numpy.typing as npt
 from media.avatar import planes, pose
 from media.avatar.appearance import Appearance
 from media.avatar.fields import State
-from media.avatar.layers import RigShelf, rig_digest
+from media.avatar.layers import RigShelf
 from media.avatar.painter import Asset, AvatarError, Caps, Frames, Layout
 from media.avatar.reach import Part, Pose, seen
+from media.avatar.rig_file import rig_digest
 from media.avatar.sketch import VIEW
 from media.avatar.state import Rows, within
 from media.avatar.torch_atlas import Atlas, TorchAsset

@@ -103,7 +103,9 @@ class Reported(Struct, frozen=True):
 @routes.post("/api/v1/rooms", status=201, scope="chat")
 async def create_room(call: Call, body: NewRoom) -> Room:
     """Start a conversation with one companion or several."""
-    return await call.house.lobby.create(call.principal, body.companions, body.title)
+    made = await call.house.lobby.create(call.principal, body.companions, body.title)
+    await _faces_ahead(call, made)
+    return made
 
 
 @routes.get("/api/v1/rooms", scope="chat")
@@ -125,7 +127,17 @@ async def active_rooms(call: Call, query: RoomQuery) -> RoomList:
 @routes.get("/api/v1/rooms/{room}", scope="chat")
 async def show_room(call: Call, room: str) -> Room:
     """One conversation."""
-    return await call.house.lobby.show(call.principal, room)
+    found = await call.house.lobby.show(call.principal, room)
+    await _faces_ahead(call, found)
+    return found
+
+
+async def _faces_ahead(call: Call, room: Room) -> None:
+    """Whoever opens a conversation may call in it next: its face is drawn by then."""
+    if call.house.settings.calls.enabled:
+        for member in room.members:
+            if member.kind == "companion":
+                call.house.ahead.want((await call.house.catalogue.find(member.id)).appearance)
 
 
 @routes.patch("/api/v1/rooms/{room}", scope="chat")
