@@ -7,8 +7,6 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import Tab
 
-pytestmark = pytest.mark.long
-
 OPEN = ["/welcome", "/sign-up", "/log-in", "/forgot", "/terms", "/privacy", "/safety"]
 SIGNED_IN = [
     "/discover",

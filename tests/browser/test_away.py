@@ -1,10 +1,6 @@
 """Without a network: reading and writing go on, and coming back loses and repeats nothing."""
 
-import pytest
-
 from tests.browser.conftest import Tab
-
-pytestmark = pytest.mark.long
 
 
 def kept(visit: Tab, store: str) -> None:

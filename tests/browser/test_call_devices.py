@@ -9,8 +9,6 @@ from tests.browser.conftest import House, Tab, profile
 from tests.browser.phone import Caller, caller, dial, phone_browser, until_live
 
 __all__ = ["caller", "phone_browser"]
-
-pytestmark = pytest.mark.long
 FLOATS = "width => document.pictureInPictureElement?.videoWidth === width"
 # Sinks that were chosen, by whoever plays; and two speakers to choose from.
 SINKS = """() => {

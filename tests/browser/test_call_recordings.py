@@ -10,8 +10,6 @@ from tests.browser.phone import dial, phone_browser, until_live
 
 __all__ = ["phone_browser"]
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture
 def caller(phone_browser: Any, house: House) -> Iterator[Tab]:

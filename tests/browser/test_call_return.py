@@ -3,15 +3,12 @@
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import House
 from tests.browser.phone import Caller, caller, phone_browser
 
 __all__ = ["caller", "phone_browser"]
-
-pytestmark = pytest.mark.long
 
 
 def stands(caller: Caller, **more: Any) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from tests.browser.phone import STARTED, Caller, caller, phone_browser
 
 __all__ = ["caller", "phone_browser"]
 
-pytestmark = pytest.mark.long
-
 
 def test_both_sides_hear_each_other_and_hanging_up_is_told(caller: Caller) -> None:
     caller.talk()

@@ -10,8 +10,6 @@ from tests.browser.phone import Caller, caller, phone_browser
 
 __all__ = ["caller", "phone_browser"]
 
-pytestmark = pytest.mark.long
-
 
 def cameras(caller: Caller) -> list[tuple[bool, str]]:
     """What the server was told of the camera."""

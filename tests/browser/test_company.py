@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import House, Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.stores, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.stores]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tests.browser.conftest import ROOT, Browser, House, Tab
 from tests.browser.test_access import serious
 
-pytestmark = [pytest.mark.timeout(170), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(170)]
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import pytest
 
 from tests.browser.conftest import Tab
 
-pytestmark = pytest.mark.long
-
 PAINTED = """(one) => {
   const to = one.getContext('2d');
   const seen = to.getImageData(0, 0, one.width, one.height).data;

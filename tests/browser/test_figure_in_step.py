@@ -19,8 +19,6 @@ from tests.browser.test_figures import drawing_browser, onlooker
 from tests.figures.maker import head
 
 __all__ = ["drawing_browser"]
-
-pytestmark = pytest.mark.long
 MOST_MS = 120
 SYLLABLES = 12
 SOUNDS, PAUSES = 0.26, (0.36, 0.5, 0.42)  # seconds

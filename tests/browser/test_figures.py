@@ -14,8 +14,6 @@ from tests.browser.far_end import FarEnd
 from tests.browser.phone import dial, until_live, with_microphone
 from tests.figures.maker import head
 
-pytestmark = pytest.mark.long
-
 HERE = Path(__file__).parent
 REAL = HERE.parent / "figures"
 MS = 24

@@ -14,8 +14,6 @@ import pytest
 from tests.browser.conftest import ROOT, House, Tab, profile
 from tests.browser.phone import check, until_live, with_microphone, words_in
 
-pytestmark = pytest.mark.long
-
 ALONE = "KINDRED_TEST_ALONE"  # set inside the namespace, where this file is run once more
 UNPLUGGED = """
 import ctypes, fcntl, os, socket, struct, sys

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from tests.browser.conftest import Tab
 from tests.browser.test_access import PHONE, SMALL, serious, settled
-
-pytestmark = pytest.mark.long
 
 
 def without_room(visit: Tab, most: int, items: int = 0) -> None:

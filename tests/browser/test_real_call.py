@@ -17,8 +17,6 @@ from tests.browser.conftest import House, Tab, profile
 from tests.browser.phone import dial, talking_browser, until_live
 
 __all__ = ["talking_browser"]
-
-pytestmark = pytest.mark.long
 # Keeps the page's connections, so that their statistics can be asked for.
 WATCH = """() => {
   const Real = RTCPeerConnection;

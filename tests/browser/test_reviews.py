@@ -9,8 +9,6 @@ from tests.browser.test_access import PHONE, SMALL, serious
 from tests.browser.test_console import staff
 
 __all__ = ["staff"]
-
-pytestmark = pytest.mark.long
 DRAFT = {
     "name": "Tāne Ruru",
     "age": 37,

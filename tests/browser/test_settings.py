@@ -11,8 +11,6 @@ from media.sound.wav import wav_of
 from tests.browser.conftest import PASSWORD, House, Tab, ask
 from tests.media.joe import say
 
-pytestmark = pytest.mark.long
-
 NEW_PASSWORD = "an even longer walk by the sea"
 
 

@@ -8,8 +8,6 @@ import pytest
 from tests.browser.conftest import House, Tab, profile
 from tests.browser.phone import with_microphone, words_in
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture(scope="module")
 def chatting_browser(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
