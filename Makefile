@@ -8,7 +8,7 @@ ARGS   ?=
 TESTS  ?=
 SECONDS ?= 60
 SHELL  := /bin/sh
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+SIDE_BY_SIDE := -n logical --maxprocesses 6 --dist loadgroup
 # Whoever set it would have every process here translate all of its source anew: seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -1,1 +1,1 @@
-"""The tests of Kindred, sorted as the house is. They are a package so that each module has one name."""
+"""The tests, sorted as the house is. They are a package so that each module has one name."""
