@@ -36,7 +36,7 @@ test: install-dev ## Run the tests on the real embedded servers (make test TESTS
 	@$(BIN)/python -m pytest $(if $(TESTS),-m "not soak" $(TESTS),-m "not soak and not long" $(SIDE_BY_SIDE))
 
 test-long: install-dev ## Run the rest: whole houses, calls in real time, a whole browser
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest -m "long and not soak"
 
 soak: install-dev ## Run the long tests too
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(TESTS)
