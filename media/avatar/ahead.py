@@ -15,7 +15,8 @@ import msgspec
 import structlog
 
 from media.avatar.appearance import Appearance
-from media.avatar.rig_file import rig_file
+from media.avatar.folders import RIGS, trim
+from media.avatar.rig_file import ENDING, rig_file
 
 logger = structlog.get_logger(__name__)
 SIZES: Final = (512, 256)  # what a call begins with, and what it falls back to
@@ -59,6 +60,7 @@ class Ahead:
                 path = next(iter(self._wanted))
                 if not path.exists():  # somebody called meanwhile
                     await _in_child(self._wanted[path], path)
+                    await asyncio.to_thread(trim, self._folder, ENDING, RIGS)
                 self._wanted.pop(path, None)
         finally:
             self._drawing = None

@@ -3,6 +3,7 @@
 What changes a live room is the same command as on the socket, carried to the room's holder.
 """
 
+import contextlib
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from realtime.transports.sse import reply_stream
 from rooms.commands import Answer, BranchSelect, MessageEdit, MessageSend, ReplyCancel, ReplyCreate
+from rooms.errors import NotFound
 from rooms.lobby import Page, Reason
 from rooms.shapes import Message, Room
 from server.inspector import PromptView, inspect
@@ -134,9 +136,11 @@ async def show_room(call: Call, room: str) -> Room:
 
 async def _faces_ahead(call: Call, room: Room) -> None:
     """Whoever opens a conversation may call in it next: its face is drawn by then."""
-    if call.house.settings.calls.enabled:
-        for member in room.members:
-            if member.kind == "companion":
+    if not call.house.settings.calls.enabled:
+        return
+    for member in room.members:
+        if member.kind == "companion":
+            with contextlib.suppress(NotFound):  # its maker took it away; the room stays
                 call.house.ahead.want((await call.house.catalogue.find(member.id)).appearance)
 
 

@@ -8,8 +8,9 @@ import pytest
 from media.avatar import layers
 from media.avatar.ahead import SIZES, Ahead
 from media.avatar.appearance import Appearance, Skin
+from media.avatar.folders import Limit
 from media.avatar.layers import RigShelf
-from media.avatar.rig_file import rig_file
+from media.avatar.rig_file import ENDING, rig_file
 from tests.soon import until
 
 pytestmark = pytest.mark.timeout(120)
@@ -34,6 +35,16 @@ async def test_a_face_that_is_wanted_lies_ready_at_both_sizes(
     ahead.want(LOOK)
     assert ahead._drawing is None, "nothing is left to draw"
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == drawn
+
+
+async def test_what_is_drawn_ahead_stays_within_the_folders_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.avatar.ahead.RIGS", Limit(files=1, size_bytes=2**30))
+    ahead = Ahead(tmp_path)
+    ahead.want(LOOK)
+    await until(lambda: ahead._drawing is None, 60)
+    assert [path.name for path in tmp_path.glob(f"*{ENDING}")] == [rig_file(LOOK, SIZES[-1])]
 
 
 async def test_where_no_render_worker_keeps_faces_nothing_is_drawn(tmp_path: Path) -> None:
