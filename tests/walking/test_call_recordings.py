@@ -7,9 +7,13 @@ Sound is on paper; consent, holds, sealed files, the log and the routes are real
 import asyncio
 import base64
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import storage.tapes
+from storage.tapes import Tape
 from tests.live import Live
 from tests.media.recording.sides import channels, loudest_hz
 from tests.server.small import PASSWORD
@@ -285,6 +289,31 @@ async def test_it_is_erased_one_by_one_with_the_room_and_while_it_is_made(live: 
         assert (await one.sound(listed["id"])).status_code == 404
         one.call, one.leg = await one.one.live_call()
         one.spoken_ms = one.played = 0
+
+
+async def test_a_part_that_comes_while_its_recording_is_erased_is_not_kept(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await in_call(live)
+    await one.agree()
+    recording = (await one.told("on"))["recording"]
+    await one.talk(1_500)
+    await one.kept(500)
+    listing, late = storage.tapes.parts, []
+
+    async def parts(db: Any, tape: str) -> list[storage.tapes.Part]:
+        found = await listing(db, tape)
+        whose = Tape(recording=tape, person=one.person.user["id"], call=one.call)
+        packed = SimpleNamespace(data=b"late", ms=20, waveform=[1])
+        late.append(await live.house.recordings.tapes.keep(whose, 99, packed))
+        return found
+
+    monkeypatch.setattr(storage.tapes, "parts", parts)
+    gone = await one.person.rest("DELETE", f"{RECORDINGS}/{recording}")
+    assert (gone.status_code, late) == (204, ["ended"])
+    await one.talk(1_500)
+    await one.told("off")
+    assert await nothing_kept(live)
 
 
 async def test_it_is_in_the_export_and_goes_with_the_account(live: Live) -> None:
