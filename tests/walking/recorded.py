@@ -112,3 +112,11 @@ async def second_person(live: Live, recorded: Recorded) -> Client:
     joined = await other.rest("POST", f"/api/v1/invitations/{made.json()['code']}")
     assert joined.status_code in {200, 201}, joined.text
     return other
+
+
+async def nothing_kept(live: Live) -> bool:
+    counts = await live.house.db.fetchrow(
+        "SELECT (SELECT count(*) FROM recordings) AS a, (SELECT count(*) FROM tapes) AS b, "
+        "(SELECT count(*) FROM tape_parts) AS c"
+    )
+    return (tuple(counts), files(live)) == ((0, 0, 0), [])
