@@ -5,8 +5,6 @@ else, one at a time, where the render workers of this machine will look for it.
 """
 
 import asyncio
-import contextlib
-import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Final
@@ -15,6 +13,7 @@ import msgspec
 import structlog
 
 from media.avatar.appearance import Appearance
+from media.avatar.drawing import drawn
 from media.avatar.folders import RIGS, trim
 from media.avatar.rig_file import ENDING, rig_file
 
@@ -22,7 +21,7 @@ logger = structlog.get_logger(__name__)
 SIZES: Final = (512, 256)  # what a call begins with, and what it falls back to
 DRAWING_SECONDS: Final = 120.0
 WAITING: Final = 32
-ROOT: Final = Path(__file__).parents[2]
+_BEHIND: Final = ("nice", "-n", "15")
 
 
 class Ahead:
@@ -67,20 +66,13 @@ class Ahead:
 
 
 async def _in_child(order: bytes, path: Path) -> None:
-    """A process of its own, behind everything else; it is ended when we are cancelled."""
-    child = await asyncio.create_subprocess_exec(
-        "nice", "-n", "15", sys.executable, "-m", "media.avatar.layers", str(path.absolute()),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE, cwd=ROOT,
-    )  # fmt: skip
+    """One face, behind everything else; one that fails is drawn when somebody calls."""
     try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAWING_SECONDS):
-                _, told = await child.communicate(order)
-                if child.returncode:
-                    why = told.decode(errors="replace")[-300:]
-                    logger.warning("a face was not drawn ahead", error=why)
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
+        status, _, err = await drawn(
+            "media.avatar.layers", order, path, seconds=DRAWING_SECONDS, before=_BEHIND
+        )
+    except (TimeoutError, OSError) as error:
+        logger.warning("a face was not drawn ahead", error=type(error).__name__)
+        return
+    if status:
+        logger.warning("a face was not drawn ahead", error=err.decode(errors="replace")[-300:])

@@ -8,7 +8,6 @@ import asyncio
 import base64
 import contextlib
 import secrets
-import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ import msgspec
 import structlog
 
 from media.avatar.appearance import Appearance, content_hash
+from media.avatar.drawing import drawn
 from media.avatar.folders import SHEETS, sweep, trim, used
 from media.avatar.painter import AvatarError
 from media.avatar.picture.claims import told
@@ -27,7 +27,6 @@ logger = structlog.get_logger(__name__)
 MAKING_SECONDS: Final = 120.0
 AT_ONCE: Final = 2
 WAITING: Final = 48
-ROOT: Final = Path(__file__).parents[2]
 ENDING: Final = ".face.webp"
 _REFUSED: Final = 2  # the child's answer to a picture that will not do
 
@@ -99,7 +98,7 @@ class Sheets:
         self._waiting += 1
         try:
             async with self._hurried if hurry else self._turns:
-                await _in_child(order, path, [] if hurry else ["nice"])
+                await _in_child(order, path, () if hurry else ("nice",))
         finally:
             self._waiting -= 1
 
@@ -117,24 +116,19 @@ def _taken(path: Path) -> bytes:
     return sheet
 
 
-async def _in_child(order: Order, path: Path, before: list[str]) -> None:
-    """A child of its own; it is ended when we are cancelled."""
-    child = await asyncio.create_subprocess_exec(
-        *before, sys.executable, "-m", "media.avatar.sheet", str(path.absolute()),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, cwd=ROOT,
-    )  # fmt: skip
+async def _in_child(order: Order, path: Path, before: tuple[str, ...]) -> None:
     try:
-        async with asyncio.timeout(MAKING_SECONDS):
-            out, err = await child.communicate(msgspec.json.encode(order))
+        status, out, err = await drawn(
+            "media.avatar.sheet",
+            msgspec.json.encode(order),
+            path,
+            seconds=MAKING_SECONDS,
+            before=before,
+        )
     except TimeoutError:
         raise AvatarError("A face took too long to draw.", reason="slow") from None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode == _REFUSED:
+    if status == _REFUSED:
         raise told(out)
-    if child.returncode:
+    if status:
         logger.warning("a face sheet was not made", error=err.decode(errors="replace")[-300:])
         raise AvatarError("A face could not be drawn.", reason="drawing")

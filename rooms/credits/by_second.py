@@ -129,8 +129,7 @@ class SecondsCredits:
         Another session of the same person counts too, and so does a consent that was taken back.
         """
         await self._told(held)
-        told_ms = held.told_ms
-        held.limit_ms = told_ms + await self._may(held.who)  # it has counted what was told
+        held.limit_ms = held.told_ms + await self._may(held.who)  # it has counted what was told
 
     async def _told(self, held: HeldSeconds) -> None:
         metered_ms = held.meter.metered_ms

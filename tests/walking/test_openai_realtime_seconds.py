@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from storage.ledger import wallets
+from tests.soon import until as soon
 from tests.walking.caller import ALL, SECOND
 from tests.walking.openai_caller import calling, until
 from tests.walking.test_openai_realtime_voice import (
@@ -141,12 +142,7 @@ async def test_without_credits_nobody_listens_and_nothing_is_charged(house: Hous
 async def test_minutes_of_sound_sent_at_once_cost_minutes(house: House) -> None:
     async with spoken_session(house) as connection:
         caller = connection.caller
-        second = base64.b64encode(tone(1_000, 0)).decode()
-        for _ in range(25):
-            await connection.input_audio_buffer.append(audio=second)
-        async with asyncio.timeout(10):
-            while not house.ears or len(house.ears[0]._sound) < 24 * 32_000:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await heard(house, connection, 25)
     paid, (receipt,) = await after(caller)
     assert 25 * SECOND <= paid == receipt["cost_microcredits"] <= 40 * SECOND
 
@@ -164,9 +160,8 @@ async def heard(house: House, connection: Any, seconds: int) -> None:
     second = base64.b64encode(tone(1_000, 0)).decode()
     for _ in range(seconds):
         await connection.input_audio_buffer.append(audio=second)
-    async with asyncio.timeout(10):
-        while not house.ears or len(house.ears[-1]._sound) < before + (seconds - 1) * 32_000:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    enough = before + (seconds - 1) * 32_000
+    await soon(lambda: house.ears and len(house.ears[-1]._sound) >= enough)
 
 
 async def told(house: House, seconds: int) -> None:
