@@ -1,7 +1,7 @@
 # Two commands matter: `make up` runs Kindred, `make test` tests it.
 # Everything lands in .venv and, when it runs, in the data folder (KINDRED_DATA, else .kindred).
 
-PYTHON ?= python3
+PYTHON ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
@@ -50,6 +50,7 @@ bench: install-dev ## Measure beside the bare model and beside our peers; tables
 	@$(BIN)/python -m loadtest.bench_hostile
 	@$(BIN)/python -m loadtest.bench_growth
 	@$(BIN)/python -m loadtest.bench_resume
+	@$(BIN)/python -m loadtest.bench_death
 	@$(BIN)/python -m loadtest.bench_bus
 	@$(BIN)/python -m loadtest.bench_hearing
 	@$(BIN)/python -m loadtest.bench_speech

@@ -23,6 +23,7 @@ import uvloop
 from loadtest.bench import free_port, process, until_ready
 from loadtest.peers.raw import Raw, masked
 from loadtest.people import load_people
+from loadtest.plan import Account
 
 KINDS: Final = {"server.gateway": "gateways", "postgres": "database", "valkey": "bus"}
 SECONDS: Final = 60.0
@@ -31,33 +32,55 @@ OPENED_MORE: Final = "Sec-WebSocket-Protocol: kindred.v1.json\r\n"
 
 
 class Person:
-    """Somebody's socket, and what they need to come back."""
+    """Somebody's socket, what they need to come back, and what of their events went wrong."""
 
     def __init__(self, token: str, number: int) -> None:
+        self.events = self.missed = self.repeated = 0
+        self.on_frame: Callable[[dict[str, Any]], None] | None = None
         self._token = token
         self._address = f"127.{1 + number // 20_000}.{number // 200 % 100}.1"
         self._raw: Raw | None = None
         self._frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.session = self.epoch = ""
         self.seq = 0
+        self.lost = asyncio.Event()
 
     def _heard(self, _: Raw, payload: bytes) -> None:
         frame = msgspec.json.decode(payload)
-        self.seq = frame.get("seq", self.seq)
         if frame["type"] in {"hello", "ready", "resumed", "resync", "error"}:
             self._frames.put_nowait(frame)
+        elif "seq" in frame:
+            self.events += 1
+            self.missed += max(0, frame["seq"] - self.seq - 1)
+            self.repeated += frame["seq"] <= self.seq
+        self.seq = frame.get("seq", self.seq)
+        if self.on_frame is not None:
+            self.on_frame(frame)
+
+    def _made(self) -> Raw:
+        self._raw = Raw("/v1/socket", OPENED_MORE, self._heard, self._gone)
+        return self._raw
+
+    def _gone(self, raw: Raw) -> None:
+        if raw is self._raw:
+            self._frames.put_nowait({"type": "error", "code": "lost"})
+            self.lost.set()
 
     async def _asked(self, port: int, command: dict[str, Any]) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
-        _, self._raw = await loop.create_connection(
-            lambda: Raw("/v1/socket", OPENED_MORE, self._heard),
+        self._frames = asyncio.Queue()  # what came on the connection before is not asked for
+        self.lost.clear()
+        await loop.create_connection(
+            self._made,
             "127.0.0.1",
             port,
             local_addr=(self._address, 0),
         )
-        await self._frames.get()
+        hello = await self._frames.get()
+        if hello["type"] != "hello":
+            return hello
         asked = {"id": "1", "token": self._token, **command}
-        self._raw.send(masked(msgspec.json.encode(asked)))
+        self.say(msgspec.json.encode(asked))
         return await self._frames.get()
 
     async def sign_in(self, port: int) -> str:
@@ -71,6 +94,11 @@ class Person:
         where = {"session": self.session, "epoch": self.epoch, "seq": self.seq}
         frame = await self._asked(port, {"type": "resume", **where})
         return str(frame.get("code") or frame["type"])
+
+    def say(self, command: bytes) -> None:
+        """Send a command, and do not wait for what comes of it."""
+        assert self._raw is not None
+        self._raw.send(masked(command))
 
     def beat(self) -> None:
         """A heartbeat, as every client sends it."""
@@ -192,16 +220,20 @@ def main(people: int, at_once: int, gateways: int, rounds: int, idle: float, out
         with process(up, environment) as house:
             url = f"http://127.0.0.1:{port}"
             uvloop.run(until_ready_once(url))
-            seeding = [sys.executable, "-m", "loadtest", "seed", "--people", str(people)]
-            subprocess.run([*seeding, "--data", folder], check=True, timeout=300)
-            accounts = load_people(Path(folder) / "loadtest" / "people.json").people
-            tokens = [account.token for account in accounts]
+            tokens = [account.token for account in seeded(folder, people)]
             top = psutil.Process(house.pid)
             found = uvloop.run(measure(url, port, tokens, at_once, top, rounds, idle))
     for line in table(found):
         click.echo(line)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2))
+
+
+def seeded(folder: str, people: int) -> list[Account]:
+    """So many people of the house that keeps everything in `folder`."""
+    seeding = [sys.executable, "-m", "loadtest", "seed", "--people", str(people)]
+    subprocess.run([*seeding, "--data", folder], check=True, timeout=300)
+    return load_people(Path(folder) / "loadtest" / "people.json").people
 
 
 async def until_ready_once(url: str) -> None:

@@ -87,7 +87,8 @@ def run_options(model: str) -> list[click.Parameter]:
         o(["--for", "for_seconds"], type=SECONDS, default="60s", show_default=True,
           help="How long the run lasts."),
         o(["--settle", "settle_seconds"], type=SECONDS, default="0s", show_default=True,
-          help="Leave out the times of so long at first: while people come, say. Counts stay."),
+          help="Leave out the times of what began before, while people come, or after the end, "
+               "while they leave. Counts stay."),
         o(["--every"], type=SECONDS, default="5s", show_default=True,
           help="How often a person means to speak."),
         o(["--messages"], type=click.IntRange(1), default=3, show_default=True,

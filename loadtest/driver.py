@@ -24,7 +24,7 @@ import uvloop
 
 from loadtest.arrivals import Gate, moments, share
 from loadtest.clients.wire import Trouble
-from loadtest.measure import Loop, Measures, Part, histogram, seconds_at
+from loadtest.measure import Loop, Measures, Part, Window, histogram, seconds_at
 from loadtest.people import Person, Run
 from loadtest.plan import Plan
 from loadtest.scenarios import Scenario, load
@@ -82,7 +82,7 @@ class Driver:
     def __init__(self, plan: Plan, scenario: Scenario, told: Callable[[Part], None]) -> None:
         self._plan = plan
         self._scenario = scenario
-        self._measures = Measures()
+        self._measures = Measures(_window(plan))
         self._run = Run(plan, self._measures, plan.begin_at)
         mine = range(plan.driver, len(plan.accounts), plan.drivers)
         self._free = deque(mine)
@@ -164,11 +164,6 @@ class Driver:
             self._part()
             at = max(at, time.perf_counter() - PART_SECONDS / 2)
 
-    def _settled(self, at_seconds: float) -> bool:
-        """Whether the part that ends now lies behind the time that does not count."""
-        settle_seconds = self._plan.settle_seconds
-        return not settle_seconds or at_seconds - PART_SECONDS >= settle_seconds
-
     def _part(self, *, last: bool = False) -> None:
         """Tell what was measured since the last time."""
         gate, measures = self._gate, self._measures
@@ -181,7 +176,7 @@ class Driver:
         part = Part(
             driver=self._plan.driver,
             at_seconds=at_seconds,
-            times=times if self._settled(at_seconds) else {},
+            times=times,
             counts=counts,
             people=len(self._visits),
             connected=self._run.connected,
@@ -189,6 +184,13 @@ class Driver:
             last=last,
         )
         self._told(part)
+
+
+def _window(plan: Plan) -> Window | None:
+    """The settled part of a run that has one."""
+    if not plan.settle_seconds:
+        return None
+    return Window(plan.begin_at + plan.settle_seconds, plan.begin_at + plan.for_seconds)
 
 
 def leaves(error: Exception) -> list[Exception]:

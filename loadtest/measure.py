@@ -7,6 +7,7 @@ measured since the last time, so the parts of a second and of a process add up t
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Final
 
 from hdrh.histogram import HdrHistogram
@@ -135,15 +136,32 @@ class Part(Struct, frozen=True, kw_only=True):
     last: bool = False
 
 
+class Window(Struct, frozen=True):
+    """The part of a run whose times count, by `time.perf_counter`.
+
+    It is asked when something began, not when it ended: what is slow is not lost at its end.
+    """
+
+    since: float
+    until: float
+
+    def holds(self, began: float) -> bool:
+        """Whether what began then counts."""
+        return self.since <= began < self.until
+
+
 class Measures:
     """One driver's, or one interval's, measurements."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: Window | None = None) -> None:
         self.times: dict[str, HdrHistogram] = {}
         self.counts: defaultdict[str, int] = defaultdict(int)
+        self._window = window
 
     def time(self, name: str, seconds: float) -> None:
-        """Take a time. Clocks may go back a little, and nothing takes longer than an hour."""
+        """Take a time that ends now. Clocks may go back a little, and an hour is the longest."""
+        if self._window is not None and not self._window.holds(perf_counter() - seconds):
+            return
         found = self.times.get(name)
         if found is None:
             found = self.times[name] = histogram()

@@ -26,6 +26,7 @@ logger = structlog.get_logger(__name__)
 LEAVE_SECONDS: Final = 5.0
 ROUND_SECONDS: Final = 20.0
 AT_ONCE: Final = 500
+GATHER_SECONDS: Final = 0.02  # between two looks, so that of a crowd many are seen at once
 
 # Of these people: (person, room, other person in it), for rooms of several people.
 CompanyOf = Callable[[Sequence[str]], Awaitable[list[tuple[str, str, str]]]]
@@ -130,7 +131,7 @@ class Attendance:
                     for person, sockets in some.items():  # the next round tries again
                         self._came.setdefault(person, set()).update(sockets)
                     return
-                await asyncio.sleep(0)
+                await asyncio.sleep(GATHER_SECONDS)
         finally:
             self._looking = False
 

@@ -17,6 +17,7 @@ import uvicorn
 from realtime.transports.doorway import Doorway
 from realtime.transports.uvicorn_socket import SocketProtocol
 from server.supervisor.gateways import HAND_OVER
+from server.supervisor.listening import BACKLOG
 from server.supervisor.orders import GatewayOrders
 
 
@@ -74,6 +75,7 @@ def configure(app: Any, orders: GatewayOrders) -> uvicorn.Config:
         ws_max_size=sockets.frame_bytes * 4,  # ours answers politely above frame_bytes
         ws_ping_interval=None,  # the protocol has its own heartbeat
         ws_per_message_deflate=False,  # small frames; compression costs more than it saves
+        backlog=BACKLOG,  # uvicorn listens anew on what it inherits
         lifespan="on",
         log_config=None,
         access_log=False,

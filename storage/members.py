@@ -150,13 +150,20 @@ FORGET_INVITATIONS = sql(
     "forget_invitations",
     "DELETE FROM invitations WHERE expires_at < now() - make_interval(hours => $1)",
 )
+# Bound to go from person to room to company: where the statistics are of yesterday's small table,
+# a plain join reads everybody once for each of those asked about.
 COMPANY_OF = sql(
     "company_of",
     """
-    SELECT mine.member AS person, mine.room, theirs.member AS other FROM members mine
-      JOIN members theirs ON theirs.home = mine.home AND theirs.room = mine.room
-       AND theirs.kind = 'person' AND theirs.left_at IS NULL AND theirs.member <> mine.member
-     WHERE mine.member = ANY ($1::text[]) AND mine.kind = 'person' AND mine.left_at IS NULL
+    SELECT asked.person, mine.room, theirs.member AS other
+      FROM unnest($1::text[]) AS asked (person)
+     CROSS JOIN LATERAL (
+           SELECT home, room FROM members
+            WHERE member = asked.person AND kind = 'person' AND left_at IS NULL OFFSET 0) mine
+     CROSS JOIN LATERAL (
+           SELECT member FROM members
+            WHERE home = mine.home AND room = mine.room AND kind = 'person'
+              AND left_at IS NULL AND member <> asked.person OFFSET 0) theirs
     """,
 )
 

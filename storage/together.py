@@ -13,6 +13,8 @@ Asked = TypeVar("Asked", bound=Hashable)
 Found = TypeVar("Found")
 AT_ONCE: Final = 200
 LANES: Final = 2
+EACH_SECONDS: Final = 0.002  # so that only a crowd of over 500 a second is kept waiting
+MOST_SECONDS: Final = 0.02
 # What is asked for in one statement, and who waits for it.
 Batch: TypeAlias = "dict[Asked, list[asyncio.Future[Found | None]]]"
 
@@ -20,7 +22,8 @@ Batch: TypeAlias = "dict[Asked, list[asyncio.Future[Found | None]]]"
 class Together(Generic[Asked, Found]):
     """`find` one; whoever asks while others are being read waits for the next statement.
 
-    At most `lanes` statements are under way, each for at most `at_once`.
+    At most `lanes` statements are under way, each for at most `at_once`. One begins `each_seconds`
+    after the last for each who was in that, 20 ms at most: a crowd fills them, a few do not wait.
     """
 
     def __init__(
@@ -29,10 +32,13 @@ class Together(Generic[Asked, Found]):
         *,
         at_once: int = AT_ONCE,
         lanes: int = LANES,
+        each_seconds: float = EACH_SECONDS,
     ) -> None:
         self._read = read
         self._at_once = at_once
         self._lanes = asyncio.Semaphore(lanes)
+        self._each_seconds = each_seconds
+        self._next_at = 0.0
         self._open: Batch[Asked, Found] | None = None
         self._reading: set[asyncio.Task[Mapping[Asked, Found]]] = set()
 
@@ -54,8 +60,12 @@ class Together(Generic[Asked, Found]):
 
     async def _read_soon(self, batch: "Batch[Asked, Found]") -> Mapping[Asked, Found]:
         async with self._lanes:
+            now = asyncio.get_running_loop().time
+            if (wait_seconds := self._next_at - now()) > 0:
+                await asyncio.sleep(wait_seconds)
             if self._open is batch:
                 self._open = None  # what is asked from here on is read later
+            self._next_at = now() + min(len(batch) * self._each_seconds, MOST_SECONDS)
             return await self._read(tuple(batch))
 
     def _answer(

@@ -22,13 +22,20 @@ def masked(text: bytes) -> bytes:
 
 
 class Raw(asyncio.Protocol):
-    """One connection. `heard` is called with each text frame's payload."""
+    """One connection. `heard` is called with each text frame's payload, `lost` at its end."""
 
-    def __init__(self, path: str, more: str, heard: Callable[["Raw", bytes], None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        more: str,
+        heard: Callable[["Raw", bytes], None],
+        lost: Callable[["Raw"], None] | None = None,
+    ) -> None:
         self.frames = 0
         self.closed = False
         self._hello = HANDSHAKE.format(path=path, more=more).encode()
         self._heard = heard
+        self._lost = lost
         self._buffer = b""
         self._open = False
         self.stands = asyncio.Event()
@@ -50,6 +57,8 @@ class Raw(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's shape
         self.closed = True
+        if self._lost is not None:
+            self._lost(self)
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data

@@ -10,7 +10,9 @@ import socket
 
 from server.supervisor.folder import CannotStart
 
-_BACKLOG = 2048
+# As many as the kernel lets wait (net.core.somaxconn). When thousands come back at once, who finds
+# the queue full is silently dropped and tries again a second later, then three, then seven.
+BACKLOG = 65_535
 
 
 def open_sockets(host: str, port: int, gateways: int) -> list[socket.socket]:
@@ -23,7 +25,7 @@ def open_sockets(host: str, port: int, gateways: int) -> list[socket.socket]:
             port = probe.getsockname()[1]
         several = gateways > 1
         return [
-            socket.create_server((host, port), family=family, backlog=_BACKLOG, reuse_port=several)
+            socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=several)
             for _ in range(gateways)
         ]
     except OSError as error:

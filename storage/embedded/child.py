@@ -94,6 +94,7 @@ def _before_exec(identity: Identity, death: int) -> Callable[[], None]:
 
 def _open_log(path: Path) -> BinaryIO:
     """Open a log for appending; a long one becomes `NAME.old` first, so two is all there is."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # no store of our own made it
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(path.suffix + ".old"))

@@ -10,8 +10,7 @@ from storage.statements import sql
 
 BALANCE = sql(
     "balance",
-    "SELECT lots_total(w.lots) AS available, w.held, w.lots "
-    "FROM (SELECT (wallet_fresh($1, $2, $3, $4)).*) w",
+    "SELECT lots_total(w.lots) AS available, w.held, w.lots FROM wallet_fresh($1, $2, $3, $4) w",
 )
 GRANT = sql("grant", "SELECT * FROM grant_credits($1, $2, $3, $4, $5)")
 REVERSE = sql("reverse", "SELECT * FROM reverse_grant($1, $2)")

@@ -1,11 +1,23 @@
 """What drivers measure adds up: merged histograms are the whole's, however it was cut up."""
 
 import itertools
+import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.measure import AMONG, COUNTERS, LONGEST_SECONDS, Loop, Measures, Part, seconds_at
+from loadtest.bench_resume import Person
+from loadtest.measure import (
+    AMONG,
+    COUNTERS,
+    LONGEST_SECONDS,
+    Loop,
+    Measures,
+    Part,
+    Window,
+    seconds_at,
+)
 from loadtest.outcome import Totals, note_of, warnings_of
 from loadtest.thresholds import judge, parse
 
@@ -125,3 +137,23 @@ def test_late_and_dropped_starts_are_warned_of() -> None:
     late, dropped = warnings_of([], {"late_starts": 3, "dropped_starts": 4, "starts": 9})
     assert late.startswith("3 starts were over 50 ms late")
     assert dropped.startswith("4 starts were dropped")
+
+
+def test_of_a_run_with_a_window_the_times_count_that_began_within_it() -> None:
+    now = time.perf_counter()
+    measures = Measures(Window(now - 10, now - 5))
+    for ago in (10.5, 9.0, 6.0, 4.0):  # before it, within, within, when people were leaving
+        measures.time("reply", ago)
+        measures.count("replies")
+    found = measures.times["reply"]
+    assert found.total_count == 2
+    assert seconds_at(found, 100) == pytest.approx(9.0, rel=0.01)
+    assert measures.counts["replies"] == 4
+
+
+def test_the_bench_of_a_death_counts_what_is_missing_and_what_comes_twice() -> None:
+    person = Person("token", 1)
+    person.seq = 4
+    for seq in (5, 6, 8, 8, 9):
+        person._heard(None, b'{"type":"reply.delta","seq":%d}' % seq)  # type: ignore[arg-type]
+    assert (person.events, person.missed, person.repeated) == (5, 1, 1)

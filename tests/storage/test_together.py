@@ -102,3 +102,29 @@ async def test_one_who_gives_up_costs_the_others_nothing(slow: Slow) -> None:
     slow.gates[0].set()
     assert await staying == 0
     assert leaving.cancelled()
+
+
+@pytest.mark.looptime
+async def test_a_few_do_not_wait_and_a_crowd_fills_its_statements(slow: Slow) -> None:
+    together = Together(slow.read, each_seconds=0.002)
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    for gate in range(3):
+        (found,) = asking(together, gate)
+        await slow.under_way(gate + 1)
+        slow.gates[gate].set()
+        await found
+        await asyncio.sleep(0.002)
+    assert loop.time() - began_at == pytest.approx(0.006)  # nobody was kept waiting
+    crowd = asking(together, *range(10, 18))
+    await slow.under_way(4)
+    late = []
+    for one in range(20, 24):
+        late += asking(together, one)
+        await asyncio.sleep(0.003)
+    await slow.under_way(5)
+    for gate_ in slow.gates[3:]:
+        gate_.set()
+    await asyncio.gather(*crowd, *late)
+    assert slow.asked[3:] == [tuple(range(10, 18)), (20, 21, 22, 23)]
+    assert loop.time() - began_at <= 0.006 + 0.002 * 8 + 0.001

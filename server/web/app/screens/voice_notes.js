@@ -83,10 +83,14 @@ function Kept({ notes, more, onAll }) {
   const bytes = notes.reduce((sum, one) => sum + one.bytes, 0);
   /** @param {boolean} granted */
   const agree = async (granted) => {
+    const before = consents.value;
+    // Shown from the press on: what is drawn meanwhile must not turn it back.
+    consents.set({ items: [...before.items, { purpose: "voice_notes", granted }] });
     try {
       await api("POST", "privacy/consents", { body: { purpose: "voice_notes", granted } });
       toast(granted ? "Voice notes are kept again." : "No further voice note is kept.");
     } catch (error) {
+      consents.set(before);
       toast(/** @type {Error} */ (error).message);
     }
     consents.reload();
