@@ -11,13 +11,16 @@ import json
 from typing import Any
 
 from aiohttp import WSMsgType, web
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 from aiortc.sdp import candidate_from_sdp
 from livekit import api
 from livekit.protocol import models, rtc
 
 KINDS = {models.TrackType.AUDIO: "audio", models.TrackType.VIDEO: "video"}
+# With another policy aiortc leaves all but the first video of one offer on a transport of its own,
+# which never connects: so it was whenever the face was published before the voice was negotiated.
+ONE_WAY = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
 
 
 class Participant:
@@ -26,8 +29,8 @@ class Participant:
     def __init__(self, server: "StandIn", ws: web.WebSocketResponse, name: str) -> None:
         self.server, self.ws, self.identity = server, ws, name
         self.sid = f"PA_{len(server.people)}{name[:6]}"
-        self.publisher = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.subscriber = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.publisher = RTCPeerConnection(ONE_WAY)
+        self.subscriber = RTCPeerConnection(ONE_WAY)
         self.tracks: list[models.TrackInfo] = []
         self.published: list[Any] = []
         self.one_offer = asyncio.Lock()
