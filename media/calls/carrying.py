@@ -27,7 +27,7 @@ from media.calls.leg import (
     Played,
     Typed,
 )
-from media.calls.pictures import Pictures
+from media.calls.pictures import Pictures, ahead_of_sound
 from media.calls.playout import Playout
 from media.calls.wire import (
     Bandwidth,
@@ -255,9 +255,8 @@ class Carried:
         playing = playout.played - PLAYOUT_FRAME_SAMPLES if self._silent_frames == 0 else None
         pictures, ask = self._pictures.due(now, playout.epoch, playing)
         for picture in pictures:
-            sample = self._beat.sample - PLAYOUT_FRAME_SAMPLES
-            if picture.position is not None and playing is not None:
-                sample += picture.position - playing
+            ahead = ahead_of_sound(picture, playout.epoch, playing) or 0
+            sample = self._beat.sample - PLAYOUT_FRAME_SAMPLES + ahead
             self._picture_sample = max(self._picture_sample + 1, sample)
             due_us = self._beat.us_of(self._picture_sample)
             self.peer.send_picture(picture.data, self._picture_sample, due_us)

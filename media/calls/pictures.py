@@ -15,6 +15,16 @@ LATE_US: Final = 80_000
 _US_PER_SAMPLE: Final = 1_000_000 / PLAYOUT_RATE
 
 
+def ahead_of_sound(picture: Picture, epoch: int, played: int | None) -> int | None:
+    """How many samples will leave before its own; None: of its sound nothing is leaving.
+
+    One of an epoch that is over says where it lay in that: in this one it would mean the future.
+    """
+    if picture.position is None or picture.epoch != epoch or played is None:
+        return None
+    return picture.position - played
+
+
 class Pictures:
     """One leg's. `wanting`: nothing may be sent until a keyframe comes."""
 
@@ -63,9 +73,8 @@ class Pictures:
         return out, ask
 
     def _late_us(self, picture: Picture, now_us: int, epoch: int, played: int | None) -> float:
-        if picture.position is None or picture.epoch != epoch or played is None:
-            return now_us - picture.play_at_us
-        return (played - picture.position) * _US_PER_SAMPLE
+        ahead = ahead_of_sound(picture, epoch, played)
+        return now_us - picture.play_at_us if ahead is None else -ahead * _US_PER_SAMPLE
 
     def _coming(self) -> bool:
         return any(picture.key for picture in self._waiting)

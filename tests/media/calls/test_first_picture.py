@@ -18,18 +18,23 @@ class PaperPeer:
 
     def __init__(self) -> None:
         self.pictures: list[bytes] = []
+        self.stamps: list[tuple[int, int]] = []
+        self.sounds = 0
 
     async def answer(self, offer: Offer) -> str:
         return ""
 
     async def add_candidate(self, mid: str, candidate: str) -> None: ...
-    def send_sound(self, payload: bytes, sample: int, due_us: int) -> None: ...
+    def send_sound(self, payload: bytes, sample: int, due_us: int) -> None:
+        self.sounds += 1
+
     def send_message(self, data: bytes) -> None: ...
     def round_trip_ms(self) -> float | None:
         return None
 
     def send_picture(self, data: bytes, sample: int, due_us: int) -> None:
         self.pictures.append(data)
+        self.stamps.append((sample, due_us))
 
     def want_picture(self) -> None: ...
     def want_no_picture(self) -> None: ...
