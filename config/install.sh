@@ -2,6 +2,7 @@
 # Installs the locked packages into .venv: `install.sh run` or `install.sh dev`; `install.sh gpu`
 # is `run` with torch and what neural faces need, some 3 GB to fetch.
 # A stamp holds the locks' hash, so a second call does nothing and takes no time.
+# `install.sh which` only says which Python it would take.
 set -eu
 kind=$1
 venv=.venv
@@ -24,7 +25,8 @@ case $kind in
   run) lock=$config/requirements.lock ;;
   dev) lock=$config/requirements-dev.lock ;;
   gpu) lock=$config/requirements.lock extra=$config/requirements-gpu.lock ;;
-  *) echo "usage: install.sh run|dev|gpu" >&2; exit 2 ;;
+  which) choose_python; exit 0 ;;
+  *) echo "usage: install.sh run|dev|gpu|which" >&2; exit 2 ;;
 esac
 
 say() { printf '%s\n' "$*"; }

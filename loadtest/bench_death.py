@@ -1,21 +1,22 @@
 """A node dies with thousands on it: how soon they are back, and what became of their events.
 
-`python -m loadtest.bench_death [--people 19600] [--jitter 3]`. A house of its own has two gateways;
-one person in a hundred is being answered when one of them is killed (-9). Everybody it had comes
-back after a random wait, and each event's number is checked: none may be missing, none come twice.
+`python -m loadtest.bench_death [--people 30600] [--gateways 3] [--jitter 3]`; a house of its own.
+One person in a hundred is being answered when one of its gateways is killed (-9). Everybody it
+had comes back after a random wait; of each event's numbers none may be missing or come twice.
 """
 
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 import psutil
@@ -34,7 +35,18 @@ GAP_MS: Final = 200
 HEARD_SECONDS: Final = 5.0  # of the replies, before the node dies
 REST_SECONDS: Final = 90.0  # at most, until the last reply has ended
 ANSWER_SECONDS: Final = 30.0  # at most, for one try to come back
+NOTICED_SECONDS: Final = 5.0  # by then whoever was on that node knows it
+TOGETHER_SECONDS: Final = 240.0  # at most, until all drivers have come to the same step
 SHARES: Final = {"p50": 0.5, "p95": 0.95, "all": 1.0}
+
+
+class Share(NamedTuple):
+    """One driver's people; the number of its first one gives addresses that nobody else has."""
+
+    accounts: Sequence[Account]
+    first: int
+    port: int
+    jitter: float
 
 
 class Talker:
@@ -76,60 +88,93 @@ async def come_back(person: Person, port: int, jitter: float, chance: random.Ran
     return f"gave up: {said}"
 
 
-async def death(
-    port: int, people: Sequence[Person], top: psutil.Process, jitter: float
+async def survive(
+    people: Sequence[Person], port: int, jitter: float, chance: random.Random
 ) -> dict[str, Any]:
-    """Kill a gateway; what those who were on it went through."""
-    chance, backs = random.Random(1), []
-    children = top.children(recursive=True)
-    node = next(one for one in children if "server.gateway" in " ".join(one.cmdline()))
-    node.kill()
-    began = time.perf_counter()
+    """Whoever is cut off comes back; when each was (by the clock all processes share), and how."""
+    backs: list[float] = []
 
     async def one(person: Person) -> str | None:
         try:
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(NOTICED_SECONDS):
                 await person.lost.wait()
         except TimeoutError:
             return None  # was elsewhere
         said = await come_back(person, port, jitter, chance)
-        backs.append(time.perf_counter() - began)
+        backs.append(time.perf_counter())
         return said
 
     found = Counter(await asyncio.gather(*(one(person) for person in people)))
-    stayed = found.pop(None, 0)
-    backs.sort()
-    at = {name: backs[int(share * (len(backs) - 1))] for name, share in SHARES.items()}
-    return {"stayed": stayed, "back": dict(found), "seconds": at}
+    return {"stayed": found.pop(None, 0), "back": found, "at": backs}
 
 
-async def measure(
-    port: int, accounts: Sequence[Account], top: psutil.Process, jitter: float
-) -> dict[str, Any]:
-    """Everybody signs in, some are answered, a node dies, everybody is back."""
-    people = [Person(account.token, number) for number, account in enumerate(accounts)]
-    signed_in = await all_of([partial(one.sign_in, port) for one in people], AT_ONCE)
-    some = list(zip(people, accounts, strict=True))[::TALKING]
+async def take_part(share: Share, step: Callable[[], Any]) -> dict[str, Any]:
+    """One driver's people sign in, some are answered, a node dies, all are back."""
+    people = [Person(one.token, share.first + n) for n, one in enumerate(share.accounts)]
+    signed_in = await all_of([partial(one.sign_in, share.port) for one in people], AT_ONCE)
+    beating = asyncio.create_task(beat(people))
+    await asyncio.to_thread(step)  # all drivers are here
+    some = list(zip(people, share.accounts, strict=True))[::TALKING]
     talkers = [Talker(person, account) for person, account in some]
     for talker in talkers:
         talker.speak()
     await asyncio.sleep(HEARD_SECONDS)
-    beating = asyncio.create_task(beat(people))
-    found = await death(port, people, top, jitter)
+    await asyncio.to_thread(step)  # and the node dies
+    found = await survive(people, share.port, share.jitter, random.Random(share.first))
     with contextlib.suppress(TimeoutError):  # who was not answered then is told below
         async with asyncio.timeout(REST_SECONDS):
             await asyncio.gather(*(talker.ended.wait() for talker in talkers))
     beating.cancel()
     return {
         "people": len(people),
-        "signed_in": dict(signed_in),
+        "signed_in": signed_in,
         **found,
         "events": sum(person.events for person in people),
         "missed": sum(person.missed for person in people),
         "repeated": sum(person.repeated for person in people),
-        "replies": dict(Counter(talker.status or "not ended" for talker in talkers)),
+        "replies": Counter(talker.status or "not ended" for talker in talkers),
         "ended_twice": sum(talker.dones > 1 for talker in talkers),
     }
+
+
+def drive(share: Share, steps: Any, told: Any) -> None:
+    """A driver of its own, since a process has 20,000 files and one core."""
+    told.send(uvloop.run(take_part(share, partial(steps.wait, TOGETHER_SECONDS))))
+
+
+def measure(shares: Sequence[Share], top: psutil.Process) -> dict[str, Any]:
+    """All drivers at once; between their steps the node is killed here."""
+    apart = multiprocessing.get_context("spawn")
+    steps = apart.Barrier(len(shares) + 1)
+    pipes = [apart.Pipe(duplex=False) for _ in shares]
+    drivers = [
+        apart.Process(target=drive, args=(share, steps, tell), daemon=True)
+        for share, (_, tell) in zip(shares, pipes, strict=True)
+    ]
+    for driver in drivers:
+        driver.start()
+    steps.wait(TOGETHER_SECONDS)
+    steps.wait(TOGETHER_SECONDS)
+    children = top.children(recursive=True)
+    node = next(one for one in children if "server.gateway" in " ".join(one.cmdline()))
+    node.kill()
+    began = time.perf_counter()
+    found = together([hear.recv() for hear, _ in pipes], began)
+    for driver in drivers:
+        driver.join()
+    return found
+
+
+def together(parts: Sequence[dict[str, Any]], began: float) -> dict[str, Any]:
+    """What the drivers found, as one; `seconds`: how long after `began` people were back."""
+    backs = sorted(at - began for part in parts for at in part.pop("at"))
+    whole: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.items():
+            whole[name] = whole[name] + value if name in whole else value
+    if backs:
+        whole["seconds"] = {name: backs[int(s * (len(backs) - 1))] for name, s in SHARES.items()}
+    return whole
 
 
 async def beat(people: Sequence[Person]) -> None:
@@ -143,10 +188,12 @@ async def beat(people: Sequence[Person]) -> None:
 
 
 @click.command()
-@click.option("--people", default=19_600, show_default=True, help="Half on each gateway.")
+@click.option("--people", default=30_600, show_default=True, help="Spread over the gateways.")
+@click.option("--gateways", default=3, show_default=True, help="One of them dies.")
+@click.option("--drivers", default=2, show_default=True, help="Processes that are people.")
 @click.option("--jitter", default=3.0, show_default=True, help="Seconds a client waits at most.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench-death.json"))
-def main(people: int, jitter: float, out: Path) -> None:
+def main(people: int, gateways: int, drivers: int, jitter: float, out: Path) -> None:
     """Measure in a house of its own, and print what was found."""
     with tempfile.TemporaryDirectory(prefix="kindred-death-") as folder:
         port, upstream = free_port(), free_port()
@@ -159,12 +206,14 @@ def main(people: int, jitter: float, out: Path) -> None:
         }
         pace = ["--tokens", str(REPLY_TOKENS), "--gap-ms", str(GAP_MS)]
         model = ["loadtest.upstream", "--port", str(upstream), *pace]
-        up = ["server.cli", "up", "--port", str(port), "--gateways", "2"]
+        up = ["server.cli", "up", "--port", str(port), "--gateways", str(gateways)]
         with process(model), process(up, environment) as house:
             uvloop.run(until_ready_once(f"http://127.0.0.1:{port}"))
             accounts = seeded(folder, people)
-            top = psutil.Process(house.pid)
-            found = uvloop.run(measure(port, accounts, top, jitter))
+            size = -(-len(accounts) // drivers)
+            firsts = range(0, len(accounts), size)
+            shares = [Share(accounts[at : at + size], at, port, jitter) for at in firsts]
+            found = measure(shares, psutil.Process(house.pid))
     click.echo(json.dumps(found, indent=2))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2))
