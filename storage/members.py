@@ -150,22 +150,8 @@ FORGET_INVITATIONS = sql(
     "forget_invitations",
     "DELETE FROM invitations WHERE expires_at < now() - make_interval(hours => $1)",
 )
-# Bound to go from person to room to company: where the statistics are of yesterday's small table,
-# a plain join reads everybody once for each of those asked about.
-COMPANY_OF = sql(
-    "company_of",
-    """
-    SELECT asked.person, mine.room, theirs.member AS other
-      FROM unnest($1::text[]) AS asked (person)
-     CROSS JOIN LATERAL (
-           SELECT home, room FROM members
-            WHERE member = asked.person AND kind = 'person' AND left_at IS NULL OFFSET 0) mine
-     CROSS JOIN LATERAL (
-           SELECT member FROM members
-            WHERE home = mine.home AND room = mine.room AND kind = 'person'
-              AND left_at IS NULL AND member <> asked.person OFFSET 0) theirs
-    """,
-)
+# A function (0022_company.sql) bound to go from person to room to company along the indexes.
+COMPANY_OF = sql("company_of", "SELECT person, room, other FROM company_of($1)")
 
 
 def hash_of(code: str) -> bytes:
