@@ -19,6 +19,7 @@ from realtime.told import seat_place
 from rooms.events import ReplyDelta, ReplyDone, ReplyStarted, RoomEvent, RoomLeft
 from rooms.ports import CallMark, LogStale, LogStalled, Metered, Telling, Unfinished
 from storage.bus.ports import Bus, BusDown, Place, StaleFence, Wanted
+from storage.overdue import Overdue
 
 logger = structlog.get_logger(__name__)
 STALL_SECONDS: Final = 10.0
@@ -71,6 +72,7 @@ class RoomPen:
         self._done = done
         self._open: dict[str, OpenReply] = {}
         self._known: Place | None = None  # where this pen saw the log end
+        self._overdue = Overdue(STALL_SECONDS)
 
     async def append(self, tellings: Sequence[Telling]) -> None:
         """See the port: one atomic append, delivered here when it is answered."""
@@ -94,8 +96,8 @@ class RoomPen:
 
     async def _append(self, entries: list[Wanted], state: dict[str, bytes | None]) -> None:
         try:
-            async with asyncio.timeout(STALL_SECONDS):
-                done = await self._bus.append(self.room, self.fence, entries, state, self._known)
+            appending = self._bus.append(self.room, self.fence, entries, state, self._known)
+            done = await self._overdue.wait(appending)
         except StaleFence as error:
             self.stale = True
             raise LogStale(self.room) from error

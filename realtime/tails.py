@@ -273,7 +273,8 @@ class Tails:
 
     def prune(self) -> None:
         """Let go of what has been kept long enough."""
-        while self._ringing and self._ringing[0][0] < self._now() - RING_SECONDS:
+        before = self._now() - RING_SECONDS
+        while self._ringing and self._ringing[0][0] < before:
             _, log, generation, pos = self._ringing.popleft()
             tail = self._tails.get(log)
             first = tail.ring[0] if tail is not None and tail.ring else None

@@ -44,7 +44,10 @@ class Pen:
         self._waiting: list[str] = []
         self._waiting_characters = 0
         self._microcredits = 0
-        self._more = asyncio.Event()
+        self._loop = asyncio.get_running_loop()  # asking for it again is a system call
+        self._timer: asyncio.TimerHandle | None = None  # until what waits is due
+        self._due = False
+        self._waiter: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._flight: asyncio.Future[None] | None = None
@@ -72,7 +75,8 @@ class Pen:
         if self.logged_characters == 0 and self._flight is None:
             await self._append()
             return
-        self._more.set()
+        if self._timer is None and not self._due:
+            self._timer = self._loop.call_later(self._gap_seconds, self._wake)
         if self._waiting_characters > WAITING_CHARACTERS_MAX:
             self._room.clear()
             await self._room.wait()
@@ -80,13 +84,21 @@ class Pen:
     async def run(self) -> None:
         """Carry what waits into the log, a line per gap, until cancelled."""
         while True:
-            await self._more.wait()
-            await asyncio.sleep(self._gap_seconds)
-            self._more.clear()
+            while not self._due:
+                self._waiter = self._loop.create_future()
+                await self._waiter
+            self._due = False
             await self._append()
+
+    def _wake(self) -> None:
+        self._timer, self._due = None, True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def close(self, *, drop: bool) -> None:
         """Wait for the append in flight; then log the rest, or `drop` it."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._flight is not None and not self._flight.done():
             await asyncio.wait([self._flight])
         if not drop and self._waiting:
@@ -102,7 +114,7 @@ class Pen:
         self._waiting.clear()
         self._waiting_characters = 0
         self._room.set()
-        self._flight = asyncio.ensure_future(self._log_one(text, microcredits))
+        self._flight = self._loop.create_task(self._log_one(text, microcredits))
         await asyncio.shield(self._flight)
 
     async def _log_one(self, text: str, microcredits: int) -> None:

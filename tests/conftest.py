@@ -9,6 +9,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,8 @@ def stores(in_memory: Path) -> Iterator[Stores]:
             child = spawn(command)
             running.append((child, command))
             wait_ready(child, command, server.ready, server.start_seconds)
-        asyncio.run(_make_template(found.postgres))
+        with ThreadPoolExecutor(1) as apart:  # some ask for the stores from within a running loop
+            apart.submit(asyncio.run, _make_template(found.postgres)).result()
         yield found
     finally:
         for child, command in reversed(running):

@@ -28,6 +28,7 @@ from rooms.dialogue.ports import (
     Words,
 )
 from rooms.dialogue.providers.choice import chosen_models, is_shipped
+from storage.overdue import Overdue
 
 logger = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ class Router:
         assert models, "a router needs at least one model"
         self._models = models
         self._settings = settings
+        self._stalled = Overdue(settings.stall_seconds)
         self._circuits = {model.name: Circuit() for model in models}
         self.failures: Counter[tuple[str, str]] = Counter()  # by provider and kind
         self.answers: Counter[str] = Counter()  # by provider
@@ -182,7 +184,7 @@ class Router:
         finally:
             if not known:
                 self._circuits[model.name] = self._circuits[model.name].left()
-        watched = _Watched(first, words, self._settings.stall_seconds)
+        watched = _Watched(first, words, self._stalled)
         watched.on_error = lambda error: self._failed(model, error)
         saw = len(prompt.pictures) if model.sees else 0
         return Answering(
@@ -217,14 +219,12 @@ class _Watched:
     A plain object, not a generator: nothing is left open when its reader is cancelled.
     """
 
-    __slots__ = ("_first", "_stall_seconds", "_words", "on_error")
+    __slots__ = ("_first", "_overdue", "_words", "on_error")
 
-    def __init__(
-        self, first: Words, words: AsyncIterator[Words | Ended], stall_seconds: float
-    ) -> None:
+    def __init__(self, first: Words, words: AsyncIterator[Words | Ended], overdue: Overdue) -> None:
         self._first: Words | None = first
         self._words = words
-        self._stall_seconds = stall_seconds
+        self._overdue = overdue
         self.on_error: Callable[[ModelError], None] = lambda _error: None
 
     def __aiter__(self) -> "_Watched":
@@ -236,8 +236,7 @@ class _Watched:
             return first
         try:
             # Around the wait alone: a slow listener must not look like a silent model.
-            async with asyncio.timeout(self._stall_seconds):
-                return await anext(self._words)
+            return await self._overdue.wait(anext(self._words))
         except TimeoutError:
             error = ModelTimeout("the model fell silent in mid-reply")
             self.on_error(error)

@@ -16,7 +16,6 @@ from msgspec import Struct
 from rooms.ports import Verdict
 
 RULES_FILE = Path(__file__).parents[2] / "config" / "safety" / "rules.toml"
-_SPACES = re.compile(r"\s+")
 _CLEARING_CHARACTERS = 60  # how far from a match a clearing context may stand
 _ALLOWED = Verdict(action="allow")
 
@@ -58,12 +57,12 @@ class RuleScreen:
 
     def screen(self, text: str, *, minor: bool, from_person: bool) -> Verdict:
         """Judge `text`: the gravest category that matches outside a clearing context."""
-        folded = _SPACES.sub(" ", text.replace("\u2019", "'"))
+        folded = _folded(text.replace("\u2019", "'"))
         lowered = folded.lower()
         for category, anyone, both, unless in self._categories:
             if (category.only_minors and not minor) or (category.only_replies and from_person):
                 continue
-            if category.stems and not any(stem in lowered for stem in category.stems):
+            if category.stems and not _has_any(lowered, category.stems):
                 continue
             if category.name == "self_harm" and not from_person:
                 continue  # a companion may speak of it with care; it is the person we look after
@@ -73,8 +72,20 @@ class RuleScreen:
         return _ALLOWED
 
 
+def _folded(text: str) -> str:
+    """Each run of blanks as one. Splitting takes a quarter of what replacing them does."""
+    folded = " ".join(text.split())
+    before = " " if text[:1].isspace() else ""
+    return f"{before}{folded} " if text[-1:].isspace() and folded else f"{before}{folded}"
+
+
 def _alone(patterns: list[re.Pattern[str]], text: str) -> list[tuple[int, int]]:
     return [match.span() for pattern in patterns for match in pattern.finditer(text)]
+
+
+def _has_any(text: str, stems: list[str]) -> bool:
+    # By `map` and not by a generator, which takes longer than all the looking.
+    return any(map(text.__contains__, stems))
 
 
 def _together(

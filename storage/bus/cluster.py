@@ -322,6 +322,11 @@ class Router:
         self._subscriptions.want(channel)
         self._subscribe(channel)
 
+    def subscribed(self, channel: str) -> bool:
+        """Whether what is published on a channel is pushed here, as far as is known."""
+        link = self._subscriptions.place(channel)
+        return link is not None and link.pushes.up
+
     def unsubscribe(self, channel: str) -> None:
         """No more."""
         link = self._subscriptions.drop(channel) or self._link(channel)

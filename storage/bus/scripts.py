@@ -7,7 +7,8 @@ from typing import Final
 
 # An append: fence, repeat, lost entries, XADD, open replies, push. {generation, first, last} or {}.
 # KEYS log, head. ARGV fence, writer, id, new generation, known generation, known pos, cap,
-# log seconds, head seconds, count, payload, channel, entries..., then pairs of reply and state.
+# log seconds, head seconds, count, payload, channel, whether the writer itself is pushed it (1, 0),
+# entries..., then pairs of reply and state. A writer that is the only one to listen needs no push.
 # The channel is no key: a slot on its way elsewhere would count it as one that is missing.
 APPEND: Final = """
 local h = redis.call('HMGET', KEYS[2], 'gen', 'pos', 'fence', 'l:' .. ARGV[2])
@@ -25,17 +26,19 @@ end
 local n, first = tonumber(ARGV[10]), pos + 1
 for i = 1, n do
   pos = pos + 1
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[7], pos .. '-0', 'e', ARGV[12 + i])
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[7], pos .. '-0', 'e', ARGV[13 + i])
 end
 redis.call('HSET', KEYS[2], 'gen', gen, 'pos', pos, 'fence', fence,
   'l:' .. ARGV[2], ARGV[3] .. ' ' .. first .. ' ' .. pos)
-for i = 13 + n, #ARGV, 2 do
+for i = 14 + n, #ARGV, 2 do
   if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], 'o:' .. ARGV[i])
   else redis.call('HSET', KEYS[2], 'o:' .. ARGV[i], ARGV[i + 1]) end
 end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 redis.call('EXPIRE', KEYS[2], ARGV[9])
-redis.call('SPUBLISH', ARGV[12], gen .. ' ' .. first .. ' ' .. ARGV[11])
+if ARGV[13] == '0' or redis.call('PUBSUB', 'SHARDNUMSUB', ARGV[12])[2] > 1 then
+  redis.call('SPUBLISH', ARGV[12], gen .. ' ' .. first .. ' ' .. ARGV[11])
+end
 return {gen, first, pos}
 """
 

@@ -29,6 +29,10 @@ class Subscriptions(Generic[Place]):
         self._torn.discard(channel)
         return self._at.pop(channel, None)
 
+    def place(self, channel: str) -> Place | None:
+        """Where it is confirmed, if it is."""
+        return self._at.get(channel)
+
     def confirmed(self, channel: str, place: Place) -> bool:
         """A place has it now. True: something may have been missed in between."""
         if channel not in self.missing:

@@ -6,6 +6,8 @@ Every script touches one slot only (`{log}` hash tags): storage/bus/cluster.py f
 import asyncio
 import contextlib
 import hashlib
+import itertools
+import random
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -56,6 +58,7 @@ class ValkeyBus:
         self._seconds = log_seconds
         self._way = Router(url, pushed=self._on_push, gap=lambda: self._gap())
         self._shas: dict[str, str] = {}
+        self._appends = itertools.count()
         self._followed: dict[str, int] = {}
         self._order: dict[str, asyncio.Lock] = {}
         self._node = ""
@@ -106,11 +109,13 @@ class ValkeyBus:
     ) -> Appended:
         """See the port. One at a time per log, so that a repeat is always of the last one."""
         known = known or Place("", 0)
-        words: list[Any] = [fence, self._tag, secrets.token_hex(6), secrets.token_hex(4)]
+        words: list[Any] = [fence, self._tag, next(self._appends), f"{random.getrandbits(32):08x}"]
         words += [known.generation, known.pos, self._entries, self._seconds]
         words += [max(HEAD_SECONDS, self._seconds), len(entries)]
         words += [self._tag.encode() + b" " + _encode(entries)]
-        words += [f"{{{log}}}:live", *(_encode(entry) for entry in entries)]
+        channel = f"{{{log}}}:live"
+        words += [channel, int(self._way.subscribed(channel))]
+        words += [_encode(entry) for entry in entries]
         for reply, kept in state.items():
             words += [reply, kept if kept is not None else b""]
         keys = [f"{{{log}}}:log", f"{{{log}}}:h"]
@@ -294,7 +299,9 @@ class ValkeyBus:
         self, text: str, keys: list[str], words: list[Any], *, wait: bool = False
     ) -> Any:
         """EVALSHA, or EVAL where the script is unknown; `wait` waits until it can be taken."""
-        sha = self._shas.setdefault(text, hashlib.sha1(text.encode()).hexdigest())  # noqa: S324
+        sha = self._shas.get(text)
+        if sha is None:
+            sha = self._shas[text] = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324
         verb, script = "EVALSHA", sha
         deadline: float | None = None
         while True:

@@ -84,6 +84,8 @@ class Wire(asyncio.Protocol):
         self._pushed = pushed
         self._found = found
         self._refused = refused
+        # Asking for it at every command would be a system call each.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: asyncio.Transport | None = None
         self._reader = hiredis.Reader(notEnoughData=Ellipsis)
         self._pending: deque[asyncio.Future[Any] | Sheaf] = deque()
@@ -133,14 +135,15 @@ class Wire(asyncio.Protocol):
 
     def post(self, *words: Any) -> asyncio.Future[Any]:
         """Send a command now; its answer (or ReplyError as a value) comes by the future."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = self._loop or asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
         if self._transport is None or len(self._pending) >= PENDING_MAX:
             kind = NotNow if self._transport is None else BusDown
             future.set_exception(kind("the bus does not answer"))
             future.exception()  # whoever does not look at it has chosen not to
             return future
         if not self._pending:
-            self._heard_at = asyncio.get_running_loop().time()
+            self._heard_at = loop.time()
         self._pending.append(future)
         self._put(words)
         return future
@@ -170,7 +173,8 @@ class Wire(asyncio.Protocol):
         self._outgoing.append(hiredis.pack_command(words))
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            assert self._loop is not None, "there was a connection"
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
@@ -183,12 +187,14 @@ class Wire(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._loop = asyncio.get_running_loop()
         self._transport = cast("asyncio.Transport", transport)
         self._reader = hiredis.Reader(notEnoughData=Ellipsis)
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
-        self._heard_at = asyncio.get_running_loop().time()
+        assert self._loop is not None
+        self._heard_at = self._loop.time()
         try:
             while (answer := self._reader.gets()) is not Ellipsis:
                 if isinstance(answer, hiredis.PushNotification):

@@ -25,7 +25,7 @@ from rooms.dialogue.ports import (
     Words,
 )
 from rooms.dialogue.providers.failures import Unreachable, failure_of
-from rooms.dialogue.providers.reading import Items, Reading
+from rooms.dialogue.providers.reading import Items, Reading, blocks_of
 from rooms.dialogue.providers.showing import show
 from rooms.dialogue.providers.sse import EventData
 from rooms.dialogue.reasoning import ReasoningFilter
@@ -185,7 +185,7 @@ class AnthropicModel:
         """See the port. Leaving closes the HTTP stream, which stops the provider."""
         response = await self._open(prompt)
         try:
-            async with aclosing(response.http_response.aiter_bytes()) as blocks:
+            async with aclosing(blocks_of(response.http_response)) as blocks:
                 yield Reading(blocks, AnthropicDecoder())
         finally:
             await response.http_response.aclose()

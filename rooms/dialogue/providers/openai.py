@@ -26,7 +26,7 @@ from rooms.dialogue.ports import (
     Words,
 )
 from rooms.dialogue.providers.failures import Unreachable, failure_of
-from rooms.dialogue.providers.reading import Items, Reading
+from rooms.dialogue.providers.reading import Items, Reading, blocks_of
 from rooms.dialogue.providers.showing import show
 from rooms.dialogue.providers.sse import EventData
 from rooms.dialogue.providers.transport import StreamTransport
@@ -166,7 +166,7 @@ class OpenAIModel:
         response = await self._open(prompt)
         try:
             _check_kind(response.headers.get("content-type", ""))
-            async with aclosing(response.aiter_bytes()) as blocks:
+            async with aclosing(blocks_of(response)) as blocks:
                 yield Reading(blocks, OpenAIDecoder())
         finally:
             await response.aclose()

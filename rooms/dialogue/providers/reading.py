@@ -6,8 +6,8 @@ nine times what this does (docs/why/model-streams.md).
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final, Protocol, cast
 
 import httpx2
 
@@ -17,6 +17,14 @@ LAST_BLOCK_SECONDS: Final = 2.0
 DRAIN_SECONDS: Final = 0.05
 
 Items = deque[Words | Ended]
+
+
+def blocks_of(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """A body's blocks: straight from the connection, where nothing has to be unpacked."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    return cast("AsyncGenerator[bytes, None]", aiter(response.stream))
 
 
 class Decoder(Protocol):

@@ -27,6 +27,7 @@ class Link(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.used = False
+        self._loop = asyncio.get_running_loop()  # asking for it again is a system call
         self._begin()
 
     def _begin(self) -> None:
@@ -77,7 +78,7 @@ class Link(asyncio.Protocol):
     async def _wait(self) -> None:
         if self.lost is not None:
             raise self.lost
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
