@@ -12,6 +12,7 @@ HANDSHAKE: Final = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
 )
+CLOSE: Final = 8  # the opcode of a goodbye
 
 
 def masked(text: bytes) -> bytes:
@@ -79,6 +80,8 @@ class Raw(asyncio.Protocol):
                 length, start = int.from_bytes(buffer[at + 2 : at + 4], "big"), at + 4
             if size < start + length:
                 break
+            if buffer[at] & 15 == CLOSE:
+                return self.close()
             self.frames += 1
             self._heard(self, buffer[start : start + length])
             at = start + length
