@@ -51,6 +51,7 @@ bench: install-dev ## Measure beside the bare model and beside our peers; tables
 	@$(BIN)/python -m loadtest.bench_growth
 	@$(BIN)/python -m loadtest.bench_resume
 	@$(BIN)/python -m loadtest.bench_death
+	@$(BIN)/python -m loadtest.bench_word
 	@$(BIN)/python -m loadtest.bench_bus
 	@$(BIN)/python -m loadtest.bench_hearing
 	@$(BIN)/python -m loadtest.bench_speech

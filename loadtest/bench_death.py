@@ -10,7 +10,6 @@ import contextlib
 import json
 import multiprocessing
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,10 +21,10 @@ import click
 import psutil
 import uvloop
 
-from loadtest.bench import free_port, process
-from loadtest.bench_resume import Person, all_of, seeded, until_ready_once
+from loadtest.bench_resume import Person, all_of, seeded
 from loadtest.clients.talk import message_send
 from loadtest.plan import Account
+from loadtest.scripted_house import scripted_house
 
 AT_ONCE: Final = 400
 TRIES: Final = 20
@@ -197,25 +196,12 @@ async def beat(people: Sequence[Person]) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("build/bench-death.json"))
 def main(people: int, gateways: int, drivers: int, jitter: float, out: Path) -> None:
     """Measure in a house of its own, and print what was found."""
-    with tempfile.TemporaryDirectory(prefix="kindred-death-") as folder:
-        port, upstream = free_port(), free_port()
-        environment = {
-            "KINDRED_DATA": folder,
-            "KINDRED_MODELS__USE": "script",
-            "KINDRED_MODELS__PROVIDERS__SCRIPT__MODEL": "script",
-            "KINDRED_MODELS__PROVIDERS__SCRIPT__BASE_URL": f"http://127.0.0.1:{upstream}/v1",
-            "KINDRED_SERVER__PORTRAITS_AHEAD": "false",
-        }
-        pace = ["--tokens", str(REPLY_TOKENS), "--gap-ms", str(GAP_MS)]
-        model = ["loadtest.upstream", "--port", str(upstream), *pace]
-        up = ["server.cli", "up", "--port", str(port), "--gateways", str(gateways)]
-        with process(model), process(up, environment) as house:
-            uvloop.run(until_ready_once(f"http://127.0.0.1:{port}"))
-            accounts = seeded(folder, people)
-            size = -(-len(accounts) // drivers)
-            firsts = range(0, len(accounts), size)
-            shares = [Share(accounts[at : at + size], at, port, jitter) for at in firsts]
-            found = measure(shares, psutil.Process(house.pid))
+    with scripted_house(gateways=gateways, tokens=REPLY_TOKENS, gap_ms=GAP_MS) as house:
+        accounts = seeded(house.folder, people)
+        size = -(-len(accounts) // drivers)
+        firsts = range(0, len(accounts), size)
+        shares = [Share(accounts[at : at + size], at, house.port, jitter) for at in firsts]
+        found = measure(shares, house.top)
     click.echo(json.dumps(found, indent=2))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2))

@@ -90,7 +90,8 @@ class RemoteEar:
             self._slots.append(slot)
             if len(self._slots) > _UNREAD_MOST:
                 self._slots.popleft()
-        self._news.set()
+        if self._trouble or (self._slots and self._slots[0].probability is not None):
+            self._news.set()  # else there is nothing to fetch, and whoever waits sleeps on
 
     async def voiced(self) -> Voiced:
         """See the port. A lost worker is told once; judgements go on when another is there."""

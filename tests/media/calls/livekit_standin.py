@@ -30,7 +30,7 @@ class Participant:
         self.server, self.ws, self.identity = server, ws, name
         self.sid = f"PA_{len(server.people)}{name[:6]}"
         self.publisher = RTCPeerConnection(ONE_WAY)
-        self.subscriber = RTCPeerConnection(ONE_WAY)
+        self.subscriber = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.tracks: list[models.TrackInfo] = []
         self.published: list[Any] = []
         self.one_offer = asyncio.Lock()
