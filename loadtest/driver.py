@@ -32,8 +32,8 @@ from loadtest.scenarios import Scenario, load
 PART_SECONDS: Final = 1.0
 LAG_EVERY_SECONDS: Final = 0.02
 TRACES_MAX: Final = 3
-# Small collections often: one of 50,000 young objects held up three drivers for half a second, all at
-# once, and was told as the server's p99. What 7,000 people are made of is let lie.
+# Small collections often: one of 50,000 young objects held up three drivers for half a second, all
+# at once, and was told as the server's p99. What 7,000 people are made of is let lie.
 GC_THRESHOLD: Final = (2_000, 1_000, 100)
 _STARTS: Final = ("starts", "late_starts", "dropped_starts")
 _SCHEDSTAT: Final = Path("/proc/self/schedstat")
