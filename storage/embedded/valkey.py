@@ -94,7 +94,7 @@ class Valkey:
             "dir": str(self.folder),
             "appendonly": "yes" if self._durable else "no",
             "appendfsync": "everysec",
-            # Rewritten at 64 MB, as by default, a busy house's file is every twenty seconds, and the
+            # At 64 MB, the default, a busy house's file is rewritten every twenty seconds, and the
             # fork and its child hold up everybody's words by half a second where cores are few.
             "auto-aof-rewrite-min-size": "256mb",
             "save": "",
