@@ -5,6 +5,7 @@ wake-up each for every streamed line.
 """
 
 import secrets
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -35,27 +36,32 @@ def counted(node: Node) -> list[bytes]:
     return pushed
 
 
-async def test_a_writer_who_listens_alone_is_pushed_nothing_and_others_everything(url: str) -> None:
-    log = "r_" + secrets.token_hex(8)
-    writer = await Node(ValkeyBus(url, log_entries=64, log_seconds=60), "writer").start()
-    other = await Node(ValkeyBus(url, log_entries=64, log_seconds=60), "other").start()
-    try:
-        await writer.follows(log, other)
-        pushed = counted(writer)
-        await writer.bus.append(log, 1, [wanted("alone")], {})
-        await other.follows(log, writer)
-        pushed.clear()
-        await writer.bus.append(log, 1, [wanted("together")], {})
-        await other.until(lambda: bool(other.told))
-        assert [told[2:] for told in other.told] == [(2, [wanted("together")])]
-        assert [one.split(b" ", 2)[1] for one in pushed] in ([], [b"2"])
-        other.bus.unfollow(log)
-        while await alone_is_pushed(writer, other, log, pushed):
-            pass
-        assert pushed == []
-    finally:
-        await writer.bus.close()
-        await other.bus.close()
+@pytest.fixture
+async def pair(url: str) -> AsyncIterator[tuple[Node, Node]]:
+    """Who writes, and somebody else."""
+    buses = [ValkeyBus(url, log_entries=64, log_seconds=60) for _ in range(2)]
+    yield await Node(buses[0], "writer").start(), await Node(buses[1], "other").start()
+    for bus in buses:
+        await bus.close()
+
+
+async def test_a_writer_who_listens_alone_is_pushed_nothing_and_others_everything(
+    pair: tuple[Node, Node],
+) -> None:
+    log, (writer, other) = "r_" + secrets.token_hex(8), pair
+    await writer.follows(log, other)
+    pushed = counted(writer)
+    await writer.bus.append(log, 1, [wanted("alone")], {})
+    await other.follows(log, writer)
+    pushed.clear()
+    await writer.bus.append(log, 1, [wanted("together")], {})
+    await other.until(lambda: bool(other.told))
+    assert [told[2:] for told in other.told] == [(2, [wanted("together")])]
+    assert [one.split(b" ", 2)[1] for one in pushed] in ([], [b"2"])
+    other.bus.unfollow(log)
+    while await alone_is_pushed(writer, other, log, pushed):
+        pass
+    assert pushed == []
 
 
 async def alone_is_pushed(writer: Node, other: Node, log: str, pushed: list[bytes]) -> bool:
@@ -65,19 +71,12 @@ async def alone_is_pushed(writer: Node, other: Node, log: str, pushed: list[byte
     await writer.bus.append(log, 1, [wanted("again")], {})
     other.bus.whisper(log, b"looked")
     await writer.until(lambda: bool(writer.heard))
-    found = [one for one in pushed if not one.startswith(b"~")]
-    pushed[:] = found
-    return bool(found)
+    pushed[:] = [one for one in pushed if not one.startswith(b"~")]
+    return bool(pushed)
 
 
-async def test_a_writer_who_does_not_listen_has_its_entries_pushed(url: str) -> None:
-    log = "r_" + secrets.token_hex(8)
-    writer = await Node(ValkeyBus(url, log_entries=64, log_seconds=60), "writer").start()
-    other = await Node(ValkeyBus(url, log_entries=64, log_seconds=60), "other").start()
-    try:
-        await other.follows(log, writer)
-        await writer.bus.append(log, 1, [wanted("for the other")], {})
-        await other.until(lambda: bool(other.told))
-    finally:
-        await writer.bus.close()
-        await other.bus.close()
+async def test_a_writer_who_does_not_listen_has_its_entries_pushed(pair: tuple[Node, Node]) -> None:
+    log, (writer, other) = "r_" + secrets.token_hex(8), pair
+    await other.follows(log, writer)
+    await writer.bus.append(log, 1, [wanted("for the other")], {})
+    await other.until(lambda: bool(other.told))
