@@ -160,10 +160,12 @@ def measure(shares: Sequence[Share], top: psutil.Process) -> dict[str, Any]:
     node = next(one for one in children if "server.gateway" in " ".join(one.cmdline()))
     node.kill()
     began = time.perf_counter()
-    found = together([hear.recv() for hear, _ in pipes], began)
-    for driver in drivers:
-        driver.join()
-    return found
+    parts = []
+    for hear, _ in pipes:
+        if not hear.poll(TOGETHER_SECONDS):
+            raise click.ClickException("A driver tells nothing: it died, or nobody answers it.")
+        parts.append(hear.recv())
+    return together(parts, began)
 
 
 def together(parts: Sequence[dict[str, Any]], began: float) -> dict[str, Any]:

@@ -54,7 +54,9 @@ class Chatty:
 async def measure(accounts: list[Account], house: House, seconds: float) -> dict[str, float]:
     """Microseconds of CPU for each delta, by kind of process."""
     people = [Person(one.token, number) for number, one in enumerate(accounts)]
-    await all_of([partial(one.sign_in, house.port) for one in people], AT_ONCE)
+    found = await all_of([partial(one.sign_in, house.port) for one in people], AT_ONCE)
+    if found["ready"] < len(people):
+        raise click.ClickException(f"Not everybody could sign in: {dict(found)}")
     chatty = [Chatty(*pair) for pair in zip(people, accounts, strict=True)]
     for place, one in enumerate(chatty):
         one.speak()

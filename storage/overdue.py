@@ -1,7 +1,7 @@
 """Ends waits that last too long, with one timer for many: as `asyncio.timeout`, where that costs.
 
-A timeout of asyncio's own is a timer set and taken back, and in Python 3.11 some system calls: a
-tenth of what a streamed word costs (docs/why/a-word.md). All waits of one object are equally long.
+A timeout of asyncio's own is a timer set and taken back, and in Python 3.11 some system calls, for
+every streamed word (docs/why/a-word.md). All waits of one object are equally long.
 """
 
 import asyncio
