@@ -18,6 +18,7 @@ import structlog
 from media.calls import wire
 from media.calls.holding import NoLeg, dial_leg
 from media.calls.leg import Heard, Leg, LegAddress
+from realtime.pacing import Pacer
 from rooms.calls.parts import LegLost
 
 logger = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ class Legs:
         """`host`: where holders on other hosts reach this process; empty: on this host only."""
         self.address = ""  # once it is open
         self.blocked_seconds = blocked_seconds
+        self.pacer = Pacer()
         self._host = host
         self._here: dict[str, Leg] = {}
         self._server: asyncio.Server | None = None

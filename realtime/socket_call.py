@@ -132,6 +132,7 @@ class CallingSocket(Socket):
                 sample_rate=command.sample_rate,
                 stream=STREAM,
                 blocked_seconds=self._node.legs.blocked_seconds,
+                pacer=self._node.legs.pacer,
             )
         except NoCodec as error:
             raise Unavailable("Opus is not available here.", code="no_codec") from error

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Literal
 
-from media.calls.beat import Beat
 from media.calls.binary import OPUS, PCM16, Arrivals, BadFrame, SoundFrame, pack, unpack
 from media.calls.leg import (
     Blocked,
@@ -30,6 +29,7 @@ from media.calls.opus import BadPacket, Decoder, Encoder, NoOpus
 from media.calls.playout import Playout
 from media.sound.formats import FRAME_MS, HEARING_RATE, PLAYOUT_RATE, SAMPLE_BYTES
 from media.sound.resampling import Resampler
+from realtime.pacing import Pacer
 from rooms.errors import Invalid
 
 NoCodec = NoOpus
@@ -53,7 +53,7 @@ class SocketLeg:
         sample_rate: int,
         stream: int,
         blocked_seconds: float,
-        now: Callable[[], float] = time.monotonic,
+        pacer: Pacer,
     ) -> None:
         """`write` hands a frame to the socket. Raises NoCodec."""
         self.address = address
@@ -74,15 +74,15 @@ class SocketLeg:
         self._heard_samples = 0
         self._more = asyncio.Event()
         self._gone: GoneReason | None = None
-        self._now = now
-        self._stuck_at: float | None = None
+        self._stuck: asyncio.TimerHandle | None = None  # until it counts as blocked
         self._blocked = False
         self._blocked_seconds = blocked_seconds
         self._late: deque[bytes] = deque(maxlen=LATE_FRAMES)
         self._seq = 0
         self._sent_us = 0
-        self._waiting: asyncio.Future[None] | None = None
-        self._resting = False
+        self._pacer = pacer
+        self._pacing = False  # in its ticks, or about to be
+        self._running: asyncio.Future[None] | None = None
         self._lateness: list[float] = []
         self._told_dry = True
 
@@ -110,25 +110,27 @@ class SocketLeg:
 
     def stuck(self) -> None:
         """The socket takes no more."""
-        if self._stuck_at is None:
-            self._stuck_at = self._now()
-            self._wake_if_resting()
+        if self._stuck is None:
+            loop = asyncio.get_running_loop()
+            self._stuck = loop.call_later(self._blocked_seconds, self._too_long_stuck)
 
     def writable(self) -> None:
         """The socket takes more: what is not too old goes first."""
-        self._stuck_at = None
-        while self._late and self._stuck_at is None:
+        self._not_stuck()
+        while self._late and self._stuck is None:
             self._write(self._late.popleft())
         if self._blocked:
             self._blocked = False
             self._happens(Blocked(on=False))
+            self._go_on()
 
     def lost(self, reason: GoneReason) -> None:
         """The socket is gone, or the person hung up."""
         if self._gone is None:
             self._gone = reason
             self._happens(Gone(reason=reason))
-            self._wake()
+            if self._running is not None and not self._running.done():
+                self._running.set_result(None)
 
     @property
     def over(self) -> bool:
@@ -153,14 +155,14 @@ class SocketLeg:
         """See `Leg`."""
         self._out.play(epoch, pcm)
         self._told_dry = False
-        self._wake_if_resting()
+        self._go_on()
 
     def flush(self, epoch: int) -> None:
         """See `Leg`."""
         self._tell_played(still=True)
         if self._out.flush(epoch):
             self._late.clear()
-            self._wake_if_resting()
+            self._go_on()
 
     def pause(self) -> None:
         """See `Leg`."""
@@ -170,7 +172,7 @@ class SocketLeg:
     def resume(self) -> None:
         """See `Leg`."""
         self._out.resume()
-        self._wake_if_resting()
+        self._go_on()
 
     def tell(self, data: bytes) -> None:
         """The socket has its events already."""
@@ -201,69 +203,57 @@ class SocketLeg:
     async def run(self) -> None:
         """Send 20 ms every 20 ms while there is sound, until it is over. The node owns it.
 
-        Sound that comes after silence leaves at once: the beat begins with it.
+        Sound that comes after silence leaves at once, and goes on with the next tick.
         """
-        loop = asyncio.get_running_loop()
-        beat, told_at = Beat(_us(loop.time())), loop.time()
-        while not self.over:
-            if self._rests():
-                await self._rest(told_at + QUALITY_SECONDS - loop.time())
-                beat = Beat(_us(loop.time()))
-            else:
-                now_us = _us(loop.time())
-                await self._sleep((beat.wake_us(now_us) - now_us) / 1_000_000)
-            self._pace(beat, _us(loop.time()))
-            if loop.time() - told_at >= QUALITY_SECONDS:
-                told_at = loop.time()
-                self._tell_quality()
+        if self.over:
+            return
+        self._running = asyncio.get_running_loop().create_future()
+        self._go_on()
+        self._reporting = asyncio.get_running_loop().call_later(QUALITY_SECONDS, self._report)
+        try:
+            await self._running
+        finally:
+            self._running = None
+            self._pacer.leave(self)
+            self._reporting.cancel()
+            self._not_stuck()
 
-    def _pace(self, beat: Beat, now_us: int) -> None:
-        self._look_whether_blocked()
-        for _ in range(beat.due(now_us)):
-            if self._rests() or self.over:
-                return
-            self._lateness.append((now_us - beat.due_us) / 1000)
-            beat.left()
-            if not self._blocked:
-                self._send_next()
+    def beat(self, late_ms: float) -> bool:
+        """See realtime/pacing.py `Paced`."""
+        if not self._rests():
+            self._lateness.append(late_ms)
+            self._send_next()
+        self._pacing = not self._rests()
+        return self._pacing
 
     def _rests(self) -> bool:
         """Nothing is to be sent, or told, until something comes."""
         silent = self._told_dry or self._out.paused
-        return silent and not self._out.sounding and self._stuck_at is None
+        return self.over or self._blocked or (silent and not self._out.sounding)
 
-    async def _rest(self, seconds: float) -> None:
-        self._resting = True
-        try:
-            await self._sleep(seconds)
-        finally:
-            self._resting = False
+    def _go_on(self) -> None:
+        """Something came: the pieces of one turn of the loop make one frame."""
+        if not self._pacing and self._running is not None:
+            self._pacing = True
+            asyncio.get_running_loop().call_soon(self._begin_pacing)
 
-    async def _sleep(self, seconds: float) -> None:
-        """For so long, or until woken. A future and a timer: this is done 50 times a second."""
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
-        timer = loop.call_later(max(0.0, seconds), self._wake)
-        try:
-            await self._waiting
-        finally:
-            timer.cancel()
-            self._waiting = None
+    def _begin_pacing(self) -> None:
+        if self._running is not None and self.beat(0.0):
+            self._pacer.join(self)
 
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+    def _report(self) -> None:
+        self._reporting = asyncio.get_running_loop().call_later(QUALITY_SECONDS, self._report)
+        self._tell_quality()
 
-    def _wake_if_resting(self) -> None:
-        if self._resting:
-            self._wake()
+    def _not_stuck(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
-    def _look_whether_blocked(self) -> None:
-        stuck = self._stuck_at
-        if stuck is not None and not self._blocked and self._now() - stuck >= self._blocked_seconds:
-            self._blocked = True
-            self._late.clear()
-            self._happens(Blocked(on=True))
+    def _too_long_stuck(self) -> None:
+        self._blocked = True
+        self._late.clear()
+        self._happens(Blocked(on=True))
 
     def _send_next(self) -> None:
         pcm = self._out.frame()
@@ -273,7 +263,7 @@ class SocketLeg:
                 self._tell_played(dry=True)
             return
         frame = self._framed(self._coded(pcm))
-        if self._stuck_at is not None:
+        if self._stuck is not None:
             self.dropped += len(self._late) == LATE_FRAMES
             self._late.append(frame)
         else:
@@ -340,10 +330,6 @@ class SocketLeg:
                 self._heard_samples -= _samples(event)
                 return True
         return False
-
-
-def _us(seconds: float) -> int:
-    return int(seconds * 1_000_000)
 
 
 def _samples(event: LegEvent) -> int:

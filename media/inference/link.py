@@ -1,6 +1,7 @@
 """One connection between a gateway and a worker: frames out and in, nothing that waits.
 
-Both sides use it. A side that reads too slowly is noticed by `backed_up`, and whoever writes then
+Both sides use it. Frames of one turn of the loop leave in one write, so that the other side wakes
+once for all of them; one that reads too slowly is noticed by `backed_up`, and whoever writes then
 leaves out what can be left out.
 """
 
@@ -28,6 +29,7 @@ class Link(asyncio.Protocol):
         self._why = "the connection ended"
         self._drained = asyncio.Event()
         self._drained.set()
+        self._leaving: list[bytes] = []  # in this turn of the loop
 
     def trust(self, most_bytes: int) -> None:
         """The other side has shown that it may send long frames."""
@@ -38,7 +40,16 @@ class Link(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        transport.write(encode(frame))
+        if not self._leaving:
+            asyncio.get_running_loop().call_soon(self._leave)
+        self._leaving.append(encode(frame))
+
+    def _leave(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(b"".join(leaving))
         if transport.get_write_buffer_size() > BROKEN_BYTES:
             self.close("the other side does not read")
 
