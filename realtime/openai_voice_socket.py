@@ -12,7 +12,7 @@ import structlog
 
 from media.hearing.ports import Ear, HearingError
 from media.sound.formats import HEARING_RATE, PLAYOUT_RATE
-from media.sound.resampling import Resampler
+from media.sound.prompt import PromptResampler
 from media.speech.clauses import ClauseSplitter
 from media.speech.ports import Speaker, SpeechError, VoiceChoice
 from realtime.openai_orders import Hear, Transcribe
@@ -68,7 +68,7 @@ class VoiceSocket(OpenAISocket):
         self._hears = False
         self._listening: asyncio.Task[None] | None = None
         self._pieces: deque[bytes] = deque(maxlen=PIECES_WAITING)
-        self._resampler = Resampler(PLAYOUT_RATE, HEARING_RATE)
+        self._resampler = PromptResampler(PLAYOUT_RATE, HEARING_RATE)
         credits = companions.seconds
         self._seconds = (
             Seconds(credits, who, node.now, node.spawn, self._unpaid) if credits else None

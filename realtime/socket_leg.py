@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final, Literal
 
-from media.calls.binary import OPUS, PCM16, Arrivals, BadFrame, SoundFrame, pack, unpack
+from media.calls.arriving import Arriving
+from media.calls.binary import OPUS, PCM16, BadFrame, SoundFrame, pack, unpack
 from media.calls.leg import (
     Blocked,
     Connected,
@@ -25,10 +26,10 @@ from media.calls.leg import (
     Played,
     Transport,
 )
-from media.calls.opus import BadPacket, Decoder, Encoder, NoOpus
+from media.calls.opus import BadPacket, Encoder, NoOpus
 from media.calls.playout import Playout
 from media.sound.formats import FRAME_MS, HEARING_RATE, PLAYOUT_RATE, SAMPLE_BYTES
-from media.sound.resampling import Resampler
+from media.sound.prompt import PromptResampler
 from realtime.pacing import Pacer
 from rooms.errors import Invalid
 
@@ -62,17 +63,15 @@ class SocketLeg:
         self._write = write
         self._kind = OPUS if codec == "opus" else PCM16
         self._out = Playout()
-        self._arrivals = Arrivals()
-        self._in: Resampler | Decoder
-        self._to: Resampler | Encoder
+        self._in = Arriving(None if codec == "opus" else sample_rate)
+        self._to: PromptResampler | Encoder
         if codec == "opus":
-            self._in, self._to = Decoder(), Encoder()
+            self._to = Encoder()
         else:
-            self._in = Resampler(sample_rate, HEARING_RATE, "LQ")
-            self._to = Resampler(PLAYOUT_RATE, sample_rate, "LQ")
+            self._to = PromptResampler(PLAYOUT_RATE, sample_rate)
         self._events: deque[LegEvent] = deque()
         self._heard_samples = 0
-        self._more = asyncio.Event()
+        self._reading: asyncio.Future[None] | None = None  # whoever waits for them
         self._gone: GoneReason | None = None
         self._stuck: asyncio.TimerHandle | None = None  # until it counts as blocked
         self._blocked = False
@@ -95,18 +94,13 @@ class SocketLeg:
     def heard(self, data: bytes) -> None:
         """A binary frame came. Raises Invalid."""
         try:
-            frame = unpack(data, kind=self._kind, stream=self.stream)
-            if isinstance(self._in, Decoder):
-                pcm = self._in.decode(frame.sound)
-            else:
-                pcm = self._in.push(frame.sound)
+            told = self._in.push(unpack(data, kind=self._kind, stream=self.stream))
         except BadFrame as error:
             raise Invalid(str(error), code=error.code) from error
         except BadPacket as error:
             raise Invalid("This is no Opus packet.", code="bad_frame") from error
-        at = self._arrivals.place(frame, len(pcm) // SAMPLE_BYTES)
-        if pcm:
-            self._happens(Heard(pcm=pcm, at_sample=at))
+        for heard in told:
+            self._happens(heard)
 
     def stuck(self) -> None:
         """The socket takes no more."""
@@ -128,6 +122,8 @@ class SocketLeg:
         """The socket is gone, or the person hung up."""
         if self._gone is None:
             self._gone = reason
+            for heard in self._in.rest():
+                self._happens(heard)
             self._happens(Gone(reason=reason))
             if self._running is not None and not self._running.done():
                 self._running.set_result(None)
@@ -148,8 +144,15 @@ class SocketLeg:
                 yield event
                 if isinstance(event, Gone):
                     return
-            self._more.clear()
-            await self._more.wait()
+            await self._news()
+
+    async def _news(self) -> None:
+        """Until something happens; a bare future, for this is done 50 times a second."""
+        self._reading = asyncio.get_running_loop().create_future()
+        try:
+            await self._reading
+        finally:
+            self._reading = None
 
     def play(self, epoch: int, pcm: bytes) -> None:
         """See `Leg`."""
@@ -181,7 +184,8 @@ class SocketLeg:
         """See `Leg`: for the next holder everything begins anew."""
         if self.over:
             return
-        self._out, self._arrivals = Playout(), Arrivals()
+        self._out = Playout()
+        self._in.begin()
         self._events.clear()
         self._heard_samples = 0
         self._late.clear()
@@ -299,8 +303,9 @@ class SocketLeg:
     def _tell_quality(self) -> None:
         late = sorted(self._lateness)
         self._lateness = []
-        arrivals, self._arrivals.received = self._arrivals.received, 0
-        lost, self._arrivals.lost = self._arrivals.lost, 0
+        places = self._in.places
+        arrivals, places.received = places.received, 0
+        lost, places.lost = places.lost, 0
         self._happens(
             LegQuality(
                 received=arrivals,
@@ -321,7 +326,8 @@ class SocketLeg:
         elif len(self._events) >= EVENTS_WAITING and not isinstance(event, Gone | Connected):
             return
         self._events.append(event)
-        self._more.set()
+        if self._reading is not None and not self._reading.done():
+            self._reading.set_result(None)
 
     def _drop_oldest_sound(self) -> bool:
         for number, event in enumerate(self._events):

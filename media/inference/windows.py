@@ -10,10 +10,10 @@ from typing import Final
 from msgspec import Struct
 
 from media.hearing.gate import KEPT_WINDOWS, OPEN_DB, Gate
-from media.sound.formats import HEARING_RATE, SAMPLE_BYTES
+from media.sound.formats import HEARING_RATE, HEARING_WINDOW_SAMPLES, SAMPLE_BYTES
 from media.sound.levels import SILENCE_DB, level_db
 
-WINDOW_SAMPLES: Final = 512
+WINDOW_SAMPLES: Final = HEARING_WINDOW_SAMPLES
 WINDOW_BYTES: Final = WINDOW_SAMPLES * SAMPLE_BYTES
 _GAP_MOST: Final = 2 * HEARING_RATE  # of a longer one only the end is told
 

@@ -11,5 +11,6 @@ HEARING_RATE: Final = 16_000
 PLAYOUT_RATE: Final = 24_000
 FRAME_MS: Final = 20
 HEARING_FRAME_SAMPLES: Final = HEARING_RATE * FRAME_MS // 1000
+HEARING_WINDOW_SAMPLES: Final = 512  # what a network for voice activity is shown at once
 PLAYOUT_FRAME_SAMPLES: Final = PLAYOUT_RATE * FRAME_MS // 1000
 SAMPLE_BYTES: Final = 2

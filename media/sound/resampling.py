@@ -3,7 +3,7 @@
 A stream keeps its filter between pieces, so that cutting it up changes nothing but the delay.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import soxr
@@ -12,7 +12,6 @@ from media.sound.formats import SAMPLE_BYTES
 from media.sound.levels import samples_of
 
 _QUALITY: Final = "HQ"
-Quality = Literal["LQ", "HQ"]
 _LEAST_HZ: Final = 4_000
 _MOST_HZ: Final = 192_000
 _MOST_CHANNELS: Final = 8
@@ -44,17 +43,17 @@ def mixed_down(pcm: bytes, channels: int) -> bytes:
 class Resampler:
     """One stream. Not for two threads at once; costs a few kB, and nothing while it rests.
 
-    `HQ` holds sound back for 20 ms, `LQ` for 6: its treble rolls off sooner, which no voice shows.
+    For what nobody waits for: it holds 20 ms and more back (media/sound/prompt.py does not).
     """
 
-    def __init__(self, from_hz: int, to_hz: int, quality: Quality = "HQ") -> None:
+    def __init__(self, from_hz: int, to_hz: int) -> None:
         _check(from_hz, to_hz)
         self.from_hz = from_hz
         self.to_hz = to_hz
         self._stream = (
             None
             if from_hz == to_hz
-            else soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16", quality=quality)
+            else soxr.ResampleStream(from_hz, to_hz, 1, dtype="int16", quality=_QUALITY)
         )
 
     def push(self, pcm: bytes) -> bytes:

@@ -7,6 +7,7 @@ orders are carried out by rooms/calls/conductor.py.
 from config.voice import VoiceSettings
 from media.calls.leg import GoneReason, Leg
 from media.hearing.ports import Ear
+from media.sound.formats import HEARING_WINDOW_SAMPLES
 from media.speech.ports import Speaker, VoiceChoice
 from rooms.calls.around import Around
 from rooms.calls.conductor import Conductor, TalkParts
@@ -62,7 +63,7 @@ class Conversation:
         except* LogStale as stale:
             raise LogStale from stale
         finally:
-            self._now, self._ear_sample = None, conductor.listening.ends
+            self._now, self._ear_sample = None, _next_window(conductor.listening.ends)
             room.speak_through(None)
             await finish(room.close(interrupt=True))
 
@@ -88,3 +89,8 @@ class Conversation:
         if self._now is not None:
             self._now.hush()
             await self._parts.room.close(interrupt=True)
+
+
+def _next_window(sample: int) -> int:
+    """Where an ear's next window begins: a leg's own clock, and what it tells, begin with one."""
+    return -(-sample // HEARING_WINDOW_SAMPLES) * HEARING_WINDOW_SAMPLES

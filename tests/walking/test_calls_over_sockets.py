@@ -43,7 +43,7 @@ async def test_sound_goes_in_and_comes_out_paced_and_numbered(live: Live) -> Non
     await one.person.until("call.started")
     for seq in range(10):
         await one.person.ws.send(frame(tone(480), seq, seq * 20_000))
-    await until(lambda: sum(len(h.pcm) for h in one.talk.heard) > 2 * 16 * 180)
+    await until(lambda: sum(len(h.pcm) for h in one.talk.heard) >= 2 * 512 * 5)
     ends = [h.at_sample + len(h.pcm) // 2 for h in one.talk.heard]
     assert [h.at_sample for h in one.talk.heard] == [0, *ends[:-1]]
     one.talk.leg.play(0, tone(480 * 10))
@@ -67,11 +67,11 @@ async def test_opus_is_decoded_and_encoded(live: Live) -> None:
     assert ack["type"] == "ack", ack
     await one.person.until("call.started")
     coder = Encoder()
-    for seq in range(5):
+    for seq in range(8):
         packet = coder.encode(tone(480))
         await one.person.ws.send(frame(packet, seq, seq * 20_000, OPUS))
     await until(lambda: len(one.talk.heard) == 5)
-    assert all(len(h.pcm) == 640 for h in one.talk.heard)
+    assert [len(h.pcm) // 640 for h in one.talk.heard] == [2, 2, 1, 2, 1]
     one.talk.leg.play(0, tone(480 * 3))
     got = await one.person.sound_until(3)
     assert {sound[0] for sound in got} == {OPUS}
