@@ -70,7 +70,7 @@ class RemoteEar:
         self._owed: deque[_Slot] = deque()
         self._trouble = ""
         self._alone = False  # and it has been said
-        self._news = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None  # whoever fetches judgements
         self._needed: list[int] = []  # where the spans begin that are being asked about
         self._closed = False
 
@@ -91,7 +91,7 @@ class RemoteEar:
             if len(self._slots) > _UNREAD_MOST:
                 self._slots.popleft()
         if self._trouble or (self._slots and self._slots[0].probability is not None):
-            self._news.set()  # else there is nothing to fetch, and whoever waits sleeps on
+            self._wake()  # else there is nothing to fetch, and whoever waits sleeps on
 
     async def voiced(self) -> Voiced:
         """See the port. A lost worker is told once; judgements go on when another is there."""
@@ -106,8 +106,11 @@ class RemoteEar:
                     probability=slot.probability or 0.0,
                     level_db=slot.level_db,
                 )
-            self._news.clear()
-            await self._news.wait()
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
 
     async def turn_ended(self, from_sample: int, until_sample: int) -> float:
         """See the port. Not retryable where no worker has a network for it."""
@@ -180,7 +183,7 @@ class RemoteEar:
         while self._owed and self._owed[0].until_sample <= until_sample:
             self._owed.popleft().probability = probability
         self._windows.gate.judged(probability)
-        self._news.set()
+        self._wake()
 
     def detached(self, why: str, *, refused: bool) -> None:
         """The worker listens no more; what it owes will never come."""
@@ -192,7 +195,11 @@ class RemoteEar:
         self._slots = deque(slot for slot in self._slots if slot.probability is not None)
         if not self._closed:
             self._trouble, self._alone = why, True
-        self._news.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     # --- sending
 

@@ -43,7 +43,9 @@ def pcm_of(floats: npt.NDArray[np.floating]) -> bytes:
 
 def pcm_clipped(scaled: npt.NDArray[np.floating]) -> bytes:
     """s16le bytes of numbers that are in the range of samples already, or a little beyond."""
-    clipped = np.clip(np.rint(scaled), -_FULL_SCALE, _FULL_SCALE - 1)
+    clipped = np.rint(scaled)
+    np.maximum(clipped, -_FULL_SCALE, out=clipped)  # np.clip takes three times as long
+    np.minimum(clipped, _FULL_SCALE - 1, out=clipped)
     return bytes(clipped.astype("<i2").tobytes())
 
 

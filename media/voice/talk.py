@@ -60,7 +60,8 @@ class Talk:
         for order in self._route(fact):
             orders += self._settle(order)
             self._look()
-        self._look()
+        if orders or not isinstance(fact, Voiced):  # a judgement alone says nothing of who speaks
+            self._look()
         return orders
 
     def _route(self, fact: Told) -> Iterator[Order]:

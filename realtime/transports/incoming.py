@@ -23,6 +23,8 @@ PROTOCOL_ERROR: Final = 1002
 INVALID_TEXT: Final = 1007
 TOO_BIG: Final = 1009
 NO_CODE: Final = 1005
+_WHOLE_TEXT: Final = 0x81  # the first byte of a message in one frame
+_WHOLE: Final = (_WHOLE_TEXT, 0x82)
 
 
 class Violation(Exception):
@@ -105,6 +107,8 @@ class Incoming:
         at = self._at
         if len(at) < 2:
             return None
+        if self._parts is None and at[0] in _WHOLE and (message := self._whole(at)) is not None:
+            return message
         self._check(at[0], at[1])
         head = self._head()
         if head is None:
@@ -146,6 +150,24 @@ class Incoming:
         return False
 
     # --- one frame
+
+    def _whole(self, at: bytearray) -> Message | None:
+        """What nearly all frames are, a short message in one piece; None: look closer."""
+        text, length, size = at[0] == _WHOLE_TEXT, at[1] - 0x80, 6
+        if length == 126 and len(at) >= 4:
+            length, size = at[2] << 8 | at[3], 8
+            if length < 126:
+                return None
+        elif not 0 <= length < 126:
+            return None
+        end = size + length
+        if len(at) < end or length > self.bytes_max:
+            return None
+        data = apply_mask(at[size:end], at[size - 4 : size])
+        del at[:end]
+        if text:
+            _checked(data)
+        return Message(text, data)
 
     def _head(self) -> _Head | None:
         """A masked frame's head, once all of it is there."""

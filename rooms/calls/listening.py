@@ -85,12 +85,12 @@ class Listening:
                 await asyncio.sleep(REST_SECONDS * min(failed, 10))
 
     async def tick(self) -> None:
-        """Tell the time while no sound comes."""
+        """Tell the time while no sound comes; while it does, look now and then."""
         while True:
-            await asyncio.sleep(TICK_SECONDS)
             quiet = self._clock() - self._came_at
             if quiet > QUIET_SECONDS:
                 self._tell(Tick(self._ends + int(quiet * HEARING_RATE)))
+            await asyncio.sleep(max(TICK_SECONDS, QUIET_SECONDS - quiet))
 
     def ask(self, order: Listen, tasks: asyncio.TaskGroup) -> None:
         """Both questions about a span, beside each other."""
