@@ -1,7 +1,7 @@
 """Voice activity of all calls, judged together: what comes within a tick is one batch.
 
-A single talker is judged at once; with many, windows are gathered for a millisecond a call, 16 at
-most, which makes each three times cheaper.
+A single talker is judged at once; with many, windows are gathered for a millisecond a call, up to
+a window's length, which makes each three times cheaper.
 """
 
 import asyncio
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from media.hearing.activity import Memory
 from media.inference.windows import WINDOW_BYTES, WINDOW_SAMPLES
+from media.sound.formats import HEARING_RATE
 from media.sound.levels import floats_of
 
 if TYPE_CHECKING:
     from media.hearing.activity import Activity
 
 GATHER_SECONDS_A_CALL: Final = 0.001
-GATHER_SECONDS_MOST: Final = 0.016  # half a window
+GATHER_SECONDS_MOST: Final = WINDOW_SAMPLES / HEARING_RATE
 _ROUNDS_MOST: Final = 16
 WAITING_MOST: Final = 512  # windows of one call: 16 s, should all of it come at once
 

@@ -53,7 +53,7 @@ class PromptResampler:
         """What this piece makes, at once. Raises NotPcm."""
         samples = samples_of(pcm)
         if self._in == self._out:
-            return bytes(pcm)
+            return pcm
         heard = np.concatenate((self._held, samples), dtype=np.float32)
         steps = (heard.size - 2 * self.delay_samples) // self._in
         self._held = heard[steps * self._in :].copy()
@@ -62,7 +62,7 @@ class PromptResampler:
         shape = (steps, self._weights.shape[0])
         # as_strided says the same in ten times as long.
         windows = np.ndarray(shape, np.float32, heard, 0, (4 * self._in, 4))
-        return pcm_clipped((windows @ self._weights).ravel())
+        return pcm_clipped(windows @ self._weights)
 
     def delay_seconds(self) -> float:
         """By how much the sound comes later than it went in."""
