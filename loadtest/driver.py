@@ -6,7 +6,6 @@ share of a core, its waiting for one, and its loop's lateness are part of what i
 
 import asyncio
 import contextlib
-import gc
 import os
 import random
 import resource
@@ -28,13 +27,11 @@ from loadtest.measure import Loop, Measures, Part, Window, histogram, seconds_at
 from loadtest.people import Person, Run
 from loadtest.plan import Plan
 from loadtest.scenarios import Scenario, load
+from server.collecting import YOUNG_SECONDS, Collecting
 
 PART_SECONDS: Final = 1.0
 LAG_EVERY_SECONDS: Final = 0.02
 TRACES_MAX: Final = 3
-# Small collections often: one of 50,000 young objects held up three drivers for half a second, all
-# at once, and was told as the server's p99. What 7,000 people are made of is let lie.
-GC_THRESHOLD: Final = (2_000, 1_000, 100)
 _STARTS: Final = ("starts", "late_starts", "dropped_starts")
 _SCHEDSTAT: Final = Path("/proc/self/schedstat")
 
@@ -206,15 +203,23 @@ async def drive(plan: Plan) -> None:
     """Run a plan until it is over or our parent is gone."""
     driver = Driver(plan, load(plan.scenario), _say)
     running = asyncio.create_task(driver.run(), name="driver")
+    collecting = asyncio.create_task(_collect(), name="collecting")
     loop = asyncio.get_running_loop()
     loop.add_reader(0, _on_stdin, running)
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLD)
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await running
     finally:
         loop.remove_reader(0)
+        collecting.cancel()
+
+
+async def _collect() -> None:
+    """Look at the young every second: a long look would be told as the server's p99."""
+    collecting = Collecting()
+    while True:
+        await asyncio.sleep(YOUNG_SECONDS)
+        collecting.young()
 
 
 def _on_stdin(running: "asyncio.Task[None]") -> None:

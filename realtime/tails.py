@@ -176,7 +176,7 @@ class Tails:
             return list(islice(ring, pos + 1 - ring[0].pos, None))
         generation, end = tail.generation, tail.pos
         entries = await self._bus.read(log, pos, limit)
-        return [Told(log, generation, e.pos, e) for e in entries if e.pos <= end]
+        return [Told.of(log, generation, e.pos, e) for e in entries if e.pos <= end]
 
     async def catch_up(self, log: str) -> None:
         """Read on to where a log ends: somebody has seen more of it than was pushed here."""
@@ -208,7 +208,7 @@ class Tails:
         generation = tail.generation  # the same object each time: sessions compare it often
         for pos, wanted in enumerate(entries, first):
             if pos > tail.pos:
-                self._show(tail, Told(tail.log, generation, pos, wanted))
+                self._show(tail, Told.of(tail.log, generation, pos, wanted))
 
     def _show(self, tail: Tail, told: Told) -> None:
         tail.pos = told.pos
@@ -330,7 +330,7 @@ class Tails:
             if not rolled_back:  # else the next append begins a new generation
                 for entry in entries:
                     if entry.pos > tail.pos:
-                        self._show(tail, Told(tail.log, tail.generation, entry.pos, entry))
+                        self._show(tail, Told.of(tail.log, tail.generation, entry.pos, entry))
             self._release(log, tail)
             return
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from realtime.codec import Format, encode_json, number_json, number_pack, repacked
 from storage.bus.ports import Entry, Place, Wanted
@@ -24,37 +25,30 @@ def text_head(length: int) -> bytes:
     return struct.pack("!BBQ", 0x81, 127, length)
 
 
-class Told:
-    """An entry: where it lies in its log, whom it is for, and its event in JSON."""
+class Told(Struct, eq=False, gc=False):
+    """An entry: where it lies in its log, whom it is for, and its event in JSON.
 
-    __slots__ = (
-        "_packed",
-        "at",
-        "digits",
-        "event",
-        "generation",
-        "head",
-        "log",
-        "merged",
-        "pos",
-        "reply",
-        "tail",
-        "to",
-    )
+    A node keeps 100,000 of the last ones: none can be part of a cycle, and the collector never
+    looks at them.
+    """
 
-    def __init__(self, log: str, generation: str, pos: int, wanted: Wanted | Entry) -> None:
-        self.log = log
-        self.generation = generation
-        self.pos = pos
-        self.at = wanted.at
-        self.to = wanted.to
-        self.reply = wanted.reply
-        self.event = wanted.event
-        self.merged = False
-        self._packed: bytes | None = None
-        self.tail = b""
-        self.head = b""
-        self.digits = 0
+    log: str
+    generation: str
+    pos: int
+    at: int
+    to: str
+    reply: str
+    event: bytes
+    merged: bool = False
+    _packed: bytes | None = None
+    tail: bytes = b""
+    head: bytes = b""
+    digits: int = 0
+
+    @staticmethod
+    def of(log: str, generation: str, pos: int, entry: Wanted | Entry) -> "Told":
+        """What was appended there, or read from there."""
+        return Told(log, generation, pos, entry.at, entry.to, entry.reply, entry.event)
 
     def begin(self, digits: int) -> None:
         """A JSON frame but for its number of so many digits: `head` before it, `tail` behind."""
@@ -90,14 +84,16 @@ def joined(deltas: Sequence[Told]) -> Told:
     event = {**decoded[0], **decoded[-1]}  # the newest cost, if there is one
     event["offset"] = decoded[0]["offset"]
     event["text"] = "".join(one["text"] for one in decoded)
-    told = Told(
+    return Told(
         last.log,
         last.generation,
         last.pos,
-        Wanted(last.at, last.to, last.reply, encode_json(event)),
+        last.at,
+        last.to,
+        last.reply,
+        encode_json(event),
+        merged=True,
     )
-    told.merged = True
-    return told
 
 
 def seat_place(place: Place) -> str:

@@ -5,21 +5,22 @@ Started by the supervisor as `python -m server.gateway`; its orders are in the e
 
 import asyncio
 import contextlib
-import gc
 import os
 import resource
 import socket
 import sys
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
 from realtime.transports.doorway import Doorway
 from realtime.transports.uvicorn_socket import SocketProtocol
+from server.collecting import YOUNG_SECONDS, Collecting
 from server.supervisor.gateways import HAND_OVER
 from server.supervisor.listening import BACKLOG
 from server.supervisor.orders import GatewayOrders
 
+TICKS_A_LOOK: Final = round(YOUNG_SECONDS * 10)  # uvicorn ticks every tenth of a second
 
 class GatewayServer(uvicorn.Server):
     """uvicorn, telling when it serves, and letting the application drain before it closes."""
@@ -29,6 +30,7 @@ class GatewayServer(uvicorn.Server):
         self._app = app
         self._ready_fd = ready_fd
         self._handing_over = False
+        self._collecting = Collecting()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then write the byte the supervisor waits for."""
@@ -43,6 +45,8 @@ class GatewayServer(uvicorn.Server):
 
         The supervisor starts a new one; a gateway that answers `draining` for ever helps nobody.
         """
+        if counter % TICKS_A_LOOK == 0:
+            self._collecting.young()
         return await super().on_tick(counter) or self.lifespan.error_occurred
 
     def hand_over(self) -> None:
@@ -116,9 +120,6 @@ def main() -> int:
     )
     server = GatewayServer(configure(app, orders), app, orders.ready_fd)
     listening = socket.socket(fileno=orders.listen_fd)
-    gc.collect()
-    gc.freeze()  # what was imported stays; the collector need not look at it again
-    gc.set_threshold(20_000, 20, 50)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 

@@ -99,7 +99,7 @@ def test_a_map_that_outgrows_its_header_gets_a_larger_one(fields: int) -> None:
 
 
 def test_an_entry_is_packed_once_for_all_its_readers() -> None:
-    told = Told("r", "g", 1, Wanted(5, "", "", b'{"type":"notice"}'))
+    told = Told.of("r", "g", 1, Wanted(5, "", "", b'{"type":"notice"}'))
     first, second = told.frame(1, "msgpack"), told.frame(2, "msgpack")
     assert first != second
     assert told._packed is not None

@@ -60,7 +60,7 @@ def readers() -> Iterator[list[Reader]]:
 
 def told(pos: int, words: str = "x") -> Told:
     event = msgspec.json.encode({"type": "notice", "words": words})
-    return Told(LOG, GENERATION, pos, Wanted(5, "", "", event))
+    return Told.of(LOG, GENERATION, pos, Wanted(5, "", "", event))
 
 
 def payload(frame: bytes) -> bytes:

@@ -49,7 +49,7 @@ class World:
         offset = sum(1 for e in entries if reply and e.reply == reply)
         text = f"{len(entries) + 1};"
         event = b'{"type":"reply.delta","offset":%d,"text":"%s"}' % (offset, text.encode())
-        told = Told(log, "g1", len(entries) + 1, Wanted(len(entries), to, reply, event))
+        told = Told.of(log, "g1", len(entries) + 1, Wanted(len(entries), to, reply, event))
         entries.append(told)
         if told.visible(ME):
             self.outbox.put(told)

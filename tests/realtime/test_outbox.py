@@ -13,11 +13,11 @@ def delta(log: str, pos: int, reply: str, offset: int, text: str) -> Told:
     event = msgspec.json.encode(
         {"type": "reply.delta", "room": log, "reply": reply, "offset": offset, "text": text}
     )
-    return Told(log, "g1", pos, Wanted(pos, "", reply, event))
+    return Told.of(log, "g1", pos, Wanted(pos, "", reply, event))
 
 
 def other(log: str, pos: int) -> Told:
-    return Told(log, "g1", pos, Wanted(pos, "", "", b'{"type":"notice","text":"paid"}'))
+    return Told.of(log, "g1", pos, Wanted(pos, "", "", b'{"type":"notice","text":"paid"}'))
 
 
 def drained(box: Outbox) -> list[Told]:
@@ -166,7 +166,7 @@ def test_a_merged_delta_has_the_newest_cost() -> None:
     first = delta("r_a", 1, "m_1", 0, "a")
     event = {"type": "reply.delta", "reply": "m_1", "offset": 1, "text": "b"}
     costly = {**event, "cost_microcredits": 7}
-    second = Told("r_a", "g1", 2, Wanted(2, "", "m_1", msgspec.json.encode(costly)))
+    second = Told.of("r_a", "g1", 2, Wanted(2, "", "m_1", msgspec.json.encode(costly)))
     told = joined([first, second])
     assert msgspec.json.decode(told.event)["cost_microcredits"] == 7
     assert (told.pos, told.merged) == (2, True)

@@ -78,7 +78,7 @@ async def test_a_log_trimmed_beyond_what_was_seen_is_out_of_the_window(node: Nod
 
 def test_logs_are_woven_by_time_and_never_turned_round() -> None:
     def told(log: str, pos: int, at: int) -> Told:
-        return Told(log, "g", pos, Wanted(at, "", "", b"{}"))
+        return Told.of(log, "g", pos, Wanted(at, "", "", b"{}"))
 
     a = [told("a", 1, 10), told("a", 2, 5), told("a", 3, 30)]  # a clock went back
     b = [told("b", 1, 7), told("b", 2, 20)]

@@ -18,7 +18,7 @@ from tests.realtime.node import World, principal, realtime_on
 
 def told(pos: int, event: dict[str, Any], to: str = "") -> Told:
     reply = event["reply"] if event["type"] == "reply.delta" else ""
-    return Told("r_1", "g", pos, Wanted(1, to, reply, msgspec.json.encode(event)))
+    return Told.of("r_1", "g", pos, Wanted(1, to, reply, msgspec.json.encode(event)))
 
 
 def started(pos: int, reply: str) -> Told:
