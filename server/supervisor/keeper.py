@@ -13,9 +13,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from server.supervisor.restarts import Deaths, GiveUp, RestartPolicy, how_it_ended, tell
-from storage.embedded.child import Command, DiskFull, StoreFailed, failure, spawn
+from storage.embedded.child import (
+    Command,
+    DiskFull,
+    StoreFailed,
+    failure,
+    lower_children,
+    spawn,
+)
 
 _DISK_FULL_SECONDS = 5.0
+_FORKS_SECONDS = 0.2  # how soon what a child forked is noticed
 
 
 class Startable(Protocol):
@@ -136,6 +144,9 @@ class Keeper:
             self._told = ""
             if again or not self._needed:
                 self._say(f"{self._title} is {'back' if again else 'ready'}.")
+        while self._command.forks_quietly and self.pid and not self._ended.done():
+            lower_children(self.pid)
+            await asyncio.wait([self._ended], timeout=_FORKS_SECONDS)
         code = await self._ended
         self._on_end()
         return how_it_ended(code)

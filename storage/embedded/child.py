@@ -25,6 +25,7 @@ from storage.embedded.identity import Identity, namespace_entry
 SOCKET_PATH_BYTES = 107  # sockaddr_un holds 108, the last is a NUL
 LOG_BYTES = 4_000_000
 _PR_SET_PDEATHSIG = 1
+_QUIET_NICE = 10
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -40,6 +41,7 @@ class Command(Struct, frozen=True, kw_only=True):
     """What to start, as whom, and how it is to end.
 
     `death`: the signal it gets when we are killed. `stop`: the one by which we ask it to end.
+    `forks_quietly`: what it forks has time, and gets the cores nobody else wants.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Command(Struct, frozen=True, kw_only=True):
     fds: tuple[int, ...] = ()
     death: int = signal.SIGKILL
     stop: int = signal.SIGTERM
+    forks_quietly: bool = False
 
 
 def spawn(command: Command) -> "subprocess.Popen[bytes]":
@@ -99,6 +102,21 @@ def _open_log(path: Path) -> BinaryIO:
         if path.stat().st_size > LOG_BYTES:
             path.replace(path.with_suffix(path.suffix + ".old"))
     return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab", buffering=0)
+
+
+def lower_children(pid: int) -> int:
+    """Give what this process forked the cores nobody else wants; how many were lowered anew."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it is gone, or this system does not tell
+        return 0
+    lowered = 0
+    for child in map(int, found):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpriority(os.PRIO_PROCESS, child) < _QUIET_NICE:
+                os.setpriority(os.PRIO_PROCESS, child, _QUIET_NICE)
+                lowered += 1
+    return lowered
 
 
 def last_words(log: Path, lines: int = 8) -> str:

@@ -95,8 +95,10 @@ class Valkey:
             "appendonly": "yes" if self._durable else "no",
             "appendfsync": "everysec",
             # At 64 MB, the default, a busy house's file is rewritten every twenty seconds, and the
-            # fork and its child hold up everybody's words by half a second where cores are few.
-            "auto-aof-rewrite-min-size": "256mb",
+            # fork and its child hold up everybody's words for a second where cores are few. To
+            # read 512 MB after a kill takes a few seconds.
+            "auto-aof-rewrite-min-size": "512mb",
+            "rdbcompression": "no",  # packing strings is most of a rewrite's work
             "save": "",
             "maxmemory": f"{self._memory_mb}mb",
             "maxmemory-policy": "noeviction",
@@ -117,6 +119,7 @@ class Valkey:
             log=self.log,
             death=signal.SIGTERM,  # writes what is buffered, then ends
             stop=signal.SIGTERM,
+            forks_quietly=True,
         )
 
     def ready(self) -> bool:

@@ -69,6 +69,18 @@ def test_a_killed_bus_comes_back_with_all_it_acknowledged(tmp_path: Path) -> Non
             assert bus.get("word") == b"kept"
 
 
+def test_the_bus_rewrites_its_file_with_the_cores_nobody_else_wants(tmp_path: Path) -> None:
+    with stores_only(tmp_path) as house, Redis.from_url(state_of(tmp_path).bus_url) as bus:
+        for number in range(200):
+            bus.set(f"word:{number}", "kept")
+        bus.config_set("rdb-key-save-delay", 20_000)  # four seconds for a rewrite
+        serving = house.child("valkey-server")
+        usual = serving.nice()
+        bus.bgrewriteaof()
+        wait_for(lambda: [one.nice() for one in serving.children()] == [10])
+        assert serving.nice() == usual
+
+
 def test_kill_9_of_the_supervisor_leaves_no_process_and_no_loss(tmp_path: Path) -> None:
     with stores_only(tmp_path) as house:
         execute(tmp_path, "CREATE TABLE words AS SELECT 'kept' AS text")
