@@ -9,7 +9,7 @@ import gc
 from typing import Final
 
 YOUNG_SECONDS: Final = 1.0
-LEAST_GROWN: Final = 100_000
+LEAST_GROWN: Final = 30_000
 GROWN_SHARE: Final = 0.5
 
 

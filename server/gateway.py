@@ -22,6 +22,7 @@ from server.supervisor.orders import GatewayOrders
 
 TICKS_A_LOOK: Final = round(YOUNG_SECONDS * 10)  # uvicorn ticks every tenth of a second
 
+
 class GatewayServer(uvicorn.Server):
     """uvicorn, telling when it serves, and letting the application drain before it closes."""
 

@@ -61,6 +61,8 @@ class Link(asyncio.Protocol):
 
     async def drained(self) -> None:
         """Wait until there is room again; for those who make much."""
+        if self._leaving:
+            await asyncio.sleep(0)  # they leave, and say whether there is room
         await self._drained.wait()
 
     def close(self, why: str) -> None:

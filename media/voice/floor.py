@@ -172,8 +172,6 @@ class Floor:
 
     def _lost_within(self, begin: int, end: int) -> int:
         """How many samples of a window tell nothing."""
-        if not self._lost:
-            return 0
         self._lost = [span for span in self._lost if span.until_sample > begin]
         return sum(
             max(min(span.until_sample, end) - max(span.from_sample, begin), 0)
