@@ -23,7 +23,7 @@ from storage.embedded.child import (
 )
 
 _DISK_FULL_SECONDS = 5.0
-_FORKS_SECONDS = 0.2  # how soon what a child forked is noticed
+_FORKS_SECONDS = 0.5  # how soon what a child forked is noticed
 
 
 class Startable(Protocol):

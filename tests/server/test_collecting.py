@@ -2,7 +2,7 @@
 
 import gc
 
-from server.collecting import LEAST_GROWN, Collecting, Growth
+from server.collecting import LEAST_GROWN, LONGEST_SECONDS, Collecting, Growth, next_look
 
 
 def test_a_process_that_stays_as_large_is_never_looked_at_whole() -> None:
@@ -24,6 +24,13 @@ def test_a_small_process_is_not_looked_at_for_every_hundred_more() -> None:
     growth = Growth()
     assert not growth.came(LEAST_GROWN)
     assert growth.came(1)
+
+
+def test_a_look_is_taken_as_often_as_keeps_it_short() -> None:
+    assert next_look(1, 0.0) == LONGEST_SECONDS
+    assert next_look(10, 0.010) == 5
+    assert next_look(5, 0.005) == 5
+    assert next_look(1, 0.5) == 1
 
 
 class Knot:
