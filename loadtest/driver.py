@@ -215,7 +215,7 @@ async def drive(plan: Plan) -> None:
 
 
 async def _collect() -> None:
-    """Look at the young every second: a long look would be told as the server's p99."""
+    """Look for cycles often and briefly: a long look would be told as the server's p99."""
     collecting = Collecting()
     while True:
         await asyncio.sleep(YOUNG_SECONDS)

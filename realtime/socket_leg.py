@@ -147,7 +147,7 @@ class SocketLeg:
             await self._news()
 
     async def _news(self) -> None:
-        """Until something happens; a bare future, for this is done 50 times a second."""
+        """Until something happens; a bare future, for this is done for every window."""
         self._reading = asyncio.get_running_loop().create_future()
         try:
             await self._reading

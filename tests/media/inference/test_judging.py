@@ -80,3 +80,21 @@ async def test_a_gap_starts_afresh() -> None:
     assert not one.memory.state.any()
     await settle(judging)
     assert told == [(512, 0.0)]
+
+
+@pytest.mark.looptime
+async def test_windows_of_many_calls_wait_a_millisecond_a_call_for_each_other() -> None:
+    judging, told = Judging(), list[tuple[int, float]]()
+    judging.begin(Loudness())
+    calls = [stream(told) for _ in range(20)]
+    for call in calls:
+        judging.add(call, 0, bytes(WINDOW_BYTES), told=True)
+    await settle(judging)
+    before = judging.batches
+    for call in calls:  # one every 1.6 ms, as people are spread over a window
+        judging.add(call, WINDOW_SAMPLES, bytes(WINDOW_BYTES), told=True)
+        await asyncio.sleep(0.0016)
+    await settle(judging)
+    assert len(told) == 40
+    assert judging.batches - before <= 3
+    judging.close()
