@@ -187,6 +187,8 @@ class _Link(asyncio.Protocol):
                 leg.pause()
             case wire.Resume():
                 leg.resume()
+            case wire.Gather(below_db=below_db):
+                leg.gather(below_db)
             case wire.Tell(data=data):
                 leg.tell(data)
             case wire.HangUp(reason=reason):

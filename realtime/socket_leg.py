@@ -177,6 +177,10 @@ class SocketLeg:
         self._out.resume()
         self._go_on()
 
+    def gather(self, below_db: float | None) -> None:
+        """See `Leg`."""
+        self._in.quiet.gather(below_db)
+
     def tell(self, data: bytes) -> None:
         """The socket has its events already."""
 

@@ -2,6 +2,7 @@
 
 Pure. An ear looks at 512 samples at once (media/inference/windows.py): what is told between two
 ends of windows wakes a talk that can do nothing with it, and a call's sound costs a third less.
+Of silence nobody waits for, five windows are told at once (media/calls/quiet.py).
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from media.calls.binary import Arrivals, SoundFrame
 from media.calls.leg import Heard
 from media.calls.opus import Decoder
+from media.calls.quiet import GATHERED_SAMPLES, Quiet
 from media.sound.formats import HEARING_RATE, SAMPLE_BYTES
 from media.sound.formats import HEARING_WINDOW_SAMPLES as _WINDOW
 from media.sound.prompt import PromptResampler
@@ -26,6 +28,7 @@ class Arriving:
     def begin(self) -> None:
         """Everything begins anew: the clock stands at 0, and nothing waits."""
         self.places = Arrivals()
+        self.quiet = Quiet()
         self._waiting: list[bytes] = []  # at the rate it came in
         self._samples = 0  # of it
         self._from = 0  # where it begins on the leg's clock, and ends
@@ -45,7 +48,8 @@ class Arriving:
             self._from = at
         self._waiting.append(sound)
         self._samples, self._until = samples, until
-        if until // _WINDOW > self._from // _WINDOW:
+        step = GATHERED_SAMPLES if self.quiet.waits(sound, until) else _WINDOW
+        if until // step > self._from // step:
             return (*told, *self.rest())
         return told
 

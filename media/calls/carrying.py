@@ -29,6 +29,7 @@ from media.calls.leg import (
 )
 from media.calls.pictures import Pictures, ahead_of_sound
 from media.calls.playout import Playout
+from media.calls.quiet import Gathering
 from media.calls.wire import (
     Bandwidth,
     CallKind,
@@ -85,6 +86,7 @@ class Carried:
         self._pictures = Pictures()
         self._encoder = opus.Encoder(bits_per_second=bits_per_second)
         self._hearing = Hearing()
+        self._gathering = Gathering()
         self._beat = Beat(now_us())
         self._timer: asyncio.TimerHandle | None = None
         self._silent_frames = 0
@@ -120,6 +122,7 @@ class Carried:
         self._holder = None
         self._playout = Playout()
         self._hearing = Hearing()
+        self._gathering = Gathering()
         return True
 
     def attach_face(self, tell: Tell) -> None:
@@ -189,6 +192,10 @@ class Carried:
     def resume(self) -> None:
         """Go on."""
         self._playout.resume()
+
+    def gather(self, below_db: float | None) -> None:
+        """Silence may be told late, or may not."""
+        self._gathering.quiet.gather(below_db)
 
     def picture(self, picture: Picture) -> None:
         """A frame of the face."""
@@ -319,13 +326,14 @@ class Carried:
         self._heard(self._hearing.add(packet, self._alive_us))
 
     def _heard(self, heard: list[Heard]) -> None:
-        for one in heard:
-            self._tell(one)
+        for came in heard:
+            for told in self._gathering.push(came):
+                self._tell(told)
 
     def on_pcm(self, pcm: bytes) -> None:
         """See media/calls/engine.py."""
         self._alive_us = now_us()
-        self._tell(self._hearing.add_pcm(pcm, self._alive_us))
+        self._heard([self._hearing.add_pcm(pcm, self._alive_us)])
 
     def on_message(self, data: bytes) -> None:
         """See media/calls/engine.py."""

@@ -112,6 +112,10 @@ class WorkerLeg(asyncio.Protocol):
         """See the contract."""
         self._send(wire.Resume())
 
+    def gather(self, below_db: float | None) -> None:
+        """See the contract."""
+        self._send(wire.Gather(below_db))
+
     def tell(self, data: bytes) -> None:
         """See the contract."""
         self._send(wire.Tell(data))

@@ -132,6 +132,11 @@ class Leg(Protocol):
         """Go on where `pause` stopped, with a 10 ms fade in."""
         ...
 
+    def gather(self, below_db: float | None) -> None:
+        """Nobody waits for silence: sound below this level may come up to 160 ms late, in larger
+        pieces. None, as a leg begins: everything comes at once."""
+        ...
+
     def tell(self, data: bytes) -> None:
         """A message for the data channel `events`; dropped where there is none."""
         ...

@@ -283,6 +283,8 @@ class _Link(asyncio.Protocol):
                 carried.pause()
             case wire.Resume():
                 carried.resume()
+            case wire.Gather(below_db):
+                carried.gather(below_db)
             case wire.Tell(data):
                 carried.peer.send_message(data)
             case wire.Watch(on, pixels, most_bytes):

@@ -138,6 +138,12 @@ class Resume(Struct, frozen=True, tag="resume", array_like=True):
     """Go on."""
 
 
+class Gather(Struct, frozen=True, tag="gather", array_like=True):
+    """Sound below this level may come late, in larger pieces; None: everything at once."""
+
+    below_db: float | None
+
+
 class Tell(Struct, frozen=True, tag="tell", array_like=True):
     """A message for the data channel `events`."""
 
@@ -198,7 +204,7 @@ class Bandwidth(Struct, frozen=True, kw_only=True, tag="bandwidth"):
 
 ToWorker = Hello | OpenLeg | OpenRoom | Trickle | CloseLeg | Picture
 # What is said thousands of times a second travels as arrays, and so by a decoder of its own.
-ToLeg = Play | Flush | Pause | Resume | Tell | Watch | Look | HangUp
+ToLeg = Play | Flush | Pause | Resume | Gather | Tell | Watch | Look | HangUp
 ToControl = Opened | Done | Refused
 ToHolder = Heard | Played | Connected | Typed | Blocked | LegQuality | Seen | Gone
 ToFace = FaceWanted | KeyframeWanted | Bandwidth | Played | Gone

@@ -30,7 +30,7 @@ class Transcript(Struct, frozen=True, kw_only=True):
 
 
 class Voiced(Struct, frozen=True, kw_only=True):
-    """One judgement of voice activity over the window that ends at `until_sample`.
+    """One judgement of voice activity from the one before until `until_sample`.
 
     `probability` 0..1 that somebody speaks; `level_db` relative to full scale.
     """
@@ -96,12 +96,18 @@ class Ear(Protocol):
     """One call's ear. Everything is bounded: an ear keeps the last 60 s of sound, and no sound
     before the spans that were asked about last: questions come in the order of their spans."""
 
+    @property
+    def quiet_db(self) -> float:
+        """Sound below this level is judged to be silence by its level alone."""
+        ...
+
     def push(self, pcm: bytes, at_sample: int) -> None:
         """Sound that begins at `at_sample`; a gap before it counts as silence. Never waits."""
         ...
 
     async def voiced(self) -> Voiced:
-        """The next judgement, in order, about every 32 ms of sound. Raises HearingError."""
+        """The next judgement, in order, of 32 ms of sound, or of up to 160 ms that are silent by
+        their level. Raises HearingError."""
         ...
 
     async def turn_ended(self, from_sample: int, until_sample: int) -> float:

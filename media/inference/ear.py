@@ -24,11 +24,13 @@ from media.inference.frames import (
 from media.inference.kept import KeptSound
 from media.inference.peer import Answer, Peer
 from media.inference.windows import Window, Windows
-from media.sound.formats import SAMPLE_BYTES
+from media.sound.formats import HEARING_WINDOW_SAMPLES, SAMPLE_BYTES
+from media.sound.levels import SILENCE_DB
 
 _KEPT_SECONDS: Final = 20
 _UNREAD_MOST: Final = 1024  # judgements nobody fetches: half a minute
 _UNJUDGED_MOST: Final = 640  # windows a worker owes us: 20 s
+_TOLD_MOST: Final = 4 * HEARING_WINDOW_SAMPLES  # of silence, after a window of it, in one
 _ATTACH_SECONDS: Final = 3.0
 _TURNED_AWAY_SECONDS: Final = 1.0  # a worker that refused is not asked again before
 _TURN_SECONDS: Final = 5.0
@@ -46,11 +48,12 @@ class FindPeer(Protocol):
 class _Slot:
     """A judgement in its place; `probability` comes later."""
 
-    __slots__ = ("level_db", "probability", "until_sample")
+    __slots__ = ("level_db", "probability", "silent", "until_sample")
 
     def __init__(self, window: Window) -> None:
         self.until_sample = window.until_sample
         self.level_db = window.level_db
+        self.silent = not window.passes
         self.probability: float | None = None if window.passes else 0.0
 
 
@@ -79,6 +82,11 @@ class RemoteEar:
         """The sample after the last one that was pushed."""
         return self._windows.end
 
+    @property
+    def quiet_db(self) -> float:
+        """See the port."""
+        return self._windows.gate.open_db
+
     def push(self, pcm: bytes, at_sample: int) -> None:
         """See the port."""
         if self._closed:
@@ -100,17 +108,27 @@ class RemoteEar:
                 trouble, self._trouble = self._trouble, ""
                 raise HearingError(trouble)
             if self._slots and self._slots[0].probability is not None:
-                slot = self._slots.popleft()
-                return Voiced(
-                    until_sample=slot.until_sample,
-                    probability=slot.probability or 0.0,
-                    level_db=slot.level_db,
-                )
+                return self._next()
             self._waiting = asyncio.get_running_loop().create_future()
             try:
                 await self._waiting
             finally:
                 self._waiting = None
+
+    def _next(self) -> Voiced:
+        """The first judgement that waits; silence by its level alone is told in one."""
+        slots = self._slots
+        slot, level_db = slots.popleft(), SILENCE_DB
+        if slot.silent:
+            until = slot.until_sample + _TOLD_MOST
+            while slots and slots[0].silent and slots[0].until_sample <= until:
+                level_db = max(level_db, slot.level_db)
+                slot = slots.popleft()
+        return Voiced(
+            until_sample=slot.until_sample,
+            probability=slot.probability or 0.0,
+            level_db=max(level_db, slot.level_db),
+        )
 
     async def turn_ended(self, from_sample: int, until_sample: int) -> float:
         """See the port. Not retryable where no worker has a network for it."""

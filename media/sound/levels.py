@@ -15,7 +15,7 @@ Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
 
 SILENCE_DB: Final = -120.0
-_FULL_SCALE: Final = 32_768.0
+FULL_SCALE: Final = 32_768.0
 
 
 class NotPcm(ValueError):
@@ -31,21 +31,21 @@ def samples_of(pcm: bytes | bytearray | memoryview) -> Samples:
 
 def floats_of(pcm: bytes | bytearray | memoryview) -> Floats:
     """The samples as floats in -1..1, as models want them. Raises NotPcm."""
-    floats: Floats = samples_of(pcm).astype(np.float32) / np.float32(_FULL_SCALE)
+    floats: Floats = samples_of(pcm).astype(np.float32) / np.float32(FULL_SCALE)
     return floats
 
 
 def pcm_of(floats: npt.NDArray[np.floating]) -> bytes:
     """s16le bytes of floats; what is beyond -1..1 is clipped, what is no number is silence."""
-    scaled = np.nan_to_num(np.asarray(floats, dtype=np.float32), nan=0.0) * _FULL_SCALE
+    scaled = np.nan_to_num(np.asarray(floats, dtype=np.float32), nan=0.0) * FULL_SCALE
     return pcm_clipped(scaled)
 
 
 def pcm_clipped(scaled: npt.NDArray[np.floating]) -> bytes:
     """s16le bytes of numbers that are in the range of samples already, or a little beyond."""
     clipped = np.rint(scaled)
-    np.maximum(clipped, -_FULL_SCALE, out=clipped)  # np.clip takes three times as long
-    np.minimum(clipped, _FULL_SCALE - 1, out=clipped)
+    np.maximum(clipped, -FULL_SCALE, out=clipped)  # np.clip takes three times as long
+    np.minimum(clipped, FULL_SCALE - 1, out=clipped)
     return bytes(clipped.astype("<i2").tobytes())
 
 
@@ -59,7 +59,7 @@ def level_db_of(samples: Samples) -> float:
     if not samples.size:
         return SILENCE_DB
     wide = samples.astype(np.float32)
-    return decibels(math.sqrt(float(np.dot(wide, wide)) / samples.size) / _FULL_SCALE)
+    return decibels(math.sqrt(float(np.dot(wide, wide)) / samples.size) / FULL_SCALE)
 
 
 def peak_db(pcm: bytes | bytearray | memoryview) -> float:
@@ -67,7 +67,7 @@ def peak_db(pcm: bytes | bytearray | memoryview) -> float:
     samples = samples_of(pcm)
     if not samples.size:
         return SILENCE_DB
-    return decibels(max(int(samples.max()), -int(samples.min())) / _FULL_SCALE)
+    return decibels(max(int(samples.max()), -int(samples.min())) / FULL_SCALE)
 
 
 def decibels(amplitude: float) -> float:

@@ -11,6 +11,7 @@ from config.voice import VoiceSettings
 from media.hearing.ports import Transcript, Voiced
 from media.sound.formats import HEARING_RATE
 from media.voice.early import Early
+from media.voice.gaps import Gaps
 from media.voice.orders import (
     Commit,
     Drop,
@@ -70,7 +71,7 @@ class Floor:
         self._echo_db: float | None = None
         self._vain = 0  # pauses for nothing, in a row
         self._clean = 0  # samples the companion sounded in which nobody was heard
-        self._lost: list[Lost] = []
+        self._gaps = Gaps()
         self._came_at = 0  # when sound last came
         self._away = 0  # samples that went by since, without any
         self._quiet_since = 0  # when a voice was last heard
@@ -87,13 +88,18 @@ class Floor:
         """Somebody speaks, or has just stopped and their turn is not decided."""
         return self._speech is not None
 
+    @property
+    def rests(self) -> bool:
+        """Silence would decide nothing: there is no pause to be measured."""
+        return self._speech is None and not self._onset and not self.paused
+
     # --- told
 
     def voiced(self, window: Voiced) -> Iterator[Order]:
         """One judgement of voice activity."""
         samples = max(window.until_sample - self.now, 0)
         self.now, self._away = max(self.now, window.until_sample), 0
-        samples -= self._lost_within(window.until_sample - samples, window.until_sample)
+        samples -= self._gaps.within(window.until_sample - samples, window.until_sample)
         if samples <= 0:
             return
         self._came_at = self.now
@@ -113,8 +119,7 @@ class Floor:
 
     def lost(self, span: Lost) -> None:
         """A span about which nothing is known; told before any judgement of it."""
-        self._lost.append(span)
-        del self._lost[:-64]
+        self._gaps.add(span)
 
     def judged(self, fact: Judged) -> Iterator[Order]:
         """The end-of-turn model's answer."""
@@ -170,20 +175,12 @@ class Floor:
 
     # --- voice
 
-    def _lost_within(self, begin: int, end: int) -> int:
-        """How many samples of a window tell nothing."""
-        self._lost = [span for span in self._lost if span.until_sample > begin]
-        return sum(
-            max(min(span.until_sample, end) - max(span.from_sample, begin), 0)
-            for span in self._lost
-        )
-
     def _measure(self, window: Voiced, samples: int, *, active: bool) -> None:
         if not active:
             self._onset = self._loud = 0
             if self._speech is None:
                 self._loudest_db = QUIETEST_DB
-            self._clean += samples if self.sounding else 0
+            self._clean += samples if self.sounding and not self.paused else 0
             return
         self._quiet_since = self.now
         if self._speech is None:

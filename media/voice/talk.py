@@ -54,6 +54,11 @@ class Talk:
         """The ear's clock."""
         return self.floor.time
 
+    @property
+    def rests(self) -> bool:
+        """Whether the person's silence need not be known at once."""
+        return self.floor.rests and not self.playout.leaving
+
     def tell(self, fact: Told) -> list[Order]:
         """Take a fact in; what is to be done, in this order."""
         orders: list[Order] = []

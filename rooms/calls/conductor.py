@@ -74,6 +74,7 @@ class Conductor:
         self._times: Times | None = None  # of the turn that was committed last
         self._foreseeing: asyncio.Task[None] | None = None
         self._ahead: Ahead | None = None
+        self._gathers = False  # the leg tells silence late
         self._gone = False
 
     async def run(self) -> GoneReason:
@@ -169,6 +170,9 @@ class Conductor:
             self._stages["transcript"] = self._clock()
         for order in self._talk.tell(fact):
             self._carry(order)
+        if self._talk.rests is not self._gathers:
+            self._gathers = not self._gathers
+            self._leg.gather(self._parts.ear.quiet_db if self._gathers else None)
 
     def _carry(self, order: o.Order) -> None:
         match order:

@@ -68,6 +68,10 @@ class TapedLeg:
         """See `Leg`."""
         self._leg.resume()
 
+    def gather(self, below_db: float | None) -> None:
+        """See `Leg`."""
+        self._leg.gather(below_db)
+
     def tell(self, data: bytes) -> None:
         """See `Leg`."""
         self._leg.tell(data)

@@ -31,6 +31,8 @@ class PaperEar:
 
     born_saying = "Tell me everything"
 
+    quiet_db = -60.0
+
     def __init__(self) -> None:
         self.says = self.born_saying
         self._sound = bytearray()

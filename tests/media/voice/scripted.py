@@ -115,6 +115,7 @@ class Scene:
     stalls: list[tuple[int, int]] = field(default_factory=list)  # nothing leaves
     fails: bool = False  # the recogniser and the end-of-turn model fail
     busy: bool = False  # nobody has time for what may be in vain
+    gathers: bool = True  # silence nobody waits for is told five windows at once
 
     def __post_init__(self) -> None:
         self.talk = Talk(self.settings)
@@ -135,6 +136,7 @@ class Scene:
         self._returned = 0
         self.asks = 0
         self._due: list[tuple[int, int, o.Fact]] = []
+        self._untold = 0  # windows of silence
         self._n = itertools.count()
         self._replies = itertools.count()
 
@@ -198,6 +200,7 @@ class Scene:
     def _listen(self) -> None:
         begin = self.ms - WINDOW_MS
         if any(a < self.ms and begin < b for a, b in self.gaps):
+            self._tell_silence(begin)
             self._tell(o.Tick(self.ms * 16))
             if any(a < self.ms <= b or begin < b <= self.ms for a, b in self.gaps):
                 self._tell(o.Lost(begin * 16, self.ms * 16))
@@ -209,7 +212,17 @@ class Scene:
                 probability, level = 0.95, max(level, says.level_db)
         if self.echo_db is not None and self.line.sounds:
             probability, level = 0.95, max(level, self.echo_db)
+        if self.gathers and self.talk.rests and level < -55 and self._untold < 4:
+            self._untold += 1
+            return
+        self._tell_silence(begin)
         self._tell(Voiced(until_sample=self.ms * 16, probability=probability, level_db=level))
+
+    def _tell_silence(self, until_ms: int) -> None:
+        """What was gathered so far, in one."""
+        if self._untold:
+            self._untold = 0
+            self._tell(Voiced(until_sample=until_ms * 16, probability=0.0, level_db=-60.0))
 
     def _tell(self, fact: o.Told) -> None:
         for order in self.talk.tell(fact):

@@ -186,6 +186,31 @@ def test_an_echo_of_the_companion_does_not_interrupt_it() -> None:
     assert len(scene.orders(o.Pause)) <= 2, "it learns how loud its echo is"
 
 
+def test_a_companion_that_was_paused_does_not_prove_that_a_line_has_no_echo() -> None:
+    reply = "Well, that is a fine thing. I would say, let us go. And then, who knows, we may stay."
+    says = [
+        Says(2_385, 173, "Wait, stop that.", 0.4, level_db=-5.0),
+        Says(4_691, 1_715, "mm-hm", None, level_db=-5.0),
+    ]
+    scene = Scene(says, replies=[reply], echo_db=-25.0, hear_ms=770, make_ms=212)
+    scene.say(reply)
+    scene.run(60_000)
+    assert len(scene.committed) <= 3, "it does not answer itself for ever"
+    assert set(scene.done) == set(scene.texts)
+
+
+@pytest.mark.parametrize("at_ms", range(2_000, 2_320, 32))
+def test_silence_told_in_larger_pieces_changes_nothing_that_is_decided(at_ms: int) -> None:
+    says = [Says(500, 900, "Good morning."), Says(at_ms + 4_000, 1_100, "Stop that, please.")]
+    scenes = [Scene(says, replies=[LONG], gathers=gathers).run(12_000) for gathers in (True, False)]
+    told, whole = [
+        [(ms, order) for ms, order in scene.log if not isinstance(order, o.Play)]
+        for scene in scenes
+    ]
+    assert told == whole
+    assert len(scenes[0].committed) == 2
+
+
 def test_somebody_louder_than_the_echo_still_interrupts() -> None:
     scene = Scene(
         [Says(500, 1000, "Tell me something."), Says(9_000, 900, "Please stop now.")],

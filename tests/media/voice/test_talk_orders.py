@@ -35,6 +35,7 @@ span = st.tuples(st.integers(0, 9_000), st.integers(100, 5_000)).map(lambda s: (
     greeting=st.sampled_from([None, True, False]),
     speculate=st.booleans(),
     busy=st.booleans(),
+    gathers=st.booleans(),
 )
 def test_promises(
     says: list[Says],
@@ -59,6 +60,7 @@ def test_promises(
         settings=VoiceSettings(speculate=more["speculate"]),
         fails=more["fails"],
         busy=more["busy"],
+        gathers=more["gathers"],
     )
     if greeting is not None:
         scene.say(REPLY, interruptible=greeting)

@@ -56,6 +56,8 @@ class PaperLeg:
 
     def resume(self) -> None: ...
 
+    def gather(self, below_db: float | None) -> None: ...
+
     def tell(self, data: bytes) -> None:
         self.told.append(data)
 

@@ -21,6 +21,7 @@ from media.calls.leg import (
     LegEvent,
     Played,
 )
+from media.calls.quiet import Gathering
 from media.hearing.ports import HearingError, Transcript, Voiced
 from media.speech.ports import SpeechError, Spoken, SpokenWord, VoiceChoice
 from rooms.calls.around import Caption, TurnTimes
@@ -43,6 +44,7 @@ class Line:
         self._mouth: deque[np.ndarray] = deque()
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._queue: deque[np.ndarray] = deque()
+        self._gathering = Gathering()
         self._epoch = 0
         self._left = 0
         self._values = itertools.count(LOUD)
@@ -94,7 +96,9 @@ class Line:
         if not self.frames:
             self._events.put_nowait(Connected())
         pcm = _take(self._mouth, 320)
-        self._events.put_nowait(Heard(pcm=pcm.tobytes(), at_sample=self.frames * 320))
+        came = Heard(pcm=pcm.tobytes(), at_sample=self.frames * 320)
+        for heard in self._gathering.push(came):
+            self._events.put_nowait(heard)
         self.frames += 1
         if self._queue and not self.paused and not self.stalled:
             self._send()
@@ -137,6 +141,9 @@ class Line:
     def resume(self) -> None:
         self.paused = False
 
+    def gather(self, below_db: float | None) -> None:
+        self._gathering.quiet.gather(below_db)
+
     def tell(self, data: bytes) -> None: ...
 
     def let_go(self) -> None:
@@ -163,6 +170,8 @@ def _take(queue: deque[np.ndarray], samples: int) -> np.ndarray:
 
 class NumberEar:
     """Hears exactly what is there. `failing` judgements and transcripts fail first."""
+
+    quiet_db = -60.0
 
     def __init__(self, line: Line) -> None:
         self.line = line
