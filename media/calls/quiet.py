@@ -8,11 +8,9 @@ at once, with the silence before it.
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
 from media.calls.leg import Heard
 from media.sound.formats import HEARING_RATE, HEARING_WINDOW_SAMPLES, SAMPLE_BYTES
-from media.sound.levels import FULL_SCALE
+from media.sound.levels import FULL_SCALE, power_of, samples_of
 
 GATHERED_SAMPLES: Final = 5 * HEARING_WINDOW_SAMPLES  # 160 ms: whole frames and whole windows
 _CLOSE_SAMPLES: Final = HEARING_RATE // 2  # after sound, silence is told at once for so long
@@ -42,8 +40,7 @@ class Quiet:
         """Whether this sound, which ends at sample `until` of 16 kHz, need not be told at once."""
         if self._power is None:
             return False
-        wide = np.frombuffer(pcm, "<i2").astype(np.float32)
-        if float(np.dot(wide, wide)) > self._power * wide.size:
+        if power_of(samples_of(pcm)) > self._power:
             self._close_until = until + _CLOSE_SAMPLES
         return until > self._close_until
 

@@ -14,7 +14,7 @@ _ABOVE_FLOOR_DB: Final = 6.0
 _FLOOR_MOST_DB: Final = -48.0
 _FLOOR_RISE_DB: Final = 0.02  # per window: 0.6 dB a second
 _QUIET_WINDOWS: Final = 16
-_NOBODY: Final = 0.15
+NOBODY: Final = 0.15
 
 
 class Gate(Struct):
@@ -34,7 +34,7 @@ class Gate(Struct):
             self.is_open, self.quiet = True, 0
         elif self.is_open:
             self.quiet += 1
-            if self.quiet >= _QUIET_WINDOWS and self.probability < _NOBODY:
+            if self.quiet >= _QUIET_WINDOWS and self.probability < NOBODY:
                 self.is_open = False
         return self.is_open
 

@@ -229,9 +229,9 @@ class RemoteEar:
         if window.before:
             at = window.at_sample - len(window.before) // SAMPLE_BYTES
             self._sent.keep(at, window.before)
-            peer.send(Sound(self.number, at, window.before, judged=False))
+            peer.send_window(Sound(self.number, at, window.before, judged=False))
         self._sent.keep(window.at_sample, window.pcm)
-        peer.send(Sound(self.number, window.at_sample, window.pcm))
+        peer.send_window(Sound(self.number, window.at_sample, window.pcm))
         self._owed.append(slot)
         if len(self._owed) > _UNJUDGED_MOST:
             peer.send(CloseEar(self.number))

@@ -10,16 +10,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from media.hearing.activity import Memory
-from media.inference.windows import WINDOW_BYTES, WINDOW_SAMPLES
-from media.sound.formats import HEARING_RATE
+from media.hearing.gate import NOBODY
+from media.inference.windows import WINDOW_BYTES, WINDOW_SAMPLES, gather_seconds
+from media.sound.formats import SAMPLE_BYTES
 from media.sound.levels import floats_of
 
 if TYPE_CHECKING:
     from media.hearing.activity import Activity
 
-GATHER_SECONDS_A_CALL: Final = 0.001
-GATHER_SECONDS_MOST: Final = WINDOW_SAMPLES / HEARING_RATE
 _ROUNDS_MOST: Final = 16
+_REMINDED_WINDOWS: Final = 4  # before a gate opened, where the network remembers silence
 WAITING_MOST: Final = 512  # windows of one call: 16 s, should all of it come at once
 
 
@@ -55,10 +55,16 @@ class Judging:
         self._schedule()
 
     def add(self, stream: Stream, at_sample: int, pcm: bytes, *, told: bool) -> None:
-        """Whole windows of a call. After a gap the network starts afresh."""
+        """Whole windows of a call. After a gap in mid-speech the network starts afresh; one that
+        fell asleep in silence wakes up in silence, and need not be told of all of it again."""
         if at_sample != stream.end:
             self._skip_all(stream)
-            stream.memory.forget()
+            if stream.last >= NOBODY or not stream.end:
+                stream.memory.forget()
+            elif not told:
+                kept = pcm[-_REMINDED_WINDOWS * WINDOW_BYTES :]
+                at_sample += (len(pcm) - len(kept)) // SAMPLE_BYTES
+                pcm = kept
         for at in range(0, len(pcm) - WINDOW_BYTES + 1, WINDOW_BYTES):
             at_sample += WINDOW_SAMPLES
             stream.waiting.append((at_sample, pcm[at : at + WINDOW_BYTES], told))
@@ -99,16 +105,16 @@ class Judging:
 
     def _schedule(self) -> None:
         if self._timer is None and self._ready and self._activity is not None:
-            gather = min(GATHER_SECONDS_MOST, GATHER_SECONDS_A_CALL * len(self._streams))
-            self._timer = asyncio.get_running_loop().call_at(self._ticked + gather, self._tick)
+            due = self._ticked + gather_seconds(len(self._streams))
+            self._timer = asyncio.get_running_loop().call_at(due, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
+        self._ticked = asyncio.get_running_loop().time()
         for _ in range(_ROUNDS_MOST):
             if not self._ready:
                 break
             self._round()
-        self._ticked = asyncio.get_running_loop().time()
         self._schedule()
 
     def _round(self) -> None:

@@ -1,8 +1,8 @@
 """One connection between a gateway and a worker: frames out and in, nothing that waits.
 
-Both sides use it. Frames of one turn of the loop leave in one write, so that the other side wakes
-once for all of them; one that reads too slowly is noticed by `backed_up`, and whoever writes then
-leaves out what can be left out.
+Both sides use it. Frames of one turn of the loop leave in one write, and what may wait a moment
+leaves with what follows it, so that the other side wakes once for all of them; one that reads too
+slowly is noticed by `backed_up`, and whoever writes then leaves out what can be left out.
 """
 
 import asyncio
@@ -29,23 +29,43 @@ class Link(asyncio.Protocol):
         self._why = "the connection ended"
         self._drained = asyncio.Event()
         self._drained.set()
-        self._leaving: list[bytes] = []  # in this turn of the loop
+        self._leaving: list[bytes] = []  # with the next write
+        self._left_at = 0.0
+        self._next: asyncio.Handle | None = None
+        self._in_a_moment = False  # `_next` is a timer
 
     def trust(self, most_bytes: int) -> None:
         """The other side has shown that it may send long frames."""
         self._cutter.most_bytes = most_bytes
 
-    def send(self, frame: Frame) -> None:
-        """Never waits; dropped when the connection is gone. Raises BadFrame."""
+    def send(self, frame: Frame, gather_seconds: float = 0.0) -> None:
+        """Never waits; dropped when the connection is gone. Raises BadFrame.
+
+        It leaves with this turn of the loop, or so long after the write before it.
+        """
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if not self._leaving:
-            asyncio.get_running_loop().call_soon(self._leave)
         self._leaving.append(encode(frame))
+        if self._next is not None and (gather_seconds or not self._in_a_moment):
+            return
+        loop = asyncio.get_running_loop()
+        due = self._left_at + gather_seconds
+        self._stop_waiting()
+        if gather_seconds and due > loop.time():
+            self._next, self._in_a_moment = loop.call_at(due, self._leave), True
+        else:
+            self._next = loop.call_soon(self._leave)
+
+    def _stop_waiting(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+        self._next, self._in_a_moment = None, False
 
     def _leave(self) -> None:
         leaving, self._leaving = self._leaving, []
+        self._next, self._in_a_moment = None, False
+        self._left_at = asyncio.get_running_loop().time()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -91,5 +111,6 @@ class Link(asyncio.Protocol):
         self._drained.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
         self._drained.set()
         self._lost(f"{self._why}: {exc}" if exc else self._why)

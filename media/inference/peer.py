@@ -23,12 +23,14 @@ from media.inference.frames import (
     Load,
     Piece,
     SaidAll,
+    Sound,
     TurnTold,
     Welcome,
     WordsTold,
     decode_told,
 )
 from media.inference.link import Link
+from media.inference.windows import gather_seconds
 
 logger = structlog.get_logger(__name__)
 _FIRST_PAUSE_SECONDS: Final = 0.05
@@ -134,6 +136,11 @@ class Peer:
         """Never waits; nothing happens when the worker is away. Raises BadFrame."""
         if self._link is not None:
             self._link.send(frame)
+
+    def send_window(self, sound: Sound) -> None:
+        """The same of sound to be judged; where many talk it goes along with that of others."""
+        if self._link is not None:
+            self._link.send(sound, gather_seconds(len(self._listeners)))
 
     def listen(self, listener: Listener) -> None:
         """Tell this ear what the worker says of it."""

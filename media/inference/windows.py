@@ -11,11 +11,19 @@ from msgspec import Struct
 
 from media.hearing.gate import KEPT_WINDOWS, OPEN_DB, Gate
 from media.sound.formats import HEARING_RATE, HEARING_WINDOW_SAMPLES, SAMPLE_BYTES
-from media.sound.levels import SILENCE_DB, level_db
+from media.sound.levels import SILENCE_DB, level_db, levels_db
 
 WINDOW_SAMPLES: Final = HEARING_WINDOW_SAMPLES
 WINDOW_BYTES: Final = WINDOW_SAMPLES * SAMPLE_BYTES
+_GATHER_SECONDS_A_CALL: Final = 0.001
 _GAP_MOST: Final = 2 * HEARING_RATE  # of a longer one only the end is told
+
+
+def gather_seconds(calls: int) -> float:
+    """How long a window may wait for those of others: nothing to speak of alone, and never longer
+    than a window lasts. Each side of a connection gathers, but sound that comes in one lot waits
+    for nobody: what the gateway gathered is judged as it comes."""
+    return min(WINDOW_SAMPLES / HEARING_RATE, _GATHER_SECONDS_A_CALL * calls)
 
 
 class Window(Struct, frozen=True):
@@ -76,14 +84,19 @@ class Windows:
     def _take(self, pcm: bytes) -> list[Window]:
         self._open += pcm
         whole = len(self._open) // WINDOW_BYTES * WINDOW_BYTES
-        cuts = range(0, whole, WINDOW_BYTES)
-        found = [self._judge(bytes(self._open[at : at + WINDOW_BYTES])) for at in cuts]
+        if not whole:
+            return []
+        windows = [
+            bytes(self._open[at : at + WINDOW_BYTES]) for at in range(0, whole, WINDOW_BYTES)
+        ]
         del self._open[:whole]
-        return found
+        if len(windows) == 1:
+            return [self._judge(windows[0], level_db(windows[0]))]
+        levels = levels_db(b"".join(windows), WINDOW_SAMPLES)
+        return [self._judge(pcm, level) for pcm, level in zip(windows, levels, strict=True)]
 
-    def _judge(self, pcm: bytes) -> Window:
+    def _judge(self, pcm: bytes, level: float) -> Window:
         self._at += WINDOW_SAMPLES
-        level = level_db(pcm)
         was_open = self.gate.is_open
         if not self.gate.passes(level):
             self._held_back.append(pcm)

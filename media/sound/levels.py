@@ -15,6 +15,8 @@ Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
 
 SILENCE_DB: Final = -120.0
+_PCM: Final = np.dtype("<i2")
+_FLOAT: Final = np.dtype(np.float32)
 FULL_SCALE: Final = 32_768.0
 
 
@@ -26,7 +28,7 @@ def samples_of(pcm: bytes | bytearray | memoryview) -> Samples:
     """The samples of s16le bytes, without a copy. Raises NotPcm."""
     if len(pcm) % SAMPLE_BYTES:
         raise NotPcm(f"{len(pcm)} bytes are not a whole number of 16-bit samples")
-    return np.frombuffer(pcm, dtype="<i2")
+    return np.frombuffer(pcm, _PCM)
 
 
 def floats_of(pcm: bytes | bytearray | memoryview) -> Floats:
@@ -46,7 +48,7 @@ def pcm_clipped(scaled: npt.NDArray[np.floating]) -> bytes:
     clipped = np.rint(scaled)
     np.maximum(clipped, -FULL_SCALE, out=clipped)  # np.clip takes three times as long
     np.minimum(clipped, FULL_SCALE - 1, out=clipped)
-    return bytes(clipped.astype("<i2").tobytes())
+    return bytes(clipped.astype(_PCM).tobytes())
 
 
 def level_db(pcm: bytes | bytearray | memoryview) -> float:
@@ -58,8 +60,20 @@ def level_db_of(samples: Samples) -> float:
     """The same of samples."""
     if not samples.size:
         return SILENCE_DB
-    wide = samples.astype(np.float32)
-    return decibels(math.sqrt(float(np.dot(wide, wide)) / samples.size) / FULL_SCALE)
+    return decibels(math.sqrt(power_of(samples)) / FULL_SCALE)
+
+
+def power_of(samples: Samples) -> float:
+    """The mean square of some samples."""
+    wide = samples.astype(_FLOAT)
+    return float(wide.dot(wide)) / wide.size
+
+
+def levels_db(pcm: bytes | bytearray | memoryview, samples: int) -> list[float]:
+    """The levels of pieces of so many samples, of which there is a whole number. Raises NotPcm."""
+    wide = samples_of(pcm).astype(_FLOAT).reshape(-1, samples)
+    powers = np.einsum("ij,ij->i", wide, wide)
+    return [decibels(math.sqrt(power / samples) / FULL_SCALE) for power in powers.tolist()]
 
 
 def peak_db(pcm: bytes | bytearray | memoryview) -> float:

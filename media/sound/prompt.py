@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from media.sound.formats import SAMPLE_BYTES
 from media.sound.levels import pcm_clipped, samples_of
 from media.sound.resampling import WrongRate
 
@@ -51,9 +52,9 @@ class PromptResampler:
 
     def push(self, pcm: bytes) -> bytes:
         """What this piece makes, at once. Raises NotPcm."""
-        samples = samples_of(pcm)
-        if self._in == self._out:
+        if self._in == self._out and not len(pcm) % SAMPLE_BYTES:
             return pcm
+        samples = samples_of(pcm)
         heard = np.concatenate((self._held, samples), dtype=np.float32)
         steps = (heard.size - 2 * self.delay_samples) // self._in
         self._held = heard[steps * self._in :].copy()

@@ -21,8 +21,10 @@ from media.calls.leg import (
     Played,
     Typed,
 )
+from rooms.calls import together
 from rooms.calls.ending import hang_up, settled
 from rooms.calls.life import (
+    AT_MOST_MS,
     CallLife,
     Disclose,
     End,
@@ -269,7 +271,9 @@ class Call(Shown):
 
     async def _watch_the_clock(self) -> None:
         while True:
-            await asyncio.sleep(self.life.next_tick() / 1000)
+            due_ms = self.life.next_tick()
+            near = due_ms < AT_MOST_MS  # its end is, and is to be kept to the millisecond
+            await (asyncio.sleep if near else together.wait)(due_ms / 1000)
             self.look()
 
     # --- what the life orders

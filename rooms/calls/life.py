@@ -18,7 +18,7 @@ TELL_MS: Final = 10_000
 KEEP_MS: Final = 30_000
 ASK_AGAIN_MS: Final = 5_000
 PREPARE_MS: Final = 6_000  # before the goodbye
-AT_MOST_MS: Final = 250  # between two looks at the time
+AT_MOST_MS: Final = 500  # between two looks at the time
 Why = Literal["out_of_credits", "time_used_up", "failed", "server_restarting"]
 
 

@@ -24,6 +24,7 @@ from media.voice.orders import (
     Transcribed,
     Unheard,
 )
+from rooms.calls import together
 from rooms.calls.saying import Tell
 
 logger = structlog.get_logger(__name__)
@@ -90,7 +91,7 @@ class Listening:
             quiet = self._clock() - self._came_at
             if quiet > QUIET_SECONDS:
                 self._tell(Tick(self._ends + int(quiet * HEARING_RATE)))
-            await asyncio.sleep(max(TICK_SECONDS, QUIET_SECONDS - quiet))
+            await together.wait(max(TICK_SECONDS, QUIET_SECONDS - quiet))
 
     def ask(self, order: Listen, tasks: asyncio.TaskGroup) -> None:
         """Both questions about a span, beside each other."""

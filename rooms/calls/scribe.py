@@ -6,6 +6,7 @@ Captions that a newer one replaces are not written at all; how far the meter has
 import asyncio
 from typing import Final
 
+from rooms.calls import together
 from rooms.events import CallCaption, RoomEvent
 from rooms.ports import CallMark, RoomLog, Telling
 
@@ -67,4 +68,4 @@ class Scribe:
                 await self._log.append(tellings)
             elif mark is not None:
                 await self._log.mark(mark)
-            await asyncio.sleep(GAP_SECONDS)
+            await together.wait(GAP_SECONDS)
