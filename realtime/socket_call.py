@@ -117,8 +117,10 @@ class CallingSocket(Socket):
                 "with the subprotocol kindred.v1.json.",
                 code="no_sound_here",
             )
-        if command.codec == "opus" and command.sample_rate != 48_000:
-            raise Invalid("Opus is told at 48000 Hz.", code="invalid", path="$.sample_rate")
+        if command.codec == "opus":
+            for name in ("sample_rate", "microphone_rate"):
+                if getattr(command, name) not in {48_000, None}:
+                    raise Invalid("Opus is told at 48000 Hz.", code="invalid", path=f"$.{name}")
 
     def _leg_for(self, command: CallStart) -> "SocketLeg":
         # Resampling is not for a gateway that carries no calls: it is loaded with the first one.
@@ -130,6 +132,7 @@ class CallingSocket(Socket):
                 cast("SoundPeer", self.out.peer).write_binary,  # as `_check` has seen
                 codec=command.codec,
                 sample_rate=command.sample_rate,
+                microphone_rate=command.microphone_rate,
                 stream=STREAM,
                 blocked_seconds=self._node.legs.blocked_seconds,
                 pacer=self._node.legs.pacer,

@@ -52,18 +52,20 @@ class SocketLeg:
         *,
         codec: Codec,
         sample_rate: int,
+        microphone_rate: int | None = None,
         stream: int,
         blocked_seconds: float,
         pacer: Pacer,
     ) -> None:
-        """`write` hands a frame to the socket. Raises NoCodec."""
+        """`write` hands a frame to the socket; `microphone_rate` is of what comes, if it is not
+        `sample_rate`. Raises NoCodec."""
         self.address = address
         self.stream = stream
         self.dropped = 0  # frames the socket did not take in time
         self._write = write
         self._kind = OPUS if codec == "opus" else PCM16
         self._out = Playout()
-        self._in = Arriving(None if codec == "opus" else sample_rate)
+        self._in = Arriving(None if codec == "opus" else microphone_rate or sample_rate)
         self._to: PromptResampler | Encoder
         if codec == "opus":
             self._to = Encoder()

@@ -190,7 +190,9 @@ class CallStart(Command, frozen=True, kw_only=True, tag="call.start"):
     """Call a room's companion over this socket: from the ack on binary frames are sound.
 
     `call` goes on with a call whose connection was lost. Over WebRTC a call begins with an offer
-    to `POST /v1/calls` instead. `stream` of the frames is in the ack.
+    to `POST /v1/calls` instead. `stream` of the frames is in the ack. PCM16 has `sample_rate` both
+    ways; `microphone_rate` is of what is sent, where that is another. At 16000 and 24000 nothing
+    is resampled.
     """
 
     id: Id
@@ -199,6 +201,7 @@ class CallStart(Command, frozen=True, kw_only=True, tag="call.start"):
     transport: Literal["socket", "webrtc", "livekit"] = "socket"
     codec: Literal["pcm16", "opus"] = "pcm16"
     sample_rate: Literal[8_000, 16_000, 24_000, 48_000] = 16_000
+    microphone_rate: Literal[8_000, 16_000, 24_000, 48_000] | None = None
     call: Id | None = None
     key: Key | None = None
 

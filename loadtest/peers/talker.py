@@ -94,14 +94,14 @@ class Plain:
 
 
 class Ours:
-    """A call over our socket, at 24 kHz both ways."""
+    """A call over our socket: 24 kHz out, and in at the rate of `Plain` or another."""
 
     path = "/v1/socket"
     more = "Sec-WebSocket-Protocol: kindred.v1.json\r\n"
-    rate = RATE
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, rate: int = HEARING_RATE) -> None:
         self._account = account
+        self.rate = rate
 
     def frame(self, n: int, pcm: bytes) -> bytes:
         """See Framing."""
@@ -114,7 +114,8 @@ class Ours:
     async def begin(self, talker: "Talker") -> None:
         """See Framing: sign in, and call."""
         await talker.ask({"type": "auth", "id": "1", "token": self._account.token}, "ready")
-        call = {"type": "call.start", "id": "2", "room": self._account.room, "sample_rate": RATE}
+        call = {"type": "call.start", "id": "2", "room": self._account.room, "sample_rate": RATE,
+                "microphone_rate": self.rate}  # fmt: skip
         await talker.ask(call, "ack")
 
 

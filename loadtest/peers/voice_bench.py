@@ -1,7 +1,8 @@
 """Voice sessions over a WebSocket, ours beside pipecat's in one run, with the same stub models.
 
 `python -m loadtest.peers.voice_bench [--people 20] [--seconds 40] [--sessions 1000]`. CPU is of
-every process of a server; lateness is what people notice, on the one clock of the machine.
+every process of a server; lateness is what people notice, on the one clock of the machine. Both
+hear at 16 kHz and speak at 24; `--rate 24000` has ours resample what it hears.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from config.voice import VoiceSettings
 from loadtest.bench import free_port
 from loadtest.peers import pipecat_venv
 from loadtest.peers.houses import STUBS, House, cpu_by_role, house, memory_by_role, role_of
-from loadtest.peers.stub_voice import HEARD, RATE
+from loadtest.peers.stub_voice import HEARD
 from loadtest.peers.talker import Lines, Noticed, Ours, Plain, Talker, pump
 from media.hearing.activity import Memory, Silero
 from media.hearing.ports import Voiced
@@ -194,9 +195,11 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def measure_ours(said: bytes, people: int, seconds: float, sessions: int) -> dict[str, Any]:
+def measure_ours(
+    said: bytes, people: int, seconds: float, sessions: int, rate: int = HEARING_RATE
+) -> dict[str, Any]:
     """All figures of ours."""
-    told = lines(RATE, said, decided_by_ours(resampled(said, PLAYOUT_RATE, HEARING_RATE)))
+    told = lines(rate, said, decided_by_ours(resampled(said, PLAYOUT_RATE, HEARING_RATE)))
     with (
         tempfile.TemporaryDirectory(prefix="kindred-voice-") as folder,
         house(Path(folder), people, STUBS) as here,
@@ -204,7 +207,7 @@ def measure_ours(said: bytes, people: int, seconds: float, sessions: int) -> dic
         uvloop.run(stores_warmed(here))
 
         def make(n: int) -> Talker:
-            return Talker(n, Ours(here.people[n]), told, 500_000 + 37_000 * n)
+            return Talker(n, Ours(here.people[n], rate), told, 500_000 + 37_000 * n)
 
         found = uvloop.run(talked(here.port, make, people, seconds, here.top, role_of))
         if sessions:
@@ -256,6 +259,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--sessions", type=int, default=1_000)
     parser.add_argument("--only", choices=("ours", "peer"))
+    parser.add_argument("--rate", type=int, default=HEARING_RATE, help="of our microphones")
     parser.add_argument("--out", type=Path, default=Path("build/bench_voices.json"))
     told = parser.parse_args()
     said, found = speech(), dict[str, Any]()
@@ -263,7 +267,7 @@ def main() -> int:
     if told.only != "ours":
         found["pipecat"] = measure_peer(said, *asked)
     if told.only != "peer":
-        found["kindred"] = measure_ours(said, *asked)
+        found["kindred"] = measure_ours(said, *asked, told.rate)
     told.out.parent.mkdir(parents=True, exist_ok=True)
     told.out.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))

@@ -6,6 +6,7 @@ slowly is noticed by `backed_up`, and whoever writes then leaves out what can be
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -30,7 +31,7 @@ class Link(asyncio.Protocol):
         self._drained = asyncio.Event()
         self._drained.set()
         self._leaving: list[bytes] = []  # with the next write
-        self._left_at = 0.0
+        self._left_at = -math.inf
         self._next: asyncio.Handle | None = None
         self._in_a_moment = False  # `_next` is a timer
 

@@ -135,7 +135,7 @@ export interface WatchStop {
   room: string;
 }
 
-/** Call a room's companion over this socket: from the ack on binary frames are sound. `call` goes on with a call whose connection was lost. Over WebRTC a call begins with an offer to `POST /v1/calls` instead. `stream` of the frames is in the ack. */
+/** Call a room's companion over this socket: from the ack on binary frames are sound. `call` goes on with a call whose connection was lost. Over WebRTC a call begins with an offer to `POST /v1/calls` instead. `stream` of the frames is in the ack. PCM16 has `sample_rate` both ways; `microphone_rate` is of what is sent, where that is another. At 16000 and 24000 nothing is resampled. */
 export interface CallStart {
   type: "call.start";
   id: string;
@@ -144,6 +144,7 @@ export interface CallStart {
   transport?: "socket" | "webrtc" | "livekit";
   codec?: "pcm16" | "opus";
   sample_rate?: 8000 | 16000 | 24000 | 48000;
+  microphone_rate?: 8000 | 16000 | 24000 | 48000 | null;
   call?: string | null;
   key?: string | null;
 }

@@ -61,6 +61,22 @@ async def test_sound_goes_in_and_comes_out_paced_and_numbered(live: Live) -> Non
     assert (record["transport"], record["quality"]["remote"]) == ("socket", "socket")
 
 
+async def test_a_microphone_has_a_rate_of_its_own_and_nothing_is_resampled(live: Live) -> None:
+    one = await caller(live)
+    ack = await start(one, sample_rate=24_000, microphone_rate=16_000)
+    assert ack["type"] == "ack", ack
+    await one.person.until("call.started")
+    for seq in range(8):
+        await one.person.ws.send(frame(tone(320), seq, seq * 20_000))
+    await until(lambda: sum(len(h.pcm) for h in one.talk.heard) == 2 * 320 * 8)
+    assert b"".join(h.pcm for h in one.talk.heard) == tone(320) * 8
+    one.talk.leg.play(0, tone(480 * 3))
+    got = await one.person.sound_until(3)
+    assert b"".join(sound[16:] for sound in got) == tone(480 * 3)
+    refused = await start(one, codec="opus", sample_rate=48_000, microphone_rate=16_000)
+    assert refused["path"] == "$.microphone_rate"
+
+
 async def test_opus_is_decoded_and_encoded(live: Live) -> None:
     one = await caller(live)
     ack = await start(one, codec="opus", sample_rate=48_000)

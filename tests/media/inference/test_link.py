@@ -58,3 +58,30 @@ async def test_nothing_leaves_once_it_was_ended() -> None:
     link.close("enough")
     await asyncio.sleep(0)
     assert not wire.writes
+
+
+@pytest.mark.looptime
+async def test_what_may_wait_leaves_with_what_follows_it_or_when_its_time_has_come() -> None:
+    link, wire = linked()
+    loop = asyncio.get_running_loop()
+    link.send(CloseEar(0), 0.02)  # nothing left for long: it need not wait
+    await asyncio.sleep(0.001)
+    assert len(wire.writes) == 1
+    began = loop.time()
+    for number in (1, 2, 3):
+        link.send(CloseEar(number), 0.02)
+        await asyncio.sleep(0.005)
+    assert len(wire.writes) == 1
+    await asyncio.sleep(0.005)
+    assert (len(wire.writes), round(loop.time() - began, 3)) == (2, 0.02)
+    link.send(CloseEar(4), 0.02)
+    link.send(CloseEar(5))  # this one cannot wait, and goes behind it
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    sent = [decode_asked(one) for data in wire.writes for one in FrameCutter().feed(data)]
+    assert sent == [CloseEar(number) for number in range(6)]
+    assert len(wire.writes) == 3
+    link.send(CloseEar(6), 0.02)
+    link.connection_lost(None)
+    await asyncio.sleep(0.1)
+    assert len(wire.writes) == 3

@@ -45,6 +45,7 @@ class Line:
         self._events: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._queue: deque[np.ndarray] = deque()
         self._gathering = Gathering()
+        self.gathers: list[float | None] = []
         self._epoch = 0
         self._left = 0
         self._values = itertools.count(LOUD)
@@ -142,6 +143,7 @@ class Line:
         self.paused = False
 
     def gather(self, below_db: float | None) -> None:
+        self.gathers.append(below_db)
         self._gathering.quiet.gather(below_db)
 
     def tell(self, data: bytes) -> None: ...

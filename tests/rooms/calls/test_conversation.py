@@ -14,7 +14,8 @@ from loadtest.upstream import _TEXT
 from rooms.commands import MessageSend
 from tests.live import Live, running
 from tests.rooms.calls.conversing import Talking, conversing
-from tests.rooms.calls.talking import Line
+from tests.rooms.calls.talking import Line, NumberEar
+from tests.soon import until
 
 pytestmark = [pytest.mark.stores]
 WORDS = _TEXT.split()  # what the scripted model says, over and over
@@ -51,6 +52,15 @@ async def test_what_is_said_is_answered_heard_stored_and_charged(talking: Talkin
     assert talking.notes.final("person") == ["Hello there, how are you?"]
     assert talking.notes.final("companion") == [text]
     assert talking.notes.pieces >= 1
+
+
+async def test_silence_comes_late_but_while_somebody_speaks_or_pauses(talking: Talking) -> None:
+    talking.live.script.tokens = 6
+    line = talking.line
+    await until(lambda: line.gathers == [NumberEar.quiet_db])
+    line.speak("Hello there.")
+    await talking.done()
+    assert line.gathers == [NumberEar.quiet_db, None, NumberEar.quiet_db]
 
 
 async def test_the_stages_of_a_turn_are_timed_in_their_order(talking: Talking) -> None:
