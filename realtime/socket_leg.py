@@ -66,10 +66,10 @@ class SocketLeg:
         self._kind = OPUS if codec == "opus" else PCM16
         self._out = Playout()
         self._in = Arriving(None if codec == "opus" else microphone_rate or sample_rate)
-        self._to: PromptResampler | Encoder
+        self._to: PromptResampler | Encoder | None = None  # what is played may leave as it is
         if codec == "opus":
             self._to = Encoder()
-        else:
+        elif sample_rate != PLAYOUT_RATE:
             self._to = PromptResampler(PLAYOUT_RATE, sample_rate)
         self._events: deque[LegEvent] = deque()
         self._heard_samples = 0
@@ -238,8 +238,9 @@ class SocketLeg:
 
     def _rests(self) -> bool:
         """Nothing is to be sent, or told, until something comes."""
-        silent = self._told_dry or self._out.paused
-        return self.over or self._blocked or (silent and not self._out.sounding)
+        if self._gone is not None or self._blocked:
+            return True
+        return not self._out.sounding and (self._told_dry or self._out.paused)
 
     def _go_on(self) -> None:
         """Something came: the pieces of one turn of the loop make one frame."""
@@ -282,9 +283,9 @@ class SocketLeg:
             self._tell_played()
 
     def _coded(self, pcm: bytes) -> bytes:
-        if isinstance(self._to, Encoder):
-            return self._to.encode(pcm)
-        return self._to.push(pcm)
+        if self._to is None:
+            return pcm
+        return self._to.encode(pcm) if isinstance(self._to, Encoder) else self._to.push(pcm)
 
     def _framed(self, sound: bytes) -> bytes:
         self._seq += 1
