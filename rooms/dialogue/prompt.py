@@ -135,6 +135,10 @@ def compile_prompt(scene: Scene, budget: Budget, count: CountTokens) -> Compiled
     if scene.several_people:
         window = tuple(_named(said) for said in window)
     kept = _newest_that_fit(window, budget.prompt_tokens - spent - aside, count)
+    if scene.small_model and len(kept) < len(scene.said):
+        kept = _from_where_it_began(kept, len(kept) * 3 // 4)
+    elif len(kept) < len(window):
+        kept = _from_where_it_began(kept, len(kept) // 2)
     system = [text for _, text in head] + [direction] * bool(direction)
     lines = [Line("system", "\n\n".join(system))]
     lines += _lines(kept)
@@ -195,12 +199,7 @@ def _small_head(scene: Scene) -> list[tuple[str, str]]:
 
 
 def _newest_that_fit(window: Sequence[Said], room_tokens: int, count: CountTokens) -> list[Said]:
-    """The newest messages within the budget; the last one is clipped rather than dropped.
-
-    What begins a shortened history stays the same for several turns (the least by checksum in its
-    older half): a history that moved on with every turn would have to be read anew each time,
-    which is seconds on a CPU, and providers would find nothing of it in their caches.
-    """
+    """The newest messages within the budget; the last one is clipped rather than dropped."""
     kept: list[Said] = []
     left = room_tokens
     for said in reversed(window):
@@ -211,11 +210,19 @@ def _newest_that_fit(window: Sequence[Said], room_tokens: int, count: CountToken
             break
         kept.append(said)
         left -= cost
-    if len(kept) < len(window):
-        older = range(len(kept) - 1, (len(kept) - 1) // 2, -1)
-        start = min(older, key=lambda at: _mark(kept[at], kept[at - 1]), default=len(kept) - 1)
-        del kept[start + 1 :]
     return kept[::-1]
+
+
+def _from_where_it_began(kept: list[Said], most: int) -> list[Said]:
+    """A shortened history without some of its oldest messages, fewer than `most`.
+
+    What begins it stays the same for several turns (the least of these by checksum): a history that
+    moved on with every turn would have to be read anew each time, which is seconds on a CPU, and
+    providers would find nothing of it in their caches. A plan's window of a few messages is kept
+    whole for models that read fast.
+    """
+    start = min(range(most), key=lambda at: _mark(kept[at], kept[at + 1]), default=0)
+    return kept[start:]
 
 
 def _mark(said: Said, answer: Said) -> int:

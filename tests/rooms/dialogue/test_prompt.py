@@ -74,6 +74,20 @@ def test_a_long_history_begins_at_the_same_message_for_several_turns() -> None:
     assert len(set(begins)) <= len(begins) / 3, "it moves on with every third turn at most"
 
 
+def test_what_a_small_model_has_read_is_read_again_in_less_than_every_second_turn() -> None:
+    """Ten messages are a plan's window: one that moves on with each turn costs seconds on a CPU."""
+    said = [Said("companion" if i % 2 else "person", f"message {i}") for i in range(400)]
+    budget = Budget(prompt_tokens=640, reply_tokens=60)
+    again, before = 0, list[str]()
+    for length in range(21, 400, 2):
+        compiled = compile_prompt(scene(*said[:length], small_model=True), budget, count)
+        lines = [line.text for line in compiled.prompt.lines]
+        again += lines[: len(before)] != before
+        before = lines
+        assert 4 <= len(compiled.sections) - 1 <= 10
+    assert again <= 190 / 2
+
+
 def test_a_continued_reply_is_prefilled() -> None:
     compiled = compile_prompt(
         scene(Said("person", "tell me"), begun="Once upon"),
