@@ -152,6 +152,8 @@ class Carried:
         """It is over. Idempotent."""
         if self.over is not None:
             return
+        for heard in self._gathering.rest():
+            self._tell(heard)
         self.over = reason
         self.camera.watch(on=False)
         if self._timer is not None:

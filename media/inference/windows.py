@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from media.hearing.gate import KEPT_WINDOWS, OPEN_DB, Gate
 from media.sound.formats import HEARING_RATE, HEARING_WINDOW_SAMPLES, SAMPLE_BYTES
-from media.sound.levels import SILENCE_DB, level_db, levels_db
+from media.sound.levels import SILENCE_DB, levels_db
 
 WINDOW_SAMPLES: Final = HEARING_WINDOW_SAMPLES
 WINDOW_BYTES: Final = WINDOW_SAMPLES * SAMPLE_BYTES
@@ -21,8 +21,8 @@ _GAP_MOST: Final = 2 * HEARING_RATE  # of a longer one only the end is told
 
 def gather_seconds(calls: int) -> float:
     """How long a window may wait for those of others: nothing to speak of alone, and never longer
-    than a window lasts. Each side of a connection gathers, but sound that comes in one lot waits
-    for nobody: what the gateway gathered is judged as it comes."""
+    than a window lasts. Both sides of a connection gather, and fall in step where a worker has one
+    gateway; with several, a window may wait so long on each side."""
     return min(WINDOW_SAMPLES / HEARING_RATE, _GATHER_SECONDS_A_CALL * calls)
 
 
@@ -86,14 +86,13 @@ class Windows:
         whole = len(self._open) // WINDOW_BYTES * WINDOW_BYTES
         if not whole:
             return []
-        windows = [
-            bytes(self._open[at : at + WINDOW_BYTES]) for at in range(0, whole, WINDOW_BYTES)
-        ]
+        sound = bytes(self._open[:whole])
         del self._open[:whole]
-        if len(windows) == 1:
-            return [self._judge(windows[0], level_db(windows[0]))]
-        levels = levels_db(b"".join(windows), WINDOW_SAMPLES)
-        return [self._judge(pcm, level) for pcm, level in zip(windows, levels, strict=True)]
+        cuts, levels = range(0, whole, WINDOW_BYTES), levels_db(sound, WINDOW_SAMPLES)
+        return [
+            self._judge(sound[at : at + WINDOW_BYTES], level)
+            for at, level in zip(cuts, levels, strict=True)
+        ]
 
     def _judge(self, pcm: bytes, level: float) -> Window:
         self._at += WINDOW_SAMPLES

@@ -16,7 +16,6 @@ Floats = npt.NDArray[np.float32]
 
 SILENCE_DB: Final = -120.0
 _PCM: Final = np.dtype("<i2")
-_FLOAT: Final = np.dtype(np.float32)
 FULL_SCALE: Final = 32_768.0
 
 
@@ -64,14 +63,14 @@ def level_db_of(samples: Samples) -> float:
 
 
 def power_of(samples: Samples) -> float:
-    """The mean square of some samples."""
-    wide = samples.astype(_FLOAT)
-    return float(wide.dot(wide)) / wide.size
+    """The mean square of some samples; 0 of none."""
+    wide = samples.astype(np.float32)
+    return float(wide.dot(wide)) / max(wide.size, 1)
 
 
 def levels_db(pcm: bytes | bytearray | memoryview, samples: int) -> list[float]:
     """The levels of pieces of so many samples, of which there is a whole number. Raises NotPcm."""
-    wide = samples_of(pcm).astype(_FLOAT).reshape(-1, samples)
+    wide = samples_of(pcm).astype(np.float32).reshape(-1, samples)
     powers = np.einsum("ij,ij->i", wide, wide)
     return [decibels(math.sqrt(power / samples) / FULL_SCALE) for power in powers.tolist()]
 

@@ -272,8 +272,8 @@ class Call(Shown):
     async def _watch_the_clock(self) -> None:
         while True:
             due_ms = self.life.next_tick()
-            near = due_ms < AT_MOST_MS  # its end is, and is to be kept to the millisecond
-            await (asyncio.sleep if near else together.wait)(due_ms / 1000)
+            exact = due_ms < AT_MOST_MS  # its credits end there, to the millisecond
+            await (asyncio.sleep if exact else together.wait)(due_ms / 1000)
             self.look()
 
     # --- what the life orders

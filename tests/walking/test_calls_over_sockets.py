@@ -222,6 +222,10 @@ async def test_the_rooms_holder_may_be_another_node(
         for seq in range(5):
             await phone.ws.send(frame(tone(480), seq, seq * 20_000))
         await until(lambda: len(one.talk.heard) >= 3)
+        one.talk.leg.gather(-55.0)
+        for seq in range(5, 65):  # of silence, half a second comes at once and then larger pieces
+            await phone.ws.send(frame(bytes(960), seq, seq * 20_000))
+        await until(lambda: max(len(h.pcm) // 2 for h in one.talk.heard) >= 2_240)
         one.talk.leg.play(0, tone(480 * 5))
         got = await phone.sound_until(5)
         assert b"".join(sound[16:] for sound in got) == tone(480 * 5)

@@ -1,7 +1,9 @@
 """Silence nobody waits for comes in larger pieces; what may be speech comes at once, with it."""
 
 from itertools import pairwise
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,13 @@ from hypothesis import strategies as st
 
 from media.calls.arriving import Arriving
 from media.calls.binary import PCM16, SoundFrame
-from media.calls.leg import Heard
+from media.calls.carrying import Carried
+from media.calls.leg import Gone, Heard
 from media.calls.quiet import GATHERED_SAMPLES, Gathering
 from media.sound.formats import HEARING_RATE
+from tests.media.calls.clients import Person, call, serving
+from tests.media.calls.test_first_picture import PaperEngine
+from tests.soon import until
 
 OPEN_DB = -55.0
 FRAME = 320
@@ -116,3 +122,41 @@ def test_a_sockets_sound_is_gathered_before_it_is_resampled(rate: int) -> None:
     assert [n for n, one in told if 60 <= n <= 62 and one.pcm], "the loud frames woke it"
     assert sum(60 <= n < 85 for n, _ in told) >= 15, "and then each window of half a second"
     assert ends[-1][1] >= HEARING_RATE * 2 - GATHERED_SAMPLES - 320
+
+
+async def test_a_leg_in_a_worker_gathers_for_its_holder_and_tells_the_rest_before_it_goes() -> None:
+    told: list[Any] = []
+    leg = Carried("l", PaperEngine(), (), "voice", lambda _leg: None)
+    leg.attach(told.append)
+    leg.gather(OPEN_DB)
+    for _ in range(11):
+        leg.on_pcm(QUIET)
+    leg.close("hung_up")
+    assert [len(one.pcm) // 2 for one in told if isinstance(one, Heard)] == [2_560, 3 * FRAME]
+    assert told[-1] == Gone(reason="hung_up")
+
+
+async def test_the_next_holder_of_a_leg_has_everything_at_once() -> None:
+    first, second = list[Any](), list[Any]()
+    leg = Carried("l", PaperEngine(), (), "voice", lambda _leg: None)
+    leg.attach(first.append)
+    leg.gather(OPEN_DB)
+    leg.on_pcm(QUIET)
+    assert leg.detach(first.append)
+    leg.attach(second.append)
+    leg.on_pcm(QUIET)
+    assert [len(one.pcm) // 2 for one in second] == [FRAME]
+    leg.close("hung_up")
+
+
+async def test_what_a_holder_asks_for_reaches_a_leg_over_the_wire(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (worker, control):
+        person = Person()
+        leg = await call(control, person)
+        quiet = next(iter(worker.legs.values()))._gathering.quiet
+        leg.gather(OPEN_DB)
+        await until(lambda: quiet.gathers)
+        leg.gather(None)
+        await until(lambda: not quiet.gathers)
+        await leg.aclose("done")
+        await person.close()
