@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from storage.limits import LimitUnknown, RateLimits
+from storage.limits import SCRIPT, LimitUnknown, RateLimits, gap_microseconds
 
 pytestmark = pytest.mark.stores
-KEY = "limit:{somebody}"
+KEY = "rate:{somebody}"
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ async def redis(valkey_url: str) -> AsyncIterator[Redis]:
 
 async def earlier(redis: Redis, milliseconds: float) -> None:
     """As if the last calls had been made so long ago."""
-    arrival = float(await redis.get(KEY))
-    await redis.set(KEY, arrival - milliseconds, keepttl=True)
+    arrival = int(await redis.get(KEY))
+    await redis.set(KEY, arrival - int(milliseconds * 1000), keepttl=True)
 
 
 async def test_as_many_as_allowed_pass_at_once_and_not_one_more(redis: Redis) -> None:
@@ -33,6 +33,20 @@ async def test_as_many_as_allowed_pass_at_once_and_not_one_more(redis: Redis) ->
     assert [one.wait_ms > 0 for one in taken] == [False] * 5 + [True] * 2
     assert 700_000 < taken[5].wait_ms <= 720_000
     assert 3_590_000 < taken[4].full_ms <= 3_600_000
+
+
+@pytest.mark.parametrize("seconds", [7, 60, 3_600])
+async def test_all_allowed_pass_within_one_tick_of_the_clock_however_it_divides(
+    redis: Redis, seconds: int
+) -> None:
+    for count in range(1, 40):
+        name, gap = f"rate:{{{count}}}", gap_microseconds(count, seconds)
+        async with redis.pipeline(transaction=True) as at_once:
+            for _ in range(count + 1):
+                at_once.eval(SCRIPT, 1, name, gap, count)
+            answers = await at_once.execute()
+        assert [answer[0] for answer in answers] == [1] * count + [0], count
+        assert [answer[1] for answer in answers[:-1]] == list(reversed(range(count)))
 
 
 async def test_racing_calls_share_one_count(redis: Redis) -> None:
