@@ -34,7 +34,7 @@ MEASURES: Final = {
     "call_connected": "from pressing call until the first sound arrives",
     "voice_to_packet": "from the last sound said until the answer's first voiced packet came",
     "voice_to_voice": "and until that sound left the caller's jitter buffer",
-    "sound_late": "how late each 20 ms of sound came, beside the soonest of the call",
+    "sound_late": "how late each packet of sound came, beside the soonest of the call",
     "first_picture": "from the answer to a video call until its first picture is decoded",
     "picture_gap": "between two pictures",
     "picture_late": "how late a picture was there beside its stamp and the soonest of the call",

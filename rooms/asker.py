@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rooms.room import RoomParts
 
 DISCLOSE_EVERY_MS: Final = 3 * 3_600_000
+UNSAID: Final = "So, what do you think of that?"  # about as long as what is said in a call
 # What a person shows with the words of this key; None: with those they are about to say.
 Shown = Callable[[str, str | None], Awaitable[tuple[Picture, ...]]]
 
@@ -103,15 +104,27 @@ class Asker:
     async def foresee(self, who: Principal, text: str) -> Prompt | None:
         """What the model would be asked if the person said this now; nothing is counted for it,
         told or kept. None where it would not be asked at all. Raises ProductError."""
-        self._members.check_speak(who.person.id)
-        plan = self._parts.plans[who.person.plan]
-        command = MessageSend(id="foresee", room=self._members.row.room, text=text)
-        place = await self._placing.place(who, command, self._members.since_n(who.person.id))
+        place = await self._as_if(who, text)
         screen = self._parts.turn.screen
         if screen.screen(place.words, minor=who.minor, from_person=True).action != "allow":
             return None
+        return await self._prompt(who, place, await self.shown(who.person.id, None))
+
+    async def before(self, who: Principal) -> Prompt:
+        """What the model would be asked if the person now said something nobody can foresee: all
+        but its last line is right. Raises ProductError."""
+        return await self._prompt(who, await self._as_if(who, UNSAID))
+
+    async def _as_if(self, who: Principal, text: str) -> Place:
+        self._members.check_speak(who.person.id)
+        command = MessageSend(id="foresee", room=self._members.row.room, text=text)
+        return await self._placing.place(who, command, self._members.since_n(who.person.id))
+
+    async def _prompt(
+        self, who: Principal, place: Place, pictures: tuple[Picture, ...] = ()
+    ) -> Prompt:
+        plan = self._parts.plans[who.person.plan]
         companion = first_voice(place.words, await self._voices(), self._tree.last_companion)
-        pictures = await self.shown(who.person.id, None)
         return (await self._asked(who, place, companion, plan, pictures)).compiled.prompt
 
     def _in_a_call(self, plan: Plan) -> Plan:

@@ -14,6 +14,7 @@ from config.plans import Plan
 from rooms.commands import Answer, Command
 from rooms.credits.wallet import Outcome, Settled
 from rooms.dialogue.prompt import Compiled
+from rooms.errors import Conflict
 from rooms.events import Notice
 from rooms.ports import Memory, Metered, Principal
 from rooms.shapes import Alternatives, Message, Part, Sender, TextPart, VoicePart
@@ -125,6 +126,13 @@ def digest_of(command: Command) -> bytes:
     fields.pop("id", None)
     fields.pop("key", None)
     return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).digest()
+
+
+def same_answer(known: tuple[bytes, Answer], digest: bytes) -> Answer:
+    """What a repeat is answered with. Raises Conflict where it is none."""
+    if known[0] != digest:
+        raise Conflict("This key was used for something else.", code="key_reused", path="$.key")
+    return known[1]
 
 
 Mode = Literal["send", "edit", "again", "continue"]

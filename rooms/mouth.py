@@ -50,6 +50,9 @@ class Voicing(Protocol):
     def ahead(self, prompt: Prompt) -> "AbstractAsyncContextManager[Answering] | None":
         """An answer to exactly this prompt that was asked for early, if there is one."""
 
+    def settled(self) -> None:
+        """The turn is over, and the room stands as its next one will find it."""
+
 
 class Aloud:
     """One reply on its way through a mouth. Stands where a pen would, and writes with it."""

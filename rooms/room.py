@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from rooms.asker import Asker
-from rooms.asking import Asked, digest_of
+from rooms.asking import Asked, digest_of, same_answer
 from rooms.calls.calls import Calls, Inside
 from rooms.calls.camera import saw, shown
 from rooms.calls.overheard import Overheard
@@ -117,6 +117,12 @@ class ChatRoom:
         prompt = await self._asker.foresee(who, text)
         return Ahead(self._parts.turn.router, prompt) if prompt is not None else None
 
+    async def read_ahead(self, who: Principal) -> None:
+        """Have a slow model read what stands before this person's words. Raises ProductError."""
+        router = self._parts.turn.router
+        if router.is_demo and self._task is None and not self._overseer.now.halted:
+            await router.read_ahead(await self._asker.before(who))
+
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """Carry out one command of a member; see rooms/commands.py for what each means."""
         if isinstance(command, MembersChange):
@@ -210,7 +216,7 @@ class ChatRoom:
         if first is not None:
             return await asyncio.shield(first)
         if (known := self._answers.get(name)) is not None:
-            return _same(known, digest)
+            return same_answer(known, digest)
         joined = self._joined[name] = asyncio.get_running_loop().create_future()
         joined.add_done_callback(_retrieved)
         try:
@@ -238,7 +244,7 @@ class ChatRoom:
         if self._task is not None or self._overseer.now.halted:
             stored = await answered(self._parts.db, who.person.id, key)
             if stored is not None:
-                return _same((stored[0], Answer(**stored[1])), digest)
+                return same_answer((stored[0], Answer(**stored[1])), digest)
             self._overseer.now.check_running()
             await self.close(interrupt=True)
         asked = await self._asker.ask(who, command, key, digest)
@@ -289,8 +295,9 @@ class ChatRoom:
         except LogStale:
             logger.info("a turn ended because the room moved", room=self.row.room)
         finally:
-            self._turn = None
-            self._task = None
+            self._turn = self._task = None
+            if self._asker.voicing is not None:
+                self._asker.voicing.settled()
 
     async def _taken_up(
         self, first: Asked, last: Asked, reply: Message, spoken: list[str]
@@ -380,12 +387,6 @@ class ChatRoom:
             event = MessageUpdated(room=room, message=shown)
             await self._log.append(self._members.told_of(event, shown.n))
         return Answer(message=leaf)
-
-
-def _same(known: tuple[bytes, Answer], digest: bytes) -> Answer:
-    if known[0] != digest:
-        raise Conflict("This key was used for something else.", code="key_reused", path="$.key")
-    return known[1]
 
 
 def _retrieved(future: asyncio.Future[Answer]) -> None:

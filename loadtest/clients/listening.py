@@ -46,24 +46,26 @@ class Listening:
     ) -> None:
         """20 ms of sound came at `at`, stamped `sent_seconds` by the one who sent it.
 
-        `landed_at`: when its packet was there, before any buffer of the listener's.
+        `landed_at`: when its packet was there, before any buffer of the listener's; holes and
+        lateness are measured there, for a buffer keeps the end of a clause until more comes.
 
         Nothing is sent while nobody speaks, so stamps that step on with the clock are a silence;
         a hole is sound that comes later than its stamp says, or is cut off in mid-voice.
         """
         sent = self.frames * FRAME_SECONDS if sent_seconds is None else sent_seconds
-        travelled = at - sent
+        here = at if landed_at is None else landed_at
+        travelled = here - sent
         if self._last_at is None:
             self._soonest = travelled
         else:
-            between, held = at - self._last_at, travelled - (self._last_at - self._last_sent)
+            between, held = here - self._last_at, travelled - (self._last_at - self._last_sent)
             cut = held > GAP_SECONDS - FRAME_SECONDS or self._last_db >= VOICED_DB
             if between > GAP_SECONDS and cut:
                 self.gaps.append(between)
             self._soonest = min(self._soonest, travelled)
             self.late_seconds.append(travelled - self._soonest)
         self.frames += 1
-        self._last_at, self._last_sent, self._last_db = at, sent, level_db
+        self._last_at, self._last_sent, self._last_db = here, sent, level_db
         if level_db >= VOICED_DB:
             self._voiced(at, landed_at)
 

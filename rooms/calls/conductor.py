@@ -4,6 +4,7 @@ Nothing is decided here (media/voice/talk.py does); every task has an owner and 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -28,10 +29,11 @@ from rooms.commands import MessageSend
 from rooms.dialogue.ahead import Ahead
 from rooms.dialogue.ports import Prompt
 from rooms.dialogue.router import Answering
-from rooms.errors import ProductError
+from rooms.errors import ProductError, Unavailable
 from rooms.mouth import Mouth
 from rooms.ports import Principal
 from rooms.room import ChatRoom
+from storage.database import DATABASE_AWAY
 from storage.ids import new_id
 
 logger = structlog.get_logger(__name__)
@@ -74,6 +76,7 @@ class Conductor:
         self._times: Times | None = None  # of the turn that was committed last
         self._foreseeing: asyncio.Task[None] | None = None
         self._ahead: Ahead | None = None
+        self._reading: asyncio.Task[None] | None = None  # what stands before their next words
         self._gathers = False  # the leg tells silence late
         self._gone = False
 
@@ -87,10 +90,13 @@ class Conductor:
                     tasks.create_task(self.listening.tick(), name="talk's clock"),
                     tasks.create_task(self._take_turns(), name="turns of a call"),
                 ]
+                self.settled()
                 reason = await self._follow_leg()
                 self.tell(o.LegGone())
                 for task in (*beside, *self._making.tasks, *self.listening.tasks):
                     task.cancel()
+                if self._reading is not None:
+                    self._reading.cancel()
                 self._drop_ahead()
         finally:
             self.tell(o.LegGone())
@@ -153,6 +159,15 @@ class Conductor:
         if self._times is not None:
             self._times.speculated = True
         return early.stream()
+
+    def settled(self) -> None:
+        """While they listen, or begin to speak, a slow model reads what went before."""
+        if self._tasks is not None and not self._gone:
+            self._reading = self._tasks.create_task(self._read_ahead(), name="read ahead")
+
+    async def _read_ahead(self) -> None:
+        with contextlib.suppress(ProductError, *DATABASE_AWAY):  # told when they speak
+            await self._parts.room.read_ahead(self._parts.who)
 
     def _saying(self, name: str, times: Times | None = None) -> Saying:
         saying = self._sayings[name] = Saying(name, self.tell, times)
@@ -264,14 +279,21 @@ class Conductor:
             try:
                 await room.command(self._parts.who, command, key)
             except ProductError as refusal:
-                self._times = None
-                self._parts.around.refused(refusal)
-                self.tell(o.NoTurn())
+                self._refused(refusal)
+            except DATABASE_AWAY as error:
+                logger.warning("the database is away", kind=type(error).__name__)
+                self._refused(Unavailable("The database does not answer.", retry_after_ms=1000))
+
+    def _refused(self, refusal: ProductError) -> None:
+        """No turn came of what they said; the call lives on."""
+        self._times = None
+        self._parts.around.refused(refusal)
+        self.tell(o.NoTurn())
 
     async def _foresee(self, text: str) -> None:
         try:
             early = await self._parts.room.foresee(self._parts.who, text)
-        except ProductError:
+        except (ProductError, *DATABASE_AWAY):
             return  # it will be refused, with a reason, when it is said
         self._drop_ahead(early)
 

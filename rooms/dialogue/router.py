@@ -28,6 +28,7 @@ from rooms.dialogue.ports import (
     Words,
 )
 from rooms.dialogue.providers.choice import chosen_models, is_shipped
+from rooms.dialogue.reading_ahead import ReadingAhead
 from storage.overdue import Overdue
 
 logger = structlog.get_logger(__name__)
@@ -81,6 +82,7 @@ class Router:
         self._chance = chance
         self._demos = demos
         self.is_demo = is_demo or models[0].name in demos
+        self._ahead = ReadingAhead(models[0]) if self.is_demo else None
 
     @property
     def context_tokens(self) -> int:
@@ -125,8 +127,18 @@ class Router:
     async def stream(self, prompt: Prompt) -> AsyncIterator[Answering]:
         """The first provider that gives words. Raises the last ModelError when none does."""
         async with AsyncExitStack() as upstream:
+            if self._ahead is not None:
+                await upstream.enter_async_context(self._ahead.asked(prompt))
             answering = await self._first_that_answers(prompt, upstream)
             yield answering
+
+    async def read_ahead(self, prompt: Prompt) -> None:
+        """Have our own small model read what a question like `prompt` begins with; free.
+
+        Nothing for any other model: those read fast, and for money.
+        """
+        if self._ahead is not None:
+            await self._ahead.read(self._fitted(self._models[0], prompt))
 
     async def _first_that_answers(self, prompt: Prompt, upstream: AsyncExitStack) -> Answering:
         last = self._nobody()
@@ -196,13 +208,16 @@ class Router:
     ) -> tuple[AsyncIterator[Words | Ended], Words]:
         if prompt.pictures and not model.sees:  # who takes over may be blind
             prompt = structs.replace(prompt, pictures=())
-        fits = fitted(prompt, model.context_tokens, model.max_output_tokens, model.count_tokens)
+        fits = self._fitted(model, prompt)
         try:
             async with asyncio.timeout(self._settings.first_token_seconds):
                 words = await attempt.enter_async_context(model.stream(fits))
                 return words, await _first(words)
         except TimeoutError:
             raise ModelTimeout("no first word in time") from None
+
+    def _fitted(self, model: LanguageModel, prompt: Prompt) -> Prompt:
+        return fitted(prompt, model.context_tokens, model.max_output_tokens, model.count_tokens)
 
     def _failed(self, model: LanguageModel, error: ModelError) -> None:
         settings, kind = self._settings, type(error).__name__

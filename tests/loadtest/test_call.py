@@ -86,6 +86,19 @@ def test_sound_cut_off_in_mid_voice_is_a_hole_whatever_its_stamps_say() -> None:
     assert listening.gaps == [pytest.approx(0.3)]
 
 
+def test_what_the_callers_own_buffer_holds_back_is_no_hole_and_not_late() -> None:
+    """It gives the last packets of a clause out when those of the next one push them on."""
+    listening = Listening()
+    for number in range(10):
+        pause = 1.5 if number >= 5 else 0.0
+        landed = 10.0 + pause + number * FRAME_SECONDS
+        at = landed + (1.5 if number in {3, 4} else 0.08)
+        level = QUIET if number == 4 else LOUD
+        listening.frame(at, level, pause + number * FRAME_SECONDS, landed)
+    assert listening.gaps == []
+    assert listening.late_seconds == [pytest.approx(0.0)] * 9
+
+
 def test_speech_is_dated_by_the_packet_it_begins_with() -> None:
     listening = Listening()
     for number, level in enumerate([QUIET, LOUD, LOUD]):

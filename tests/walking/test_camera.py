@@ -38,6 +38,9 @@ class Mouths:
     def ahead(self, prompt: Any) -> None:
         return None
 
+    def settled(self) -> None:
+        pass
+
 
 class _Mouth:
     def __init__(self) -> None:

@@ -5,13 +5,17 @@ Ear, voice and line are scripted (tests/rooms/calls/talking.py); everything else
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from loadtest.upstream import _TEXT
 from rooms.commands import MessageSend
+from rooms.dialogue.ports import Prompt
+from rooms.dialogue.reading_ahead import begin_alike
 from tests.live import Live, running
 from tests.rooms.calls.conversing import Talking, conversing
 from tests.rooms.calls.talking import Line, NumberEar
@@ -250,6 +254,55 @@ async def test_a_turn_that_is_refused_is_told_and_the_talk_goes_on(talking: Talk
     (done,) = await talking.done()
     assert done["status"] == "completed"
     assert await talking.spent() == done["cost_microcredits"]
+
+
+async def test_while_the_database_is_away_a_turn_is_refused_and_the_talk_goes_on(
+    talking: Talking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise asyncpg.InterfaceError("the connection is closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(talking.room._placing, "place", away)
+        talking.line.speak("Hello there.")
+        await talking.notes.until(lambda: talking.notes.refusals)
+    assert talking.notes.refusals == ["unavailable"]
+    talking.live.script.tokens = 2
+    talking.line.speak("Hello again.")
+    (done,) = await talking.done()
+    assert done["status"] == "completed"
+
+
+async def test_what_stands_before_their_next_words_is_what_a_small_model_reads_ahead(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = live.house.router
+    shown: list[tuple[str, Prompt]] = []
+    stream = router.stream
+
+    async def read_ahead(prompt: Prompt) -> None:
+        shown.append(("read", prompt))
+
+    def streamed(prompt: Prompt) -> Any:
+        shown.append(("asked", prompt))
+        return stream(prompt)
+
+    monkeypatch.setattr(router, "is_demo", True)
+    monkeypatch.setattr(router, "read_ahead", read_ahead)
+    monkeypatch.setattr(router, "stream", streamed)
+    async with conversing(live) as talking:
+        for turn in range(1, 9):
+            await until(lambda: shown[-1:] and shown[-1][0] == "read")
+            live.script.tokens = 60 if turn == 4 else 6
+            talking.line.speak(f"Hello there, number {turn}.")
+            if turn == 4:
+                await talking.companion_said(5)
+                await talking.conversation.hush()
+            await talking.done(turn)
+    for (_, before), (what, now) in pairwise(shown):
+        if what == "asked":
+            assert begin_alike(before.lines, now.lines)
+    assert [what for what, _ in shown].count("asked") >= 8
 
 
 async def test_words_of_a_crisis_are_met_with_care_aloud_and_free(talking: Talking) -> None:

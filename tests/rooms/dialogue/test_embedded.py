@@ -80,6 +80,22 @@ async def test_leaving_stops_the_generation(router: Router) -> None:
     assert time.monotonic() - began < 5
 
 
+async def test_what_was_read_ahead_is_not_waited_for(router: Router) -> None:
+    def prompt(opening: str, last: str) -> Prompt:
+        talk = [Line("user", f"{opening} the river is long and cold. " * 3) for _ in range(16)]
+        return Prompt(lines=(PROMPT.lines[0], *talk, Line("user", last)), max_output_tokens=8)
+
+    async def first_word_seconds(asked: Prompt) -> float:
+        began = time.monotonic()
+        async with router.stream(asked) as answer:
+            await anext(answer.words)
+            return time.monotonic() - began
+
+    unread = await first_word_seconds(prompt("I know", "What do you see?"))
+    await router.read_ahead(prompt("We know", "Anything at all."))
+    assert await first_word_seconds(prompt("We know", "What do you see?")) < unread / 2
+
+
 async def test_a_wrong_key_is_refused(served: tuple[Served, list[str]]) -> None:
     router = build_router(ModelSettings(), served[0].url, "wrong")
     with pytest.raises(ModelUnusable):
