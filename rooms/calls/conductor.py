@@ -76,7 +76,8 @@ class Conductor:
         self._times: Times | None = None  # of the turn that was committed last
         self._foreseeing: asyncio.Task[None] | None = None
         self._ahead: Ahead | None = None
-        self._reading: asyncio.Task[None] | None = None  # what stands before their next words
+        self._unread = asyncio.Event()  # what stands before their next words is new
+        self._unread.set()
         self._gathers = False  # the leg tells silence late
         self._gone = False
 
@@ -89,14 +90,12 @@ class Conductor:
                     tasks.create_task(self.listening.judge(), name="voice activity"),
                     tasks.create_task(self.listening.tick(), name="talk's clock"),
                     tasks.create_task(self._take_turns(), name="turns of a call"),
+                    tasks.create_task(self._read_ahead(), name="read ahead"),
                 ]
-                self.settled()
                 reason = await self._follow_leg()
                 self.tell(o.LegGone())
                 for task in (*beside, *self._making.tasks, *self.listening.tasks):
                     task.cancel()
-                if self._reading is not None:
-                    self._reading.cancel()
                 self._drop_ahead()
         finally:
             self.tell(o.LegGone())
@@ -161,13 +160,16 @@ class Conductor:
         return early.stream()
 
     def settled(self) -> None:
-        """While they listen, or begin to speak, a slow model reads what went before."""
-        if self._tasks is not None and not self._gone:
-            self._reading = self._tasks.create_task(self._read_ahead(), name="read ahead")
+        """There is something new to read before they speak."""
+        self._unread.set()
 
     async def _read_ahead(self) -> None:
-        with contextlib.suppress(ProductError, *DATABASE_AWAY):  # told when they speak
-            await self._parts.room.read_ahead(self._parts.who)
+        """While they listen, or begin to speak, a slow model reads what went before."""
+        while True:
+            await self._unread.wait()
+            self._unread.clear()
+            with contextlib.suppress(ProductError, *DATABASE_AWAY):  # told when they speak
+                await self._parts.room.read_ahead(self._parts.who)
 
     def _saying(self, name: str, times: Times | None = None) -> Saying:
         saying = self._sayings[name] = Saying(name, self.tell, times)
