@@ -112,7 +112,8 @@ class Asker:
 
     async def before(self, who: Principal) -> Prompt:
         """What the model would be asked if the person now said something nobody can foresee: all
-        but its last line is right. Raises ProductError."""
+        but the last line is right, unless they say so much that older talk has no room beside it.
+        Raises ProductError."""
         return await self._prompt(who, await self._as_if(who, UNSAID))
 
     async def _as_if(self, who: Principal, text: str) -> Place:

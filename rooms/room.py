@@ -37,6 +37,7 @@ from rooms.commands import (
     TypingSet,
 )
 from rooms.dialogue.ahead import Ahead
+from rooms.dialogue.ports import Prompt
 from rooms.errors import Conflict, NotFound, ProductError
 from rooms.events import MessageUpdated, Read, Typing
 from rooms.members import Members
@@ -119,9 +120,11 @@ class ChatRoom:
 
     async def read_ahead(self, who: Principal) -> None:
         """Have a slow model read what stands before this person's words. Raises ProductError."""
-        router = self._parts.turn.router
-        if router.is_demo and self._task is None and not self._overseer.now.halted:
-            await router.read_ahead(await self._asker.before(who))
+        await self._parts.turn.router.read_ahead(partial(self._unread, who))
+
+    async def _unread(self, who: Principal) -> Prompt | None:
+        busy = self._task is not None or self._order.locked() or self._overseer.now.halted
+        return None if busy else await self._asker.before(who)
 
     async def command(self, who: Principal, command: RoomCommand, key: str) -> Answer:
         """Carry out one command of a member; see rooms/commands.py for what each means."""

@@ -219,9 +219,12 @@ def _from_where_it_began(kept: list[Said], most: int) -> list[Said]:
     What begins it stays the same for several turns (the least of these by checksum): a history that
     moved on with every turn would have to be read anew each time, which is seconds on a CPU, and
     providers would find nothing of it in their caches. A plan's window of a few messages is kept
-    whole for models that read fast.
+    whole for models that read fast. The newest message has no part in it: it is not said yet when a
+    model reads ahead.
     """
-    start = min(range(most), key=lambda at: _mark(kept[at], kept[at + 1]), default=0)
+    start = min(
+        range(min(most, len(kept) - 2)), key=lambda at: _mark(kept[at], kept[at + 1]), default=0
+    )
     return kept[start:]
 
 

@@ -28,7 +28,7 @@ from rooms.dialogue.ports import (
     Words,
 )
 from rooms.dialogue.providers.choice import chosen_models, is_shipped
-from rooms.dialogue.reading_ahead import ReadingAhead
+from rooms.dialogue.reading_ahead import ReadingAhead, Unread
 from storage.overdue import Overdue
 
 logger = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ class Router:
         self._chance = chance
         self._demos = demos
         self.is_demo = is_demo or models[0].name in demos
-        self._ahead = ReadingAhead(models[0]) if self.is_demo else None
+        self._ahead = ReadingAhead(models[0], clock) if self.is_demo else None
 
     @property
     def context_tokens(self) -> int:
@@ -127,18 +127,23 @@ class Router:
     async def stream(self, prompt: Prompt) -> AsyncIterator[Answering]:
         """The first provider that gives words. Raises the last ModelError when none does."""
         async with AsyncExitStack() as upstream:
-            if self._ahead is not None:
-                await upstream.enter_async_context(self._ahead.asked(prompt))
             answering = await self._first_that_answers(prompt, upstream)
             yield answering
 
-    async def read_ahead(self, prompt: Prompt) -> None:
-        """Have our own small model read what a question like `prompt` begins with; free.
+    async def read_ahead(self, unread: Unread) -> None:
+        """Have our own small model read what the next question begins with; free, and no failure.
 
-        Nothing for any other model: those read fast, and for money.
+        Nothing for any other model: those read fast, and for money. Raises what `unread` raises.
         """
+        model = self._models[0]
+
+        async def fitting() -> Prompt | None:
+            rests = self._circuits[model.name].rests_seconds(self._clock()) > 0
+            prompt = None if rests else await unread()
+            return None if prompt is None else self._fitted(model, prompt)
+
         if self._ahead is not None:
-            await self._ahead.read(self._fitted(self._models[0], prompt))
+            await self._ahead.read(fitting)
 
     async def _first_that_answers(self, prompt: Prompt, upstream: AsyncExitStack) -> Answering:
         last = self._nobody()
@@ -211,6 +216,8 @@ class Router:
         fits = self._fitted(model, prompt)
         try:
             async with asyncio.timeout(self._settings.first_token_seconds):
+                if self._ahead is not None and model is self._models[0]:
+                    await attempt.enter_async_context(self._ahead.asked(fits))
                 words = await attempt.enter_async_context(model.stream(fits))
                 return words, await _first(words)
         except TimeoutError:

@@ -41,6 +41,8 @@ async def test_all_allowed_pass_within_one_tick_of_the_clock_however_it_divides(
 ) -> None:
     for count in range(1, 40):
         name, gap = f"rate:{{{count}}}", gap_microseconds(count, seconds)
+        assert isinstance(gap, int)
+        assert gap * count <= seconds * 1_000_000
         async with redis.pipeline(transaction=True) as at_once:
             for _ in range(count + 1):
                 at_once.eval(SCRIPT, 1, name, gap, count)

@@ -15,7 +15,7 @@ import pytest
 from loadtest.upstream import _TEXT
 from rooms.commands import MessageSend
 from rooms.dialogue.ports import Prompt
-from rooms.dialogue.reading_ahead import begin_alike
+from rooms.dialogue.reading_ahead import Unread, begin_alike
 from tests.live import Live, running
 from tests.rooms.calls.conversing import Talking, conversing
 from tests.rooms.calls.talking import Line, NumberEar
@@ -280,8 +280,9 @@ async def test_what_stands_before_their_next_words_is_what_a_small_model_reads_a
     shown: list[tuple[str, Prompt]] = []
     stream = router.stream
 
-    async def read_ahead(prompt: Prompt) -> None:
-        shown.append(("read", prompt))
+    async def read_ahead(unread: Unread) -> None:
+        if (prompt := await unread()) is not None:
+            shown.append(("read", prompt))
 
     def streamed(prompt: Prompt) -> Any:
         shown.append(("asked", prompt))

@@ -88,6 +88,22 @@ def test_what_a_small_model_has_read_is_read_again_in_less_than_every_second_tur
     assert again <= 190 / 2
 
 
+def test_where_a_history_begins_does_not_hang_on_words_that_are_not_said_yet() -> None:
+    """Also where few long messages have room: a small model reads them before the next words."""
+    budget = Budget(prompt_tokens=640, reply_tokens=60)
+    for first in range(60):
+        said = [
+            Said("companion" if i % 2 else "person", f"{first} {i} " + "river " * (60 + 5 * first))
+            for i in range(20)
+        ]
+        begun = {
+            compile_prompt(scene(*said, Said("person", last), small_model=True), budget, count)
+            .prompt.lines[:-1]
+            for last in ("So what now?", "What for so?", "Now so what?", "For what so?")
+        }  # fmt: skip
+        assert len(begun) == 1, first
+
+
 def test_a_continued_reply_is_prefilled() -> None:
     compiled = compile_prompt(
         scene(Said("person", "tell me"), begun="Once upon"),
