@@ -290,6 +290,7 @@ class Conductor:
         """No turn came of what they said; the call lives on."""
         self._times = None
         self._parts.around.refused(refusal)
+        self._unread.set()  # what it interrupted was not read while the room was at it
         self.tell(o.NoTurn())
 
     async def _foresee(self, text: str) -> None:

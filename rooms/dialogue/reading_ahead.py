@@ -40,8 +40,7 @@ class ReadingAhead:
         async with self._one:
             while True:
                 await self._nobody_asks.wait()
-                prompt = await unread()
-                if prompt is None or self._clock() < self._rests_until:
+                if self._clock() < self._rests_until or (prompt := await unread()) is None:
                     return
                 if not self._asking and await self._read(prompt):
                     return

@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,9 +91,12 @@ async def test_what_was_read_ahead_is_not_waited_for(router: Router) -> None:
             await anext(answer.words)
             return time.monotonic() - began
 
+    async def unsaid() -> Prompt:
+        return prompt("We know", "Anything at all.")
+
     await said_by(router)  # what a first question loads is no reading
     unread = await first_word_seconds(prompt("I know", "What do you see?"))
-    await router.read_ahead(partial(asyncio.sleep, 0, prompt("We know", "Anything at all.")))
+    await router.read_ahead(unsaid)
     assert await first_word_seconds(prompt("We know", "What do you see?")) < unread / 2
 
 
